@@ -1,0 +1,36 @@
+# Two commands for newcomers: `make demo` and `make test`. Both set up everything they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test lint vectors clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## make .venv and install the package with its development tools
+
+$(READY): pyproject.toml setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: setup      ## train a small network on the Mauna Loa CO2 record and draw its forecast
+	$(BIN)/lnn demo --output out/demo
+
+test: setup lint ## lint, type checks, conformance vectors and every test
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check python spec tests examples benchmarks
+	$(BIN)/ruff format --check python spec tests examples benchmarks
+	$(BIN)/mypy
+
+vectors: setup   ## regenerate the conformance vectors from the float64 reference
+	$(BIN)/python -m spec.generate
+
+clean:           ## remove the environment and everything built
+	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so

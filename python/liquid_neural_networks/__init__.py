@@ -1,0 +1,30 @@
+"""Liquid neural networks: small continuous-time recurrent networks with adaptive time constants.
+
+>>> import torch
+>>> from liquid_neural_networks import LiquidNetwork
+>>> network = LiquidNetwork(input_size=10, hidden_size=32, output_size=2)
+>>> outputs = network(torch.randn(8, 50, 10))
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from . import errors, fused, wiring
+from .network import LiquidNetwork, Trace
+from .neuron import LiquidNeuron
+from .streaming import Stream
+
+try:
+    __version__ = version("liquid-neural-networks")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "LiquidNetwork",
+    "LiquidNeuron",
+    "Stream",
+    "Trace",
+    "__version__",
+    "errors",
+    "fused",
+    "wiring",
+]

@@ -1,0 +1,73 @@
+"""Constraints: what keeps capacitances, leaks and weights in their domain while training.
+
+``clip`` stores the value itself and moves it back to its bound after every optimiser step,
+whichever ``torch.optim`` optimiser takes it; this is how the published networks were trained.
+``softplus`` stores an unbounded number whose softplus is the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Protocol
+from weakref import WeakSet
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+
+class Constraint(Protocol):
+    """Maps between what is stored (and optimised) and the value the equations see."""
+
+    def value(self, stored: Tensor, lower: float) -> Tensor:
+        """The value, never below ``lower``; differentiable."""
+
+    def stored(self, value: Tensor, lower: float) -> Tensor:
+        """What to store so that :meth:`value` returns ``value``."""
+
+
+class Clip:
+    """Stored as is. The gradient at the bound is kept, so a clipped value can rise again."""
+
+    def value(self, stored: Tensor, lower: float) -> Tensor:
+        return stored.clamp(min=lower)
+
+    def stored(self, value: Tensor, lower: float) -> Tensor:
+        return value.clamp(min=lower)
+
+
+class Softplus:
+    """value = lower + softplus(stored)."""
+
+    def value(self, stored: Tensor, lower: float) -> Tensor:
+        return lower + torch.nn.functional.softplus(stored)
+
+    def stored(self, value: Tensor, lower: float) -> Tensor:
+        # log(exp(y) - 1), written so that neither a large nor a tiny y loses its digits.
+        excess = (value - lower).clamp(min=torch.finfo(value.dtype).tiny)
+        return excess + torch.log(-torch.expm1(-excess))
+
+
+CONSTRAINTS: Mapping[str, Callable[[], Constraint]] = {"clip": Clip, "softplus": Softplus}
+
+
+class Projected(Protocol):
+    """A module that can move its stored parameters back into their domain."""
+
+    def project_(self) -> None: ...
+
+
+_projected: WeakSet[Any] = WeakSet()
+
+
+def project_after_every_step(module: Projected) -> None:
+    """Has ``module.project_()`` called after every step of every optimiser, while it lives."""
+    _projected.add(module)
+
+
+def _project_all(*_: object) -> None:
+    for module in list(_projected):
+        module.project_()
+
+
+register_optimizer_step_post_hook(_project_all)

@@ -1,0 +1,177 @@
+"""``Dynamics``: the parameters of one population and the equation they enter.
+
+Every liquid dynamics here has the same form,
+
+    dx/dt = drive(x, u) - rate(x, u) * x
+
+with ``rate > 0``, so ``1 / rate`` is the effective ("liquid") time constant and
+``drive / rate`` the state it decays to. Solvers need nothing but ``rate`` and ``drive``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Optional
+
+import torch
+from torch import Tensor, nn
+
+from ..constraints import CONSTRAINTS, project_after_every_step
+from ..errors import OptionError, ShapeError
+from ..wiring import Wiring
+
+Values = dict[str, Tensor]
+"""Parameter name -> constrained value, as it enters the equations."""
+
+Sensory = tuple[Tensor, ...]
+"""What the inputs contribute, constant over the unfolds; each (..., N)."""
+
+
+class Parameter(NamedTuple):
+    """How one parameter is stored.
+
+    Attributes:
+        initial: the values it starts from, float64.
+        lower: its lower bound, or None when it may take any value.
+    """
+
+    initial: Tensor
+    lower: Optional[float] = None
+
+
+class Dynamics(nn.Module, ABC):
+    """Base of all dynamics.
+
+    Args:
+        wiring: which synapses exist.
+        constraint: ``"clip"`` or ``"softplus"``, see :mod:`liquid_neural_networks.constraints`.
+        generator: source of the random initial values. Default: torch's global one.
+        **options: of the subclass, see there; ``options()`` returns them.
+    """
+
+    name: ClassVar[str]
+    lower_bounds: ClassVar[Mapping[str, float]]
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        constraint: str = "clip",
+        generator: Optional[torch.Generator] = None,
+        **options: Any,
+    ):
+        super().__init__()
+        self.constraint = constraint
+        self._constraint = CONSTRAINTS[constraint]()
+        self._set_options(**options)
+        for name, index in (("pre", wiring.pre), ("post", wiring.post)):
+            self.register_buffer(name, torch.tensor(index), persistent=False)
+        for name, index in (("pre", wiring.sensory_pre), ("post", wiring.sensory_post)):
+            self.register_buffer(f"sensory_{name}", torch.tensor(index), persistent=False)
+        self.units = wiring.units
+        self.input_size = wiring.input_size
+        for name, initial in self._initial_values(wiring, generator).items():
+            self.register_parameter(name, nn.Parameter(self._stored(name, initial)))
+        project_after_every_step(self)
+
+    # -- what a subclass defines ---------------------------------------------------------------
+
+    def _set_options(self) -> None:
+        """Checks and keeps the subclass's own options."""
+
+    def options(self) -> dict[str, Any]:
+        """The subclass's own options, as plain data."""
+        return {}
+
+    @abstractmethod
+    def _initial_values(
+        self, wiring: Wiring, generator: Optional[torch.Generator]
+    ) -> dict[str, Tensor]:
+        """Parameter name -> initial value, in the default dtype."""
+
+    @abstractmethod
+    def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
+        """What inputs (..., I) contribute; a feature whose mask is 0 contributes nothing."""
+
+    @abstractmethod
+    def rate_and_drive(
+        self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """rate and drive of dx/dt = drive - rate x, each (..., N).
+
+        Args:
+            values: what :meth:`values` returned.
+            state: (..., N).
+            sensory: what :meth:`sensory` returned, for the same time step.
+            time_constants: base time constants (..., N) in place of the learned ones, or None.
+        """
+
+    @abstractmethod
+    def base_time_constants(self, values: Values) -> Tensor:
+        """(N,) the learned time constants when no synapse is active."""
+
+    @abstractmethod
+    def activations(self, values: Values, state: Tensor) -> Tensor:
+        """(..., E) how strongly each recurrent synapse is active."""
+
+    @abstractmethod
+    def sensory_activations(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Tensor:
+        """(..., S) how strongly each sensory synapse is active."""
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def values(self) -> Values:
+        """Every parameter by name, constrained; differentiable."""
+        return {
+            name: self._constraint.value(stored, self.lower_bounds[name])
+            if name in self.lower_bounds
+            else stored
+            for name, stored in self._parameters.items()
+            if stored is not None
+        }
+
+    @torch.no_grad()
+    def set_values(self, values: Mapping[str, Tensor]) -> None:
+        """Sets parameters to the given constrained values.
+
+        Raises:
+            OptionError: a name is unknown.
+            ShapeError: a value has the wrong shape.
+        """
+        for name, value in values.items():
+            parameter = self._parameters.get(name)
+            if parameter is None:
+                raise OptionError(f"{self.name} dynamics has no such parameter", name)
+            if value.shape != parameter.shape:
+                raise ShapeError(
+                    f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name
+                )
+            parameter.copy_(self._stored(name, value))
+
+    def _stored(self, name: str, value: Tensor) -> Tensor:
+        if name not in self.lower_bounds:
+            return value
+        return self._constraint.stored(value, self.lower_bounds[name])
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Moves clipped parameters back to their bounds, in place."""
+        if self.constraint == "clip":
+            for name, lower in self.lower_bounds.items():
+                self._parameters[name].clamp_(min=lower)  # type: ignore[union-attr]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Copies (deepcopy, pickle) are new modules and must be projected too.
+        super().__setstate__(state)
+        project_after_every_step(self)
+
+
+def sum_by_post(terms: Tensor, post: Tensor, units: int) -> Tensor:
+    """(..., E) one term a synapse -> (..., N) their sums by receiving neuron."""
+    total = terms.new_zeros(*terms.shape[:-1], units)
+    return total.index_add(-1, post, terms)
+
+
+def uniform(size: int, low: float, high: float, generator: Optional[torch.Generator]) -> Tensor:
+    """(size,) uniform random numbers in the default dtype."""
+    return torch.empty(size).uniform_(low, high, generator=generator)

@@ -1,0 +1,462 @@
+"""``LiquidNetwork``: sequences through one or more populations to outputs."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, NamedTuple, Optional, Union
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_choice, check_count, check_fraction
+from ._sequences import Number, Sequences, check_sequences, check_state
+from .errors import DomainError, OptionError
+from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
+from .streaming import Stream
+from .wiring import Wiring
+
+READOUTS = ("dense", "motor")
+
+
+class Trace(NamedTuple):
+    """What one population did over a sequence; a leading B when the inputs were batched.
+
+    Attributes:
+        states: (B, T, N) after each sample.
+        time_constants: (B, T, N) effective time constants, in the unit of the elapsed time.
+        activations: (B, T, E) of the recurrent synapses, or None if not asked for.
+        sensory_activations: (B, T, S) of the sensory synapses, or None if not asked for.
+    """
+
+    states: Tensor
+    time_constants: Tensor
+    activations: Optional[Tensor] = None
+    sensory_activations: Optional[Tensor] = None
+
+
+class LiquidNetwork(nn.Module):
+    """A recurrent network of liquid time-constant neurons.
+
+    Args:
+        input_size: I, features per sample.
+        hidden_size: N, neurons per layer. May be left out when a wiring is given.
+        output_size: O, outputs per sample. May be left out when the wiring has motor neurons.
+        wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
+            recipe such as ``wiring.ncp(inter=12, command=6, motor=1)``, or its plain data
+            ``{"type": "ncp", "inter": 12, "command": 6, "motor": 1}``. Default: fully
+            connected.
+        dynamics: ``"conductance"`` or ``"dense"``, or plain data with options such as
+            ``{"type": "dense", "activation": "tanh"}``.
+        solver: ``"fused"``, ``"exponential"``, ``"euler"``, ``"rk4"`` or ``"adaptive"``.
+        unfolds: U, solver steps per sample.
+        constraint: ``"clip"`` or ``"softplus"``, keeps capacitances, leaks, weights and time
+            constants positive; nothing needs to be called after an optimiser step.
+        num_layers: populations stacked on one another.
+        dropout: probability of dropping a neuron's value between layers, in [0, 1).
+        bidirectional: also run every layer backwards in time; needs the dense read-out.
+        batch_first: inputs are (B, T, I) if True, (T, B, I) if False.
+        return_sequences: outputs for every sample if True, for the last one only if False.
+        readout: ``"dense"``, a linear layer on all neurons, or ``"motor"``, a scale and a
+            shift on each of the first O neurons. Default: motor if the wiring has exactly O
+            motor neurons, dense otherwise.
+        seed: of the initial parameters. Default: torch's global random state.
+
+    The defaults (conductance dynamics, fully connected, fused solver with 6 unfolds, clip, the
+    published initial ranges, a dense read-out) are the published ones;
+    ``examples/compare_defaults.py`` measures them against the alternatives on several tasks.
+
+    Raises:
+        DomainError, DtypeError: a size or the dropout is out of range.
+        OptionError: an option is unknown, or options contradict each other.
+
+    Source: Hasani et al., *Liquid Time-constant Networks*, AAAI 2021.
+
+    Example:
+        >>> import torch
+        >>> from liquid_neural_networks import LiquidNetwork
+        >>> network = LiquidNetwork(input_size=10, hidden_size=32, output_size=2)
+        >>> network(torch.randn(4, 20, 10)).shape
+        torch.Size([4, 20, 2])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: Optional[int] = None,
+        output_size: Optional[int] = None,
+        *,
+        wiring: Optional[WiringLike] = None,
+        dynamics: DynamicsLike = "conductance",
+        solver: str = "fused",
+        unfolds: int = 6,
+        constraint: str = "clip",
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        batch_first: bool = True,
+        return_sequences: bool = True,
+        readout: Optional[str] = None,
+        seed: Optional[int] = None,
+    ):
+        super().__init__()
+        check_count("input_size", input_size)
+        check_count("num_layers", num_layers)
+        check_fraction("dropout", dropout)
+        first = build_wiring(wiring, input_size, hidden_size)
+        self.output_size = _output_size(output_size, first)
+        self.readout_kind = _readout_kind(readout, first, self.output_size, bidirectional)
+        if isinstance(wiring, Wiring) and (
+            num_layers > 1 and input_size != _width(first, bidirectional)
+        ):
+            raise OptionError(
+                "is built for one number of inputs; several layers need a recipe", "wiring"
+            )
+        self.num_layers = num_layers
+        self.bidirectional = bool(bidirectional)
+        self.batch_first = bool(batch_first)
+        self.return_sequences = bool(return_sequences)
+
+        plan = _initial_seeds(seed, num_layers * self.directions + 1)
+        self.neurons = nn.ModuleList(
+            LiquidNeuron(
+                input_size if layer == 0 else _width(first, bidirectional),
+                hidden_size,
+                wiring=wiring,
+                dynamics=dynamics,
+                solver=solver,
+                unfolds=unfolds,
+                constraint=constraint,
+                seed=plan[layer * self.directions + direction],
+            )
+            for layer in range(num_layers)
+            for direction in range(self.directions)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.readout = _build_readout(
+            self.readout_kind, _width(first, bidirectional), self.output_size, plan[-1]
+        )
+
+    # -- sizes and description -----------------------------------------------------------------
+
+    @property
+    def directions(self) -> int:
+        """2 if bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def input_size(self) -> int:
+        """I, features per sample."""
+        return self._first.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """N, neurons per layer and direction."""
+        return self._first.hidden_size
+
+    @property
+    def wiring(self) -> Wiring:
+        """The wiring of the first layer."""
+        return self._first.wiring
+
+    @property
+    def _first(self) -> LiquidNeuron:
+        neuron = self.neurons[0]
+        assert isinstance(neuron, LiquidNeuron)
+        return neuron
+
+    def config(self) -> dict[str, Any]:
+        """Every option except the wirings, as plain data; what ``.lnn`` files store."""
+        first = self._first
+        return {
+            "input_size": self.input_size,
+            "hidden_size": self.hidden_size,
+            "output_size": self.output_size,
+            "dynamics": {"type": first.dynamics.name, **first.dynamics.options()},
+            "solver": first.solver,
+            "unfolds": first.unfolds,
+            "constraint": first.dynamics.constraint,
+            "num_layers": self.num_layers,
+            "dropout": self.dropout.p,
+            "bidirectional": self.bidirectional,
+            "batch_first": self.batch_first,
+            "return_sequences": self.return_sequences,
+            "readout": self.readout_kind,
+        }
+
+    # -- running -------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        inputs: Tensor,
+        time_constants: Optional[Number] = None,
+        *,
+        elapsed_time: Optional[Number] = None,
+        mask: Optional[Number] = None,
+        state: Optional[Tensor] = None,
+        return_state: bool = False,
+    ) -> Union[Tensor, tuple[Tensor, Tensor]]:
+        """Outputs for a batch of sequences, or for one.
+
+        Args:
+            inputs: (B, T, I), or (T, I) for one sequence; (T, B, I) if not ``batch_first``.
+            time_constants: base time constants in place of the learned ones, positive: a
+                number, (N,), (B, N) or (B, T, N) ((T, N) for one sequence), in the unit of
+                ``elapsed_time``. With several layers, the same for each.
+            elapsed_time: time before each sample, at least 0: a number, (T,) or (B, T).
+                Irregular sampling goes here. Default 1.
+            mask: which values exist, booleans. (B, T, I): False where a feature is missing;
+                its synapses stay closed and its value may be NaN. (B, T): False at padding of
+                ragged sequences; the state is held there.
+            state: (num_layers * directions, B, N), or without B for one sequence; what a
+                previous call returned. Default: zeros.
+            return_state: also return the state after the last sample.
+
+        Returns:
+            Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence;
+            (T, B, O) if not ``batch_first``. With ``return_state``, a pair (outputs, state).
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument.
+        """
+        sequences = self._check(inputs, time_constants, elapsed_time, mask)
+        states = self._run(sequences, self._initial_state(state, sequences))
+        final = self._final_state(states)
+        outputs = self._read_out(states, final)
+        if not sequences.batched:
+            outputs, final = outputs.squeeze(0), final.squeeze(1)
+        elif self.return_sequences and not self.batch_first:
+            outputs = outputs.transpose(0, 1)
+        return (outputs, final) if return_state else outputs
+
+    def effective_time_constants(
+        self,
+        inputs: Tensor,
+        time_constants: Optional[Number] = None,
+        *,
+        elapsed_time: Optional[Number] = None,
+        mask: Optional[Number] = None,
+        state: Optional[Tensor] = None,
+        layer: int = 0,
+    ) -> Tensor:
+        """The liquid time constants tau(t) = 1 / rate while the network runs.
+
+        Arguments are those of :meth:`forward`; ``layer`` counts populations as ``state`` does.
+
+        Returns:
+            (B, T, N), or (T, N) for one sequence, in the unit of ``elapsed_time``: the value at
+            each sample, with the state the sample led to. Always batch first.
+        """
+        return self.trace(
+            inputs,
+            time_constants,
+            elapsed_time=elapsed_time,
+            mask=mask,
+            state=state,
+            layer=layer,
+        ).time_constants
+
+    def trace(
+        self,
+        inputs: Tensor,
+        time_constants: Optional[Number] = None,
+        *,
+        elapsed_time: Optional[Number] = None,
+        mask: Optional[Number] = None,
+        state: Optional[Tensor] = None,
+        layer: int = 0,
+        synapses: bool = False,
+    ) -> Trace:
+        """Everything one population did: states, time constants, and synapses on demand.
+
+        Args:
+            layer: which population, counted as in ``state``: 0 to num_layers * directions - 1.
+            synapses: also return every synapse's activation (memory grows with E).
+
+        The other arguments are those of :meth:`forward`.
+        """
+        if not 0 <= layer < len(self.neurons):
+            raise DomainError(f"expected 0 to {len(self.neurons) - 1}, got {layer}", "layer")
+        sequences = self._check(inputs, time_constants, elapsed_time, mask)
+        states = self._run(sequences, self._initial_state(state, sequences))
+        own = states[layer]
+        depth, direction = divmod(layer, self.directions)
+        if depth > 0:
+            sequences = sequences._replace(inputs=self._between(states, depth - 1), mask=None)
+        neuron = self.neurons[layer]
+        assert isinstance(neuron, LiquidNeuron)
+        fields: list[Optional[Tensor]] = [own]
+        # The backward direction of a bidirectional layer saw time constants at the same samples,
+        # so nothing needs to be reversed here.
+        fields.append(neuron.effective_time_constants(sequences, own))
+        if synapses:
+            values = neuron.dynamics.values()
+            fields.append(neuron.dynamics.activations(values, own))
+            fields.append(
+                neuron.dynamics.sensory_activations(values, sequences.inputs, sequences.mask)
+            )
+        if not sequences.batched:
+            fields = [None if field is None else field.squeeze(0) for field in fields]
+        return Trace(*fields)  # type: ignore[arg-type]
+
+    def stream(self) -> Stream:
+        """A live session: one sample at a time, the state kept in between.
+
+        Raises:
+            OptionError: the network is bidirectional and would need the future.
+
+        Example:
+            >>> from liquid_neural_networks import LiquidNetwork
+            >>> with LiquidNetwork(2, 8, 1).stream() as live:
+            ...     steering = live.step([0.5, -0.1], elapsed_time=0.02)
+            >>> steering.shape
+            (1,)
+        """
+        return Stream(self)
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def save(self, path: Union[str, PathLike[str]], **metadata: Any) -> None:
+        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it."""
+        from .model_file import save
+
+        save(self, path, metadata=metadata)
+
+    @staticmethod
+    def load(path: Union[str, PathLike[str]]) -> LiquidNetwork:
+        """The network in a ``.lnn`` file.
+
+        Raises:
+            ModelFileError: the file is corrupt, hostile or of an unknown version.
+        """
+        from .model_file import load
+
+        return load(path).network
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _check(
+        self,
+        inputs: Tensor,
+        time_constants: Optional[Number],
+        elapsed_time: Optional[Number],
+        mask: Optional[Number],
+    ) -> Sequences:
+        return check_sequences(
+            inputs,
+            time_constants,
+            elapsed_time,
+            mask,
+            input_size=self.input_size,
+            units=self.hidden_size,
+            like=next(self.parameters()),
+            batch_first=self.batch_first,
+        )
+
+    def _initial_state(self, state: Optional[Tensor], sequences: Sequences) -> Tensor:
+        populations, batch = len(self.neurons), len(sequences.inputs)
+        if state is None:
+            return sequences.inputs.new_zeros(populations, batch, self.hidden_size)
+        like = next(self.parameters())
+        if sequences.batched:
+            layout = "(num_layers * directions, B, N)"
+            check_state(state, (populations, batch, self.hidden_size), layout, like)
+            return state
+        layout = "(num_layers * directions, N)"
+        check_state(state, (populations, self.hidden_size), layout, like)
+        return state.unsqueeze(1)
+
+    def _run(self, sequences: Sequences, state: Tensor) -> list[Tensor]:
+        """(B, T, N) states of every population, in forward time order."""
+        states: list[Tensor] = []
+        for depth in range(self.num_layers):
+            if depth > 0:
+                inputs = self._between(states, depth - 1)
+                sequences = sequences._replace(inputs=inputs, mask=None)
+            for direction in range(self.directions):
+                index = depth * self.directions + direction
+                neuron = self.neurons[index]
+                assert isinstance(neuron, LiquidNeuron)
+                if direction == 0:
+                    states.append(neuron.sequence(sequences, state[index]))
+                else:
+                    states.append(neuron.sequence(sequences.reversed(), state[index]).flip(1))
+        return states
+
+    def _between(self, states: list[Tensor], depth: int) -> Tensor:
+        """What layer ``depth`` hands to the next."""
+        return self.dropout(torch.cat(self._layer(states, depth), dim=-1))
+
+    def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
+        return states[depth * self.directions : (depth + 1) * self.directions]
+
+    def _final_state(self, states: list[Tensor]) -> Tensor:
+        """(num_layers * directions, B, N): the backward direction ends at the first sample."""
+        return torch.stack(
+            [
+                each[:, 0] if index % self.directions else each[:, -1]
+                for index, each in enumerate(states)
+            ]
+        )
+
+    def _read_out(self, states: list[Tensor], final: Tensor) -> Tensor:
+        if self.return_sequences:
+            return self.readout(torch.cat(self._layer(states, self.num_layers - 1), dim=-1))
+        return self.readout(torch.cat(list(final[-self.directions :]), dim=-1))
+
+
+class MotorReadout(nn.Module):
+    """y_i = scale_i v_i + shift_i over the first O neurons, which are the motor neurons."""
+
+    def __init__(self, output_size: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(output_size))
+        self.shift = nn.Parameter(torch.zeros(output_size))
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.scale * states[..., : len(self.scale)] + self.shift
+
+
+def _output_size(output_size: Optional[int], wiring: Wiring) -> int:
+    if output_size is None:
+        if wiring.motor == 0:
+            raise OptionError("is required when the wiring has no motor neurons", "output_size")
+        return wiring.motor
+    check_count("output_size", output_size)
+    return output_size
+
+
+def _readout_kind(
+    readout: Optional[str], wiring: Wiring, output_size: int, bidirectional: bool
+) -> str:
+    if readout is None:
+        return "motor" if wiring.motor == output_size and not bidirectional else "dense"
+    check_choice("readout", readout, READOUTS)
+    if readout == "motor" and bidirectional:
+        raise OptionError("a bidirectional network needs the dense read-out", "readout")
+    if readout == "motor" and output_size > wiring.units:
+        raise OptionError(
+            f"{output_size} outputs need as many motor neurons, the wiring has {wiring.units}",
+            "readout",
+        )
+    return readout
+
+
+def _build_readout(kind: str, width: int, output_size: int, seed: Optional[int]) -> nn.Module:
+    if kind == "motor":
+        return MotorReadout(output_size)
+    if seed is None:
+        return nn.Linear(width, output_size)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return nn.Linear(width, output_size)
+
+
+def _width(wiring: Wiring, bidirectional: bool) -> int:
+    return wiring.units * (2 if bidirectional else 1)
+
+
+def _initial_seeds(seed: Optional[int], count: int) -> list[Optional[int]]:
+    if seed is None:
+        return [None] * count
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(2**31, (count,), generator=generator).tolist()

@@ -1,0 +1,235 @@
+"""``LiquidNeuron``: one population of liquid neurons, one time step.
+
+It is to :class:`~liquid_neural_networks.LiquidNetwork` what ``torch.nn.LSTMCell`` is to
+``torch.nn.LSTM``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional, Union
+
+import torch
+from torch import Tensor, nn
+
+from . import fused, solvers
+from ._checks import check_choice, check_count
+from ._sequences import (
+    Number,
+    Sequences,
+    check_floats,
+    check_sequences,
+    check_state,
+)
+from .constraints import CONSTRAINTS
+from .dynamics import DYNAMICS, Dynamics
+from .errors import OptionError, ShapeError
+from .wiring import Recipe, Wiring, fully_connected, recipe
+
+WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
+DynamicsLike = Union[str, Mapping[str, Any]]
+
+
+class LiquidNeuron(nn.Module):
+    """One population of liquid neurons and its synapses.
+
+    Args:
+        input_size: I, number of inputs.
+        hidden_size: N, number of neurons. May be left out when a wiring is given.
+        wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
+            recipe such as ``wiring.ncp(...)``, or its plain data ``{"type": "ncp", ...}``.
+            Default: fully connected.
+        dynamics: ``"conductance"`` (default) or ``"dense"``, or plain data with options such
+            as ``{"type": "dense", "activation": "tanh"}``.
+        solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
+            ``"adaptive"``; see :mod:`liquid_neural_networks.solvers`.
+        unfolds: U, solver steps per time step. Default 6, as published.
+        constraint: how capacitances, leaks, weights and time constants stay positive:
+            ``"clip"`` (default) or ``"softplus"``.
+        seed: of the initial parameters. Default: torch's global random state.
+
+    Raises:
+        DomainError, DtypeError: a size is not a positive integer.
+        OptionError: an option is unknown, or sizes and wiring contradict each other.
+
+    Example:
+        >>> import torch
+        >>> from liquid_neural_networks import LiquidNeuron
+        >>> neuron = LiquidNeuron(input_size=3, hidden_size=8)
+        >>> state = neuron(torch.zeros(5, 3))
+        >>> neuron(torch.ones(5, 3), state, elapsed_time=0.1).shape
+        torch.Size([5, 8])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: Optional[int] = None,
+        *,
+        wiring: Optional[WiringLike] = None,
+        dynamics: DynamicsLike = "conductance",
+        solver: str = "fused",
+        unfolds: int = 6,
+        constraint: str = "clip",
+        seed: Optional[int] = None,
+    ):
+        super().__init__()
+        check_count("input_size", input_size)
+        check_choice("solver", solver, solvers.SOLVERS)
+        check_count("unfolds", unfolds)
+        check_choice("constraint", constraint, CONSTRAINTS)
+        self.wiring = build_wiring(wiring, input_size, hidden_size)
+        self.solver = solver
+        self.unfolds = unfolds
+        self.dynamics = _build_dynamics(dynamics, self.wiring, constraint, seed)
+
+    @property
+    def input_size(self) -> int:
+        """I, number of inputs."""
+        return self.wiring.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """N, number of neurons."""
+        return self.wiring.units
+
+    def forward(
+        self,
+        inputs: Tensor,
+        state: Optional[Tensor] = None,
+        time_constants: Optional[Number] = None,
+        *,
+        elapsed_time: Optional[Number] = None,
+        mask: Optional[Number] = None,
+    ) -> Tensor:
+        """The state after one time step.
+
+        Args:
+            inputs: (B, I), or (I,) for one sample.
+            state: (B, N), or (N,). Default: zeros.
+            time_constants: base time constants in place of the learned ones, positive: a
+                number, (N,) or (B, N), in the unit of ``elapsed_time``.
+            elapsed_time: time since the previous sample, at least 0: a number or (B,).
+                Default 1.
+            mask: (B, I) or (I,), False where an input is missing.
+
+        Returns:
+            (B, N), or (N,) for one sample.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument.
+        """
+        like = next(self.dynamics.parameters())
+        check_floats("inputs", inputs, like)
+        if inputs.dim() not in (1, 2):
+            raise ShapeError(
+                f"expected (B, I), or (I,) for one sample, with I = {self.input_size}; "
+                f"got {tuple(inputs.shape)}",
+                "inputs",
+            )
+        batched = inputs.dim() == 2
+        single = inputs if batched else inputs.unsqueeze(0)
+        sequences = check_sequences(
+            single.unsqueeze(1),
+            time_constants,
+            _per_sample(elapsed_time),
+            None if mask is None else torch.as_tensor(mask).reshape(single.unsqueeze(1).shape),
+            input_size=self.input_size,
+            units=self.hidden_size,
+            like=like,
+            batch_first=True,
+        )
+        shape = (*single.shape[:1], self.hidden_size)
+        if state is None:
+            start = single.new_zeros(shape)
+        else:
+            layout = "(B, N)" if batched else "(N,)"
+            check_state(state, shape if batched else shape[1:], layout, like)
+            start = state if batched else state.unsqueeze(0)
+        after = self.sequence(sequences, start)[:, 0]
+        return after if batched else after.squeeze(0)
+
+    def sequence(self, sequences: Sequences, state: Tensor) -> Tensor:
+        """(B, T, N) states after each step of checked sequences, from state (B, N).
+
+        Runs the fused step where it can, the reference path elsewhere.
+        """
+        integrate = fused.choose(self.dynamics, self.solver, sequences.inputs)
+        states: Tensor = integrate(
+            self.dynamics,
+            self.solver,
+            self.unfolds,
+            sequences.inputs,
+            sequences.mask,
+            sequences.elapsed_time,
+            sequences.time_constants,
+            state,
+        )
+        return states
+
+    def effective_time_constants(self, sequences: Sequences, states: Tensor) -> Tensor:
+        """(B, T, N) tau(t) = 1 / rate at the given states (B, T, N) and inputs."""
+        values = self.dynamics.values()
+        sensory = self.dynamics.sensory(values, sequences.inputs, sequences.mask)
+        rate, _ = self.dynamics.rate_and_drive(values, states, sensory, sequences.time_constants)
+        return 1.0 / rate
+
+    def extra_repr(self) -> str:
+        return f"{self.wiring!r}, solver={self.solver!r}, unfolds={self.unfolds}"
+
+
+def build_wiring(
+    wiring: Optional[WiringLike], input_size: int, hidden_size: Optional[int]
+) -> Wiring:
+    """The wiring for ``input_size`` inputs, checked against ``hidden_size`` if that is given."""
+    if hidden_size is not None:
+        check_count("hidden_size", hidden_size)
+    if wiring is None:
+        if hidden_size is None:
+            raise OptionError("is required when no wiring is given", "hidden_size")
+        wiring = fully_connected(hidden_size)
+    built = wiring if isinstance(wiring, Wiring) else as_recipe(wiring).build(input_size)
+    if built.input_size != input_size:
+        raise OptionError(
+            f"was built for {built.input_size} inputs, the network has {input_size}", "wiring"
+        )
+    if hidden_size not in (None, built.units):
+        raise OptionError(
+            f"is {hidden_size}, but the wiring has {built.units} neurons; leave it out",
+            "hidden_size",
+        )
+    return built
+
+
+def as_recipe(wiring: object) -> Recipe:
+    """A recipe from itself or from plain data."""
+    if isinstance(wiring, Recipe):
+        return wiring
+    if isinstance(wiring, Mapping):
+        return recipe(wiring)
+    raise OptionError(
+        f"expected a Wiring, a recipe such as wiring.ncp(...), or a mapping; "
+        f"got {type(wiring).__name__}",
+        "wiring",
+    )
+
+
+def _build_dynamics(
+    description: DynamicsLike, wiring: Wiring, constraint: str, seed: Optional[int]
+) -> Dynamics:
+    options = {"type": description} if isinstance(description, str) else dict(description)
+    kind = options.pop("type", None)
+    check_choice("dynamics", kind, DYNAMICS)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    try:
+        return DYNAMICS[str(kind)](wiring, constraint, generator, **options)
+    except TypeError:
+        raise OptionError(f"{kind} dynamics does not take {sorted(options)}", "dynamics") from None
+
+
+def _per_sample(elapsed_time: Optional[Number]) -> Optional[Number]:
+    """(B,) -> (B, 1); a number stays a number."""
+    if elapsed_time is None or isinstance(elapsed_time, (int, float)):
+        return elapsed_time
+    tensor = torch.as_tensor(elapsed_time)
+    return tensor if tensor.dim() == 0 else tensor.unsqueeze(-1)

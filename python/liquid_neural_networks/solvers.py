@@ -1,0 +1,176 @@
+"""Solvers: how the state crosses one elapsed interval. Plain torch, the reference path.
+
+A solver sees the dynamics only as ``field(state) -> (rate, drive)``, the two terms of
+dx/dt = drive - rate x, with the inputs held constant over the interval.
+
+Fixed-step solvers divide the interval into ``unfolds`` equal steps of length h:
+
+============  =====  ================================================================
+name          order  one step
+============  =====  ================================================================
+fused         1      x <- (x + h drive) / (1 + h rate); never unstable (the default)
+euler         1      x <- x + h (drive - rate x)
+exponential   1      exact for frozen rate and drive; never unstable
+rk4           4      the classical Runge-Kutta step
+============  =====  ================================================================
+
+``euler`` and ``rk4`` are explicit: they diverge when h exceeds about 2 / rate; raise
+``unfolds`` or take one of the other two. ``adaptive`` leaves the steps to torchdiffeq.
+
+Source of the fused step: Hasani et al., AAAI 2021, equation 3 and algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable, Optional, Protocol
+
+import torch
+from torch import Tensor
+
+from .dynamics import Dynamics
+from .errors import MissingDependencyError
+
+Field = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class Solver(Protocol):
+    """Integrates ``field`` from ``state`` over ``elapsed`` time."""
+
+    @property
+    def order(self) -> int:
+        """Order of accuracy: the error falls as h to this power."""
+
+    def __call__(self, field: Field, state: Tensor, elapsed: Tensor, unfolds: int) -> Tensor:
+        """The state (..., N) after ``elapsed`` (broadcastable to the state)."""
+
+
+def _fused(field: Field, x: Tensor, h: Tensor) -> Tensor:
+    rate, drive = field(x)
+    return (x + h * drive) / (1.0 + h * rate)
+
+
+def _euler(field: Field, x: Tensor, h: Tensor) -> Tensor:
+    rate, drive = field(x)
+    return x + h * (drive - rate * x)
+
+
+def _exponential(field: Field, x: Tensor, h: Tensor) -> Tensor:
+    rate, drive = field(x)
+    # expm1 rather than exp: exact at h = 0 and accurate for small steps.
+    return x - (drive / rate - x) * torch.expm1(-h * rate)
+
+
+def _rk4(field: Field, x: Tensor, h: Tensor) -> Tensor:
+    def slope(y: Tensor) -> Tensor:
+        rate, drive = field(y)
+        return drive - rate * y
+
+    k1 = slope(x)
+    k2 = slope(x + h / 2 * k1)
+    k3 = slope(x + h / 2 * k2)
+    k4 = slope(x + h * k3)
+    return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+@dataclass(frozen=True)
+class FixedStep:
+    """A solver that repeats one step ``unfolds`` times."""
+
+    step: Callable[[Field, Tensor, Tensor], Tensor]
+    order: int
+
+    def __call__(self, field: Field, state: Tensor, elapsed: Tensor, unfolds: int) -> Tensor:
+        h = elapsed / unfolds
+        for _ in range(unfolds):
+            state = self.step(field, state, h)
+        return state
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Dormand-Prince 5(4) from torchdiffeq; ``unfolds`` is not used.
+
+    Each sample's interval is stretched to [0, 1], so samples may have different elapsed times.
+    """
+
+    order: int = 5
+    relative_tolerance: float = 1e-6
+    absolute_tolerance: float = 1e-7
+
+    def __call__(self, field: Field, state: Tensor, elapsed: Tensor, unfolds: int) -> Tensor:
+        try:
+            from torchdiffeq import odeint
+        except ImportError:
+            raise MissingDependencyError(
+                "the adaptive solver needs torchdiffeq: "
+                "pip install 'liquid-neural-networks[adaptive]'",
+                "solver",
+            ) from None
+
+        def slope(_: Tensor, x: Tensor) -> Tensor:
+            rate, drive = field(x)
+            return elapsed * (drive - rate * x)
+
+        span = torch.tensor([0.0, 1.0], dtype=state.dtype, device=state.device)
+        path = odeint(
+            slope,
+            state,
+            span,
+            method="dopri5",
+            rtol=self.relative_tolerance,
+            atol=self.absolute_tolerance,
+        )
+        return path[-1]
+
+
+SOLVERS: Mapping[str, Solver] = {
+    "fused": FixedStep(_fused, order=1),
+    "euler": FixedStep(_euler, order=1),
+    "exponential": FixedStep(_exponential, order=1),
+    "rk4": FixedStep(_rk4, order=4),
+    "adaptive": Adaptive(),
+}
+
+
+def integrate(
+    dynamics: Dynamics,
+    solver: str,
+    unfolds: int,
+    inputs: Tensor,
+    mask: Optional[Tensor],
+    elapsed_time: Tensor,
+    time_constants: Optional[Tensor],
+    state: Tensor,
+) -> Tensor:
+    """States after each time step: the reference path, for any dynamics and solver.
+
+    Args:
+        dynamics: the population.
+        solver: a name in :data:`SOLVERS`.
+        unfolds: U, steps of the solver per time step.
+        inputs: (B, T, I).
+        mask: (B, T, I), 1 where a feature was seen and 0 where not, or None.
+        elapsed_time: (B, T), time before each sample.
+        time_constants: (B, T, N) base time constants, or None for the learned ones.
+        state: (B, N) to start from.
+
+    Returns:
+        (B, T, N).
+    """
+    values = dynamics.values()
+    sensory = dynamics.sensory(values, inputs, mask)
+    states = []
+    for t in range(inputs.shape[1]):
+        now = tuple(term[:, t] for term in sensory)
+        given = None if time_constants is None else time_constants[:, t]
+
+        def field(
+            x: Tensor, now: tuple[Tensor, ...] = now, given: Optional[Tensor] = given
+        ) -> tuple[Tensor, Tensor]:
+            return dynamics.rate_and_drive(values, x, now, given)
+
+        state = SOLVERS[solver](field, state, elapsed_time[:, t, None], unfolds)
+        states.append(state)
+    return torch.stack(states, dim=1)
