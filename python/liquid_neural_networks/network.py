@@ -279,7 +279,7 @@ class LiquidNetwork(nn.Module):
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states = self._run(sequences, self._initial_state(state, sequences))
         own = states[layer]
-        depth, direction = divmod(layer, self.directions)
+        depth = layer // self.directions
         if depth > 0:
             sequences = sequences._replace(inputs=self._between(states, depth - 1), mask=None)
         neuron = self.neurons[layer]
@@ -384,7 +384,8 @@ class LiquidNetwork(nn.Module):
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
         """What layer ``depth`` hands to the next."""
-        return self.dropout(torch.cat(self._layer(states, depth), dim=-1))
+        handed: Tensor = self.dropout(torch.cat(self._layer(states, depth), dim=-1))
+        return handed
 
     def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
         return states[depth * self.directions : (depth + 1) * self.directions]
@@ -400,8 +401,11 @@ class LiquidNetwork(nn.Module):
 
     def _read_out(self, states: list[Tensor], final: Tensor) -> Tensor:
         if self.return_sequences:
-            return self.readout(torch.cat(self._layer(states, self.num_layers - 1), dim=-1))
-        return self.readout(torch.cat(list(final[-self.directions :]), dim=-1))
+            last = self._layer(states, self.num_layers - 1)
+        else:
+            last = list(final[-self.directions :])
+        outputs: Tensor = self.readout(torch.cat(last, dim=-1))
+        return outputs
 
 
 class MotorReadout(nn.Module):

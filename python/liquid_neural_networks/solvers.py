@@ -114,7 +114,7 @@ class Adaptive:
             return elapsed * (drive - rate * x)
 
         span = torch.tensor([0.0, 1.0], dtype=state.dtype, device=state.device)
-        path = odeint(
+        path: Tensor = odeint(
             slope,
             state,
             span,

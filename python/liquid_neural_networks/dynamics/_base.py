@@ -52,6 +52,10 @@ class Dynamics(nn.Module, ABC):
 
     name: ClassVar[str]
     lower_bounds: ClassVar[Mapping[str, float]]
+    pre: Tensor
+    post: Tensor
+    sensory_pre: Tensor
+    sensory_post: Tensor
 
     def __init__(
         self,

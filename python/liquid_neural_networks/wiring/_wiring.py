@@ -221,7 +221,9 @@ def _int_array(name: str, values: npt.ArrayLike) -> IntArray:
         return np.zeros(0, dtype=np.int64)
     if array.ndim != 1:
         raise ShapeError(f"expected a flat list, got shape {array.shape}", name)
-    if array.dtype.kind not in "iu":
-        if array.dtype.kind != "f" or (array != np.round(array)).any():
-            raise DtypeError(f"expected integers, got {array.dtype}", name)
+    whole = array.dtype.kind in "iu" or (
+        array.dtype.kind == "f" and (array == np.round(array)).all()
+    )
+    if not whole:
+        raise DtypeError(f"expected integers, got {array.dtype}", name)
     return array.astype(np.int64)
