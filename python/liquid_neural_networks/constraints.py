@@ -45,7 +45,19 @@ class Softplus:
     def stored(self, value: Tensor, lower: float) -> Tensor:
         # log(exp(y) - 1), written so that neither a large nor a tiny y loses its digits.
         excess = (value - lower).clamp(min=torch.finfo(value.dtype).tiny)
-        return excess + torch.log(-torch.expm1(-excess))
+        guess = excess + torch.log(-torch.expm1(-excess))
+        # Above 20 torch's softplus is the identity.
+        return self._exact(torch.where(excess > 20.0, excess, guess), value, lower)
+
+    def _exact(self, guess: Tensor, value: Tensor, lower: float) -> Tensor:
+        """Bisects around ``guess``: a value that can be stored at all comes back bit for bit."""
+        margin = 64 * torch.finfo(value.dtype).eps * guess.abs().clamp(min=1.0)
+        low, high = guess - margin, guess + margin
+        for _ in range(12):
+            middle = low + (high - low) / 2
+            below = self.value(middle, lower) < value
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return high
 
 
 CONSTRAINTS: Mapping[str, Callable[[], Constraint]] = {"clip": Clip, "softplus": Softplus}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union
 
@@ -43,8 +44,9 @@ class LiquidNetwork(nn.Module):
         output_size: O, outputs per sample. May be left out when the wiring has motor neurons.
         wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
             recipe such as ``wiring.ncp(inter=12, command=6, motor=1)``, or its plain data
-            ``{"type": "ncp", "inter": 12, "command": 6, "motor": 1}``. Default: fully
-            connected.
+            ``{"type": "ncp", "inter": 12, "command": 6, "motor": 1}``. A list gives each
+            population its own, num_layers * directions in the order of ``state``. Default:
+            fully connected.
         dynamics: ``"conductance"`` or ``"dense"``, or plain data with options such as
             ``{"type": "dense", "activation": "tanh"}``.
         solver: ``"fused"``, ``"exponential"``, ``"euler"``, ``"rk4"`` or ``"adaptive"``.
@@ -85,7 +87,7 @@ class LiquidNetwork(nn.Module):
         hidden_size: Optional[int] = None,
         output_size: Optional[int] = None,
         *,
-        wiring: Optional[WiringLike] = None,
+        wiring: Union[WiringLike, Sequence[WiringLike], None] = None,
         dynamics: DynamicsLike = "conductance",
         solver: str = "fused",
         unfolds: int = 6,
@@ -102,38 +104,32 @@ class LiquidNetwork(nn.Module):
         check_count("input_size", input_size)
         check_count("num_layers", num_layers)
         check_fraction("dropout", dropout)
-        first = build_wiring(wiring, input_size, hidden_size)
+        directions = 2 if bidirectional else 1
+        wirings = _wirings(wiring, input_size, hidden_size, num_layers, directions)
+        first = wirings[0]
         self.output_size = _output_size(output_size, first)
         self.readout_kind = _readout_kind(readout, first, self.output_size, bidirectional)
-        if isinstance(wiring, Wiring) and (
-            num_layers > 1 and input_size != _width(first, bidirectional)
-        ):
-            raise OptionError(
-                "is built for one number of inputs; several layers need a recipe", "wiring"
-            )
         self.num_layers = num_layers
         self.bidirectional = bool(bidirectional)
         self.batch_first = bool(batch_first)
         self.return_sequences = bool(return_sequences)
 
-        plan = _initial_seeds(seed, num_layers * self.directions + 1)
+        *seeds, readout_seed = _initial_seeds(seed, len(wirings) + 1)
         self.neurons = nn.ModuleList(
             LiquidNeuron(
-                input_size if layer == 0 else _width(first, bidirectional),
-                hidden_size,
-                wiring=wiring,
+                each.input_size,
+                wiring=each,
                 dynamics=dynamics,
                 solver=solver,
                 unfolds=unfolds,
                 constraint=constraint,
-                seed=plan[layer * self.directions + direction],
+                seed=own_seed,
             )
-            for layer in range(num_layers)
-            for direction in range(self.directions)
+            for each, own_seed in zip(wirings, seeds)
         )
         self.dropout = nn.Dropout(dropout)
         self.readout = _build_readout(
-            self.readout_kind, _width(first, bidirectional), self.output_size, plan[-1]
+            self.readout_kind, first.units * directions, self.output_size, readout_seed
         )
 
     # -- sizes and description -----------------------------------------------------------------
@@ -420,6 +416,33 @@ class MotorReadout(nn.Module):
         return self.scale * states[..., : len(self.scale)] + self.shift
 
 
+def _wirings(
+    wiring: Union[WiringLike, Sequence[WiringLike], None],
+    input_size: int,
+    hidden_size: Optional[int],
+    num_layers: int,
+    directions: int,
+) -> list[Wiring]:
+    """One wiring a population, in the order of ``state``; all have the same number of neurons."""
+    count = num_layers * directions
+    given: Sequence[Optional[WiringLike]]
+    given = wiring if isinstance(wiring, (list, tuple)) else [wiring] * count  # type: ignore[list-item]
+    if len(given) != count:
+        raise OptionError(f"expected {count}, one a population; got {len(given)}", "wiring")
+    first = build_wiring(given[0], input_size, hidden_size)
+    width = first.units * directions
+    if isinstance(wiring, Wiring) and num_layers > 1 and width != input_size:
+        raise OptionError(
+            "is built for one number of inputs; several layers need a recipe, or a list with "
+            "one wiring each",
+            "wiring",
+        )
+    return [first] + [
+        build_wiring(each, input_size if index < directions else width, first.units)
+        for index, each in enumerate(given[1:], start=1)
+    ]
+
+
 def _output_size(output_size: Optional[int], wiring: Wiring) -> int:
     if output_size is None:
         if wiring.motor == 0:
@@ -453,10 +476,6 @@ def _build_readout(kind: str, width: int, output_size: int, seed: Optional[int])
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return nn.Linear(width, output_size)
-
-
-def _width(wiring: Wiring, bidirectional: bool) -> int:
-    return wiring.units * (2 if bidirectional else 1)
 
 
 def _initial_seeds(seed: Optional[int], count: int) -> list[Optional[int]]:
