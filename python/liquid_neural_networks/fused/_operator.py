@@ -1,0 +1,265 @@
+"""The compiled step as a differentiable torch function.
+
+In eager mode it runs as an ``autograd.Function``, the cheapest way through torch; inside
+``torch.compile`` and ``torch.export`` as the opaque operator ``liquid_neural_networks::step``.
+Both call the same two functions below.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+
+import torch
+from torch import Tensor
+
+from ..errors import OptionError
+
+try:
+    from . import _step
+except ImportError as error:
+    _step = None  # type: ignore[assignment]
+    MISSING = str(error)
+else:
+    MISSING = ""
+
+SOLVERS = ("fused", "euler", "exponential")
+DYNAMICS = ("conductance", "dense")
+ACTIVATIONS = ("sigmoid", "tanh")
+
+
+class Method(NamedTuple):
+    """What is computed, as the numbers the kernel knows; see ``src/kernel.h``."""
+
+    dynamics: int
+    solver: int
+    activation: int
+    unfolds: int
+
+
+class Synapses(NamedTuple):
+    """Index lists (int64), sorted by post, then pre."""
+
+    pre: Tensor
+    post: Tensor
+    sensory_pre: Tensor
+    sensory_post: Tensor
+
+
+class Sequence(NamedTuple):
+    """What runs through the network. For dense dynamics ``inputs`` are pre-activations (B, T, N).
+
+    Shapes: inputs (B, T, I), mask (B, T, I), elapsed_time (B, T), time_constants (B, T, N),
+    state (B, N).
+    """
+
+    inputs: Tensor
+    mask: Optional[Tensor]
+    elapsed_time: Tensor
+    time_constants: Optional[Tensor]
+    state: Tensor
+
+
+def _contiguous(tensors: tuple[Optional[Tensor], ...]) -> list[Optional[Tensor]]:
+    return [None if each is None else each.contiguous() for each in tensors]
+
+
+def _addresses(tensors: tuple[Optional[Tensor], ...]) -> tuple[int, ...]:
+    return tuple(0 if each is None else each.data_ptr() for each in tensors)
+
+
+def _sizes(method: Method, sequence: Sequence, synapses: Synapses) -> tuple[int, ...]:
+    inputs, state = sequence.inputs, sequence.state
+    recurrent, sensory = len(synapses.pre), len(synapses.sensory_pre)
+    double = int(inputs.dtype == torch.float64)
+    return (*method, *inputs.shape, state.shape[1], recurrent, sensory, double)
+
+
+def forward(
+    method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
+) -> Tensor:
+    """(B, T, N) states after every time step."""
+    sequence = Sequence(*_contiguous(sequence))  # type: ignore[arg-type]
+    batch, steps, _ = sequence.inputs.shape
+    states = sequence.state.new_empty(batch, steps, sequence.state.shape[1])
+    kept = tuple(each.contiguous() for each in parameters)
+    _step.forward(
+        _sizes(method, sequence, synapses),
+        _addresses((*sequence, states, *synapses, *kept)),
+        torch.get_num_threads(),
+    )
+    return states
+
+
+def backward(
+    grad_states: Tensor,
+    states: Tensor,
+    method: Method,
+    sequence: Sequence,
+    synapses: Synapses,
+    parameters: tuple[Tensor, ...],
+) -> tuple[list[Optional[Tensor]], list[Tensor]]:
+    """Gradients of (inputs, elapsed_time, time_constants, state) and of the parameters."""
+    sequence = Sequence(*_contiguous(sequence))  # type: ignore[arg-type]
+    kept = tuple(each.contiguous() for each in parameters)
+    wanted = (sequence.inputs, sequence.elapsed_time, sequence.time_constants, sequence.state)
+    grads = [None if each is None else torch.empty_like(each) for each in wanted]
+    parameter_grads = [torch.empty_like(each) for each in kept]
+    grad_states = grad_states.contiguous()
+    _step.backward(
+        _sizes(method, sequence, synapses),
+        _addresses((*sequence, states, *synapses, *kept)),
+        _addresses((grad_states, *grads, *parameter_grads)),
+        torch.get_num_threads(),
+    )
+    return grads, parameter_grads
+
+
+class Step(torch.autograd.Function):
+    """The eager path."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        method: Method,
+        inputs: Tensor,
+        mask: Optional[Tensor],
+        elapsed_time: Tensor,
+        time_constants: Optional[Tensor],
+        state: Tensor,
+        synapses: Synapses,
+        *parameters: Tensor,
+    ) -> Tensor:
+        sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
+        states = forward(method, sequence, synapses, parameters)
+        ctx.method = method
+        ctx.save_for_backward(states, *sequence, *synapses, *parameters)
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
+        if torch.is_grad_enabled():
+            raise OptionError(
+                "the fused step has no second derivatives; run the network inside "
+                "liquid_neural_networks.fused.disabled() to get them from the reference path",
+                "create_graph",
+            )
+        states, *rest = ctx.saved_tensors
+        sequence, synapses = Sequence(*rest[:5]), Synapses(*rest[5:9])
+        (inputs, elapsed, given, state), parameters = backward(
+            grad_states, states, ctx.method, sequence, synapses, tuple(rest[9:])
+        )
+        return (None, inputs, None, elapsed, given, state, None, *parameters)
+
+
+# -- the operator, for graphs --------------------------------------------------------------------
+
+_ARGUMENTS = (
+    "Tensor inputs, Tensor? mask, Tensor elapsed_time, Tensor? time_constants, Tensor state, "
+    "Tensor[] synapses, Tensor[] parameters, int[] method"
+)
+_library = torch.library.Library("liquid_neural_networks", "DEF")
+_library.define(f"step({_ARGUMENTS}) -> Tensor")
+_library.define(f"step_backward(Tensor grad_states, Tensor states, {_ARGUMENTS}) -> Tensor[]")
+
+
+def _step_cpu(
+    inputs: Tensor,
+    mask: Optional[Tensor],
+    elapsed_time: Tensor,
+    time_constants: Optional[Tensor],
+    state: Tensor,
+    synapses: list[Tensor],
+    parameters: list[Tensor],
+    method: list[int],
+) -> Tensor:
+    sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
+    return forward(Method(*method), sequence, Synapses(*synapses), tuple(parameters))
+
+
+def _step_backward_cpu(
+    grad_states: Tensor,
+    states: Tensor,
+    inputs: Tensor,
+    mask: Optional[Tensor],
+    elapsed_time: Tensor,
+    time_constants: Optional[Tensor],
+    state: Tensor,
+    synapses: list[Tensor],
+    parameters: list[Tensor],
+    method: list[int],
+) -> list[Tensor]:
+    sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
+    grads, parameter_grads = backward(
+        grad_states,
+        states.contiguous(),
+        Method(*method),
+        sequence,
+        Synapses(*synapses),
+        tuple(parameters),
+    )
+    return [each for each in grads if each is not None] + parameter_grads
+
+
+def _step_fake(
+    inputs: Tensor, mask: Any, elapsed_time: Any, given: Any, state: Tensor, *_: Any
+) -> Tensor:
+    return state.new_empty(inputs.shape[0], inputs.shape[1], state.shape[1])
+
+
+def _step_backward_fake(
+    grad_states: Tensor,
+    states: Tensor,
+    inputs: Tensor,
+    mask: Any,
+    elapsed_time: Tensor,
+    time_constants: Optional[Tensor],
+    state: Tensor,
+    synapses: list[Tensor],
+    parameters: list[Tensor],
+    method: list[int],
+) -> list[Tensor]:
+    wanted = (inputs, elapsed_time, time_constants, state, *parameters)
+    return [each.new_empty(each.shape) for each in wanted if each is not None]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *sequence, synapses, parameters, method = inputs
+    ctx.method = method
+    ctx.save_for_backward(output, *sequence, *synapses, *parameters)
+
+
+def _step_autograd(ctx: Any, grad_states: Tensor) -> tuple[Any, ...]:
+    states, *rest = ctx.saved_tensors
+    sequence, synapses, parameters = rest[:5], rest[5:9], rest[9:]
+    grads = torch.ops.liquid_neural_networks.step_backward(
+        grad_states, states, *sequence, synapses, parameters, ctx.method
+    )
+    grads = list(grads)
+    inputs, elapsed = grads.pop(0), grads.pop(0)
+    given = None if sequence[3] is None else grads.pop(0)
+    state = grads.pop(0)
+    return inputs, None, elapsed, given, state, [None] * 4, grads, None
+
+
+_library.impl("step", _step_cpu, "CPU")
+_library.impl("step_backward", _step_backward_cpu, "CPU")
+torch.library.register_fake("liquid_neural_networks::step", _step_fake, lib=_library)
+torch.library.register_fake(
+    "liquid_neural_networks::step_backward", _step_backward_fake, lib=_library
+)
+torch.library.register_autograd(
+    "liquid_neural_networks::step", _step_autograd, setup_context=_setup_context, lib=_library
+)
+
+
+def run(
+    method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
+) -> Tensor:
+    """(B, T, N) states after every time step, differentiable once."""
+    if torch.compiler.is_compiling():
+        states: Tensor = torch.ops.liquid_neural_networks.step(
+            *sequence, list(synapses), list(parameters), list(method)
+        )
+        return states
+    states = Step.apply(method, *sequence, synapses, *parameters)
+    return states
