@@ -57,7 +57,7 @@ def unpack(data: bytes) -> Any:
     """
     _survey(data)
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=True, object_pairs_hook=_as_map)
+        return msgpack.unpackb(data, strict_map_key=True, object_pairs_hook=_as_map)
     except ModelFileError:
         raise
     except UnicodeDecodeError:

@@ -254,7 +254,7 @@ def _shown(value: object) -> str:
     if isinstance(value, (str, int, float)) or value is None:
         text = repr(value)
         return text if len(text) <= _MAX_NAME else f"{text[:_MAX_NAME]}..."
-    return f"a {type(value).__name__}"
+    return {dict: "a map", bytes: "bytes"}.get(type(value), f"a {type(value).__name__}")
 
 
 def _mapped(value: object, where: str) -> dict[str, Any]:
@@ -377,6 +377,8 @@ def _wiring(value: object, where: str) -> Wiring:
             f"hold {members} neurons, the wiring has {fields['units']}", f"{where}.layers"
         )
     recipe = fields["recipe"]
+    if recipe is not None:
+        recipe = _plain_map(f"{where}.recipe", recipe)
     try:
         wiring = Wiring(
             input_size=fields["input_size"],
@@ -384,7 +386,7 @@ def _wiring(value: object, where: str) -> Wiring:
             motor=fields["motor"],
             **synapses,
             layers={name: tuple(each.tolist()) for name, each in layers.items()},
-            recipe=None if recipe is None else _plain_map(f"{where}.recipe", recipe),
+            recipe=recipe,
         )
     except LiquidError as error:
         raise ModelFileError(str(error), where) from None

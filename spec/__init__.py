@@ -1,0 +1,1 @@
+"""What a liquid network is: the normative text, the reference, the vectors and the files."""
