@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import isfinite
+from typing import Optional
 
 from .errors import DomainError, DtypeError, OptionError
 
 
-def check_count(name: str, value: object) -> None:
+def check_integer(name: str, value: object, low: int, high: Optional[int] = None) -> int:
+    """An integer from ``low`` to ``high``, both included; numpy's become Python's."""
+    wanted = f"at least {low}" if high is None else f"from {low} to {high}"
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise DtypeError(f"expected an integer {wanted}, got {value!r}", name) from None
+    if isinstance(value, bool):
+        raise DtypeError(f"expected an integer {wanted}, got {value!r}", name)
+    if number < low or (high is not None and number > high):
+        raise DomainError(f"expected an integer {wanted}, got {value!r}", name)
+    return number
+
+
+def check_count(name: str, value: object) -> int:
     """A positive integer."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise DtypeError(f"expected a positive integer, got {value!r}", name)
-    if int(value) < 1:
-        raise DomainError(f"expected a positive integer, got {value!r}", name)
+    return check_integer(name, value, 1)
+
+
+def check_seed(value: object) -> int:
+    """An integer that numpy and torch both take as a seed."""
+    return check_integer("seed", value, 0, 2**32 - 1)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """True or False, and nothing that merely looks like one."""
+    if not isinstance(value, bool):
+        raise DtypeError(f"expected True or False, got {value!r}", name)
+    return value
 
 
 def check_fraction(name: str, value: object) -> None:

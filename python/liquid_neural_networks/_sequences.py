@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Union
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from .errors import DomainError, DtypeError, ShapeError
 
-Number = Union[float, int, Tensor, np.ndarray, list, tuple]
+Number = Union[float, int, Tensor, npt.NDArray[Any], Sequence[Any]]
 """Times and masks may be given as a number, a tensor, an array or a list."""
 
 
@@ -35,19 +37,26 @@ class Sequences(NamedTuple):
 
     def reversed(self) -> Sequences:
         """The same samples in reverse order, with the times between them."""
-        elapsed = self.elapsed_time
-        first = elapsed[:, :1]
-        if self.valid is not None:
-            elapsed = torch.where(self.valid, elapsed, first)
-        # elapsed_time[t] lies between samples t-1 and t; backwards, sample t-1 comes after it.
-        elapsed = torch.cat([elapsed[:, 1:], first], dim=1)
-        if self.valid is not None:
-            elapsed = torch.where(self.valid, elapsed, 0.0)
-        flipped = [
-            None if field is None else field.flip(1)
-            for field in (self.inputs, self.mask, self.valid, elapsed, self.time_constants)
-        ]
-        return Sequences(*flipped, self.batched)  # type: ignore[arg-type]
+        # elapsed_time[t] lies between samples t-1 and t; backwards, sample t-1 comes after it,
+        # and the last sample, which now comes first, takes over the first one's.
+        if self.valid is None:
+            elapsed = self.elapsed_time.roll(-1, dims=1)
+        else:
+            steps = self.valid.shape[1]
+            order = torch.arange(steps, device=self.valid.device)
+            valid_from = torch.where(self.valid, order, steps).flip(1).cummin(1).values.flip(1)
+            after = valid_from.roll(-1, dims=1)
+            after = torch.where(after < steps, after, valid_from[:, :1]).clamp(max=steps - 1)
+            elapsed = torch.where(self.valid, self.elapsed_time.gather(1, after), 0.0)
+        given = self.time_constants
+        return Sequences(
+            inputs=self.inputs.flip(1),
+            mask=None if self.mask is None else self.mask.flip(1),
+            valid=None if self.valid is None else self.valid.flip(1),
+            elapsed_time=elapsed.flip(1),
+            time_constants=None if given is None else given.flip(1),
+            batched=self.batched,
+        )
 
 
 def check_sequences(
@@ -74,43 +83,19 @@ def check_sequences(
             f"empty; got {tuple(inputs.shape)}",
             "inputs",
         )
-    batched = inputs.dim() == 3
-    flip = batched and not batch_first
-
-    def batch_major(value: Tensor, rank: int) -> Tensor:
-        """(T, B, ...) -> (B, T, ...); a lone sequence gains a batch of one."""
-        if not batched:
-            return value.unsqueeze(0) if value.dim() == rank - 1 else value
-        return value.transpose(0, 1) if flip and value.dim() == rank else value
-
-    inputs = batch_major(inputs, 3)
+    layout = _Layout(inputs.dim() == 3, batch_first)
+    inputs = layout.batch_major(inputs)
     batch, steps, _ = inputs.shape
 
-    valid: Optional[Tensor] = None
-    seen: Optional[Tensor] = None
-    if mask is not None:
-        flags = _flags(mask, like.device)
-        per_feature = flags.dim() == (3 if batched else 2)
-        flags = batch_major(flags, 3 if per_feature else 2)
-        wanted_shape = (batch, steps, input_size) if per_feature else (batch, steps)
-        if tuple(flags.shape) != wanted_shape:
-            raise ShapeError(
-                f"expected (B, T, I) = {(batch, steps, input_size)} for missing features or "
-                f"(B, T) = {(batch, steps)} for padding; got {tuple(flags.shape)}",
-                "mask",
-            )
-        if per_feature:
-            seen = flags
-        else:
-            valid = flags
-        known = flags if per_feature else flags.unsqueeze(-1)
-        inputs = torch.where(known, inputs, 0.0)
+    seen, valid = _check_mask(mask, layout, inputs)
+    if seen is not None:
+        inputs = torch.where(seen, inputs, 0.0)
+    if valid is not None:
+        inputs = torch.where(valid.unsqueeze(-1), inputs, 0.0)
     check_finite("inputs", inputs)
 
-    elapsed = _times("elapsed_time", 1.0 if elapsed_time is None else elapsed_time, like)
-    elapsed = batch_major(elapsed, 2)
-    _check_broadcast("elapsed_time", elapsed, (batch, steps), "a number, (T,) or (B, T)")
-    elapsed = elapsed.expand(batch, steps)
+    elapsed = as_reals("elapsed_time", 1.0 if elapsed_time is None else elapsed_time, like)
+    elapsed = _broadcast("elapsed_time", elapsed, layout, (batch, steps))
     if valid is not None:
         elapsed = torch.where(valid, elapsed, 0.0)
     check_finite("elapsed_time", elapsed, minimum=0.0)
@@ -118,15 +103,89 @@ def check_sequences(
     given: Optional[Tensor] = None
     if time_constants is not None:
         given = check_time_constants(time_constants, like)
-        given = batch_major(given, 3)
-        if batched and given.dim() == 2:
-            given = given.unsqueeze(1) if given.shape[0] == batch else given
-        allowed = "a number, (N,), (B, N) or (B, T, N)" if batched else "a number, (N,) or (T, N)"
-        _check_broadcast("time_constants", given, (batch, steps, units), allowed)
-        given = given.expand(batch, steps, units)
+        given = _broadcast("time_constants", given, layout, (batch, steps, units), "N")
     return Sequences(
-        inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, batched
+        inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, layout.batched
     )
+
+
+class _Layout(NamedTuple):
+    """How the caller arranges batch and time."""
+
+    batched: bool
+    batch_first: bool
+
+    def name(self, last: str = "") -> str:
+        """Such as ``(B, T, I)``."""
+        lead = ["T"] if not self.batched else ["B", "T"] if self.batch_first else ["T", "B"]
+        return _tuple([*lead, last] if last else lead)
+
+    def batch_major(self, value: Tensor) -> Tensor:
+        """(B, T, ...) from what the caller arranged; one sequence gains a batch of one."""
+        if not self.batched:
+            return value.unsqueeze(0)
+        return value if self.batch_first else value.transpose(0, 1)
+
+
+def _tuple(names: list[str]) -> str:
+    return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _check_mask(
+    mask: Optional[Number], layout: _Layout, inputs: Tensor
+) -> tuple[Optional[Tensor], Optional[Tensor]]:
+    """A mask (B, T, I) of missing features, or a mask (B, T) of padding; the other is None."""
+    if mask is None:
+        return None, None
+    flags = as_flags(mask, inputs.device)
+    rank = 3 if layout.batched else 2
+    per_feature = flags.dim() == rank
+    shape = inputs.shape if per_feature else inputs.shape[:2]
+    if flags.dim() not in (rank, rank - 1) or layout.batch_major(flags).shape != shape:
+        sizes = {"B": inputs.shape[0], "T": inputs.shape[1], "I": inputs.shape[2]}
+        raise ShapeError(
+            f"expected {layout.name('I')} for missing features or {layout.name()} for padding, "
+            f"with {_equations(sizes)}; got {tuple(flags.shape)}",
+            "mask",
+        )
+    flags = layout.batch_major(flags)
+    return (flags, None) if per_feature else (None, flags)
+
+
+def _broadcast(
+    name: str, value: Tensor, layout: _Layout, shape: tuple[int, ...], last: str = ""
+) -> Tensor:
+    """``value`` spread over ``shape``, which is (B, T), or (B, T, N) if ``last`` is N.
+
+    A rank means one thing only, whatever the sizes happen to be.
+    """
+    rank = value.dim()
+    full = len(shape) if layout.batched else len(shape) - 1
+    spread = value
+    if rank == full:
+        spread = layout.batch_major(value)
+    elif last and rank == 2:
+        spread = value.unsqueeze(1)
+    leading_fits = all(
+        size in (1, wanted) for size, wanted in zip(spread.shape[:-1], shape[-spread.dim() :])
+    )
+    if rank > full or (rank > 0 and not (leading_fits and spread.shape[-1] == shape[-1])):
+        options = ["a number", _tuple([last or "T"])]
+        if last and layout.batched:
+            options.append("(B, N)")
+        if layout.name(last) not in options:
+            options.append(layout.name(last))
+        sizes = dict(zip(("B", "T", last) if last else ("B", "T"), shape))
+        raise ShapeError(
+            f"expected {', '.join(options[:-1])} or {options[-1]}, with {_equations(sizes)}; "
+            f"got {tuple(value.shape)}",
+            name,
+        )
+    return spread.expand(shape)
+
+
+def _equations(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
 def check_floats(name: str, value: object, like: Tensor) -> None:
@@ -167,7 +226,7 @@ def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> N
 
 def check_time_constants(value: Number, like: Tensor) -> Tensor:
     """Finite and positive."""
-    tensor = _times("time_constants", value, like)
+    tensor = as_reals("time_constants", value, like)
     check_finite("time_constants", tensor)
     if not torch.compiler.is_compiling() and bool((tensor <= 0).any()):
         raise DomainError(
@@ -186,24 +245,39 @@ def check_state(state: Tensor, shape: tuple[int, ...], layout: str, like: Tensor
     check_finite("state", state)
 
 
-def _times(name: str, value: Number, like: Tensor) -> Tensor:
+def as_reals(name: str, value: Number, like: Tensor) -> Tensor:
+    """Real numbers as a tensor of the network's dtype; text and booleans are refused."""
     if isinstance(value, Tensor):
         if not (value.is_floating_point() or value.dtype in _INTEGERS):
             raise DtypeError(f"expected real numbers, got {value.dtype}", name)
         if value.device != like.device:
             raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
         return value.to(like.dtype)
-    try:
-        return torch.as_tensor(np.asarray(value, dtype=np.float64)).to(like)
-    except (TypeError, ValueError):
-        raise DtypeError(f"expected real numbers, got {type(value).__name__}", name) from None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return torch.full((), value, dtype=like.dtype, device=like.device)
+    return torch.as_tensor(real_array(name, value)).to(like)
 
 
 _INTEGERS = (torch.int16, torch.int32, torch.int64)
 
 
-def _flags(mask: Number, device: torch.device) -> Tensor:
-    tensor = torch.as_tensor(mask, device=device)
+def real_array(name: str, value: object) -> npt.NDArray[np.float64]:
+    """An array of real numbers from numbers, lists and arrays; not from text or booleans."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiu":
+        raise DtypeError(f"expected real numbers, got {_kind(value)}", name)
+    return array.astype(np.float64)
+
+
+def as_flags(mask: Number, device: torch.device) -> Tensor:
+    """Booleans, or zeros and ones, as a tensor of booleans."""
+    try:
+        tensor = torch.as_tensor(mask, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise DtypeError(f"expected booleans, got {_kind(mask)}", "mask") from None
     if tensor.dtype == torch.bool:
         return tensor
     if not torch.compiler.is_compiling() and not bool(((tensor == 0) | (tensor == 1)).all()):
@@ -211,11 +285,5 @@ def _flags(mask: Number, device: torch.device) -> Tensor:
     return tensor != 0
 
 
-def _check_broadcast(name: str, value: Tensor, shape: tuple[int, ...], layouts: str) -> None:
-    sizes = value.shape
-    fits = len(sizes) <= len(shape) and all(
-        size == wanted or (size == 1 and position > 0)
-        for position, (size, wanted) in enumerate(zip(reversed(sizes), reversed(shape)))
-    )
-    if not fits:
-        raise ShapeError(f"expected {layouts} within {shape}, got {tuple(sizes)}", name)
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__} that is not an array of them"

@@ -7,7 +7,8 @@ whichever ``torch.optim`` optimiser takes it; this is how the published networks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Any, Callable, Protocol
 from weakref import WeakSet
 
@@ -68,18 +69,31 @@ class Projected(Protocol):
 
     def project_(self) -> None: ...
 
+    def parameters(self, recurse: bool = True) -> Iterable[Tensor]: ...
+
 
 _projected: WeakSet[Any] = WeakSet()
+_lock = Lock()
 
 
 def project_after_every_step(module: Projected) -> None:
     """Has ``module.project_()`` called after every step of every optimiser, while it lives."""
-    _projected.add(module)
+    with _lock:
+        _projected.add(module)
 
 
-def _project_all(*_: object) -> None:
-    for module in list(_projected):
-        module.project_()
+def _project_stepped(optimizer: torch.optim.Optimizer, *_: object) -> None:
+    # Only what this optimiser moved: writing to other networks, even nothing new, would spoil
+    # a backward pass they are in the middle of, perhaps in another thread.
+    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    for module in _living():
+        if any(id(p) in stepped for p in module.parameters(recurse=False)):
+            module.project_()
 
 
-register_optimizer_step_post_hook(_project_all)
+def _living() -> list[Any]:
+    with _lock:
+        return list(_projected)
+
+
+register_optimizer_step_post_hook(_project_stepped)

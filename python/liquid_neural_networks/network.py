@@ -9,9 +9,16 @@ from typing import Any, NamedTuple, Optional, Union
 import torch
 from torch import Tensor, nn
 
-from ._checks import check_choice, check_count, check_fraction
+from ._checks import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_fraction,
+    check_integer,
+    check_seed,
+)
 from ._sequences import Number, Sequences, check_sequences, check_state
-from .errors import DomainError, OptionError
+from .errors import OptionError
 from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
 from .streaming import Stream
 from .wiring import Wiring
@@ -101,18 +108,18 @@ class LiquidNetwork(nn.Module):
         seed: Optional[int] = None,
     ):
         super().__init__()
-        check_count("input_size", input_size)
-        check_count("num_layers", num_layers)
+        input_size = check_count("input_size", input_size)
+        num_layers = check_count("num_layers", num_layers)
         check_fraction("dropout", dropout)
-        directions = 2 if bidirectional else 1
+        directions = 2 if check_flag("bidirectional", bidirectional) else 1
         wirings = _wirings(wiring, input_size, hidden_size, num_layers, directions)
         first = wirings[0]
         self.output_size = _output_size(output_size, first)
         self.readout_kind = _readout_kind(readout, first, self.output_size, bidirectional)
         self.num_layers = num_layers
-        self.bidirectional = bool(bidirectional)
-        self.batch_first = bool(batch_first)
-        self.return_sequences = bool(return_sequences)
+        self.bidirectional = bidirectional
+        self.batch_first = check_flag("batch_first", batch_first)
+        self.return_sequences = check_flag("return_sequences", return_sequences)
 
         *seeds, readout_seed = _initial_seeds(seed, len(wirings) + 1)
         self.neurons = nn.ModuleList(
@@ -208,14 +215,15 @@ class LiquidNetwork(nn.Module):
             return_state: also return the state after the last sample.
 
         Returns:
-            Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence;
-            (T, B, O) if not ``batch_first``. With ``return_state``, a pair (outputs, state).
+            Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence.
+            With ``return_state``, a pair (outputs, state). If not ``batch_first``, every (B, T)
+            here and above is (T, B).
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
-        states = self._run(sequences, self._initial_state(state, sequences))
+        states, _ = self._run(sequences, self._initial_state(state, sequences))
         final = self._final_state(states)
         outputs = self._read_out(states, final)
         if not sequences.batched:
@@ -270,14 +278,10 @@ class LiquidNetwork(nn.Module):
 
         The other arguments are those of :meth:`forward`.
         """
-        if not 0 <= layer < len(self.neurons):
-            raise DomainError(f"expected 0 to {len(self.neurons) - 1}, got {layer}", "layer")
+        layer = check_integer("layer", layer, 0, len(self.neurons) - 1)
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
-        states = self._run(sequences, self._initial_state(state, sequences))
-        own = states[layer]
-        depth = layer // self.directions
-        if depth > 0:
-            sequences = sequences._replace(inputs=self._between(states, depth - 1), mask=None)
+        states, fed = self._run(sequences, self._initial_state(state, sequences))
+        own, sequences = states[layer], fed[layer // self.directions]
         neuron = self.neurons[layer]
         assert isinstance(neuron, LiquidNeuron)
         fields: list[Optional[Tensor]] = [own]
@@ -361,13 +365,15 @@ class LiquidNetwork(nn.Module):
         check_state(state, (populations, self.hidden_size), layout, like)
         return state.unsqueeze(1)
 
-    def _run(self, sequences: Sequences, state: Tensor) -> list[Tensor]:
-        """(B, T, N) states of every population, in forward time order."""
+    def _run(self, sequences: Sequences, state: Tensor) -> tuple[list[Tensor], list[Sequences]]:
+        """(B, T, N) states of every population, in forward time order; what each layer was fed."""
         states: list[Tensor] = []
+        fed: list[Sequences] = []
         for depth in range(self.num_layers):
             if depth > 0:
                 inputs = self._between(states, depth - 1)
                 sequences = sequences._replace(inputs=inputs, mask=None)
+            fed.append(sequences)
             for direction in range(self.directions):
                 index = depth * self.directions + direction
                 neuron = self.neurons[index]
@@ -376,7 +382,7 @@ class LiquidNetwork(nn.Module):
                     states.append(neuron.sequence(sequences, state[index]))
                 else:
                     states.append(neuron.sequence(sequences.reversed(), state[index]).flip(1))
-        return states
+        return states, fed
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
         """What layer ``depth`` hands to the next."""
@@ -448,8 +454,7 @@ def _output_size(output_size: Optional[int], wiring: Wiring) -> int:
         if wiring.motor == 0:
             raise OptionError("is required when the wiring has no motor neurons", "output_size")
         return wiring.motor
-    check_count("output_size", output_size)
-    return output_size
+    return check_count("output_size", output_size)
 
 
 def _readout_kind(
@@ -481,5 +486,5 @@ def _build_readout(kind: str, width: int, output_size: int, seed: Optional[int])
 def _initial_seeds(seed: Optional[int], count: int) -> list[Optional[int]]:
     if seed is None:
         return [None] * count
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(check_seed(seed))
     return torch.randint(2**31, (count,), generator=generator).tolist()

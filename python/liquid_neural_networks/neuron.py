@@ -13,17 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from . import fused, solvers
-from ._checks import check_choice, check_count
+from ._checks import check_choice, check_count, check_seed
 from ._sequences import (
     Number,
     Sequences,
+    as_flags,
+    as_reals,
     check_floats,
     check_sequences,
     check_state,
 )
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
-from .errors import OptionError, ShapeError
+from .errors import DtypeError, OptionError, ShapeError
 from .wiring import Recipe, Wiring, fully_connected, recipe
 
 WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
@@ -74,13 +76,11 @@ class LiquidNeuron(nn.Module):
         seed: Optional[int] = None,
     ):
         super().__init__()
-        check_count("input_size", input_size)
         check_choice("solver", solver, solvers.SOLVERS)
-        check_count("unfolds", unfolds)
         check_choice("constraint", constraint, CONSTRAINTS)
-        self.wiring = build_wiring(wiring, input_size, hidden_size)
+        self.wiring = build_wiring(wiring, check_count("input_size", input_size), hidden_size)
         self.solver = solver
-        self.unfolds = unfolds
+        self.unfolds = check_count("unfolds", unfolds)
         self.dynamics = _build_dynamics(dynamics, self.wiring, constraint, seed)
 
     @property
@@ -121,32 +121,30 @@ class LiquidNeuron(nn.Module):
         """
         like = next(self.dynamics.parameters())
         check_floats("inputs", inputs, like)
-        if inputs.dim() not in (1, 2):
+        if inputs.dim() not in (1, 2) or inputs.shape[-1] != self.input_size or inputs.numel() == 0:
             raise ShapeError(
-                f"expected (B, I), or (I,) for one sample, with I = {self.input_size}; "
-                f"got {tuple(inputs.shape)}",
+                f"expected (B, I), or (I,) for one sample, with I = {self.input_size} and "
+                f"nothing empty; got {tuple(inputs.shape)}",
                 "inputs",
             )
         batched = inputs.dim() == 2
-        single = inputs if batched else inputs.unsqueeze(0)
         sequences = check_sequences(
-            single.unsqueeze(1),
+            # One step is a sequence of length 1; times and masks gain that dimension too.
+            inputs.unsqueeze(-2),
             time_constants,
-            _per_sample(elapsed_time),
-            None if mask is None else torch.as_tensor(mask).reshape(single.unsqueeze(1).shape),
+            _one_time(elapsed_time, inputs, like),
+            _one_mask(mask, inputs),
             input_size=self.input_size,
             units=self.hidden_size,
             like=like,
             batch_first=True,
         )
-        shape = (*single.shape[:1], self.hidden_size)
+        shape = (*inputs.shape[:-1], self.hidden_size)
         if state is None:
-            start = single.new_zeros(shape)
+            state = inputs.new_zeros(shape)
         else:
-            layout = "(B, N)" if batched else "(N,)"
-            check_state(state, shape if batched else shape[1:], layout, like)
-            start = state if batched else state.unsqueeze(0)
-        after = self.sequence(sequences, start)[:, 0]
+            check_state(state, shape, "(B, N)" if batched else "(N,)", like)
+        after = self.sequence(sequences, state if batched else state.unsqueeze(0))[:, 0]
         return after if batched else after.squeeze(0)
 
     def sequence(self, sequences: Sequences, state: Tensor) -> Tensor:
@@ -217,19 +215,42 @@ def as_recipe(wiring: object) -> Recipe:
 def _build_dynamics(
     description: DynamicsLike, wiring: Wiring, constraint: str, seed: Optional[int]
 ) -> Dynamics:
+    if not isinstance(description, (str, Mapping)):
+        raise DtypeError(
+            f"expected a name or a mapping, got {type(description).__name__}", "dynamics"
+        )
     options = {"type": description} if isinstance(description, str) else dict(description)
     kind = options.pop("type", None)
     check_choice("dynamics", kind, DYNAMICS)
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
-    try:
-        return DYNAMICS[str(kind)](wiring, constraint, generator, **options)
-    except TypeError:
-        raise OptionError(f"{kind} dynamics does not take {sorted(options)}", "dynamics") from None
+    make = DYNAMICS[str(kind)]
+    for name in options:
+        if name not in make.option_names():
+            raise OptionError(f"{kind} dynamics has no option {name!r}", "dynamics")
+    generator = None
+    if seed is not None:
+        generator = torch.Generator().manual_seed(check_seed(seed))
+    return make(wiring, constraint, generator, **options)
 
 
-def _per_sample(elapsed_time: Optional[Number]) -> Optional[Number]:
+def _one_time(elapsed_time: Optional[Number], inputs: Tensor, like: Tensor) -> Optional[Tensor]:
     """(B,) -> (B, 1); a number stays a number."""
-    if elapsed_time is None or isinstance(elapsed_time, (int, float)):
-        return elapsed_time
-    tensor = torch.as_tensor(elapsed_time)
-    return tensor if tensor.dim() == 0 else tensor.unsqueeze(-1)
+    if elapsed_time is None:
+        return None
+    times = as_reals("elapsed_time", elapsed_time, like)
+    batch = tuple(inputs.shape[:-1])
+    if times.dim() > 0 and times.shape != batch:
+        wanted = f"a number or (B,) = {batch}" if batch else "a number"
+        raise ShapeError(f"expected {wanted}, got {tuple(times.shape)}", "elapsed_time")
+    return times.unsqueeze(-1) if times.dim() > 0 else times
+
+
+def _one_mask(mask: Optional[Number], inputs: Tensor) -> Optional[Tensor]:
+    """(B, I) -> (B, 1, I), and (I,) -> (1, I)."""
+    if mask is None:
+        return None
+    flags = as_flags(mask, inputs.device)
+    if flags.shape != inputs.shape:
+        raise ShapeError(
+            f"expected {tuple(inputs.shape)} like the inputs, got {tuple(flags.shape)}", "mask"
+        )
+    return flags.unsqueeze(-2)

@@ -10,19 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ._sequences import Number
-from .errors import DtypeError, OptionError, ShapeError
+from ._sequences import Number, as_reals, check_finite
+from .errors import OptionError, ShapeError
 
 if TYPE_CHECKING:
     from .network import LiquidNetwork
 
-Sample = Union[npt.NDArray[np.floating], Sequence[float]]
+Sample = Union[npt.NDArray[np.floating], Sequence[float], torch.Tensor]
 
 
 class Stream:
     """A live session with a network; made by :meth:`LiquidNetwork.stream`.
 
-    The parameters are those of the moment the session was opened.
+    Every step uses the network's parameters and mode of that moment; call ``network.eval()``
+    first if it drops out between layers.
 
     Attributes:
         state: (num_layers, N) array, the state after the last sample.
@@ -65,15 +66,13 @@ class Stream:
         """
         network = self._network
         like = next(network.parameters())
-        try:
-            values = torch.as_tensor(np.asarray(sample, dtype=np.float64)).to(like)
-        except (TypeError, ValueError):
-            raise DtypeError(f"expected {network.input_size} numbers", "sample") from None
+        values = as_reals("sample", sample, like)
         if tuple(values.shape) != (network.input_size,):
             raise ShapeError(
                 f"expected ({network.input_size},), got {tuple(values.shape)}", "sample"
             )
         missing = values.isnan()
+        check_finite("sample", values[~missing])
         outputs, self._state = network(
             values.unsqueeze(0),
             time_constants,
@@ -83,8 +82,7 @@ class Stream:
             return_state=True,
         )
         last = outputs[-1] if network.return_sequences else outputs
-        array: npt.NDArray[np.floating] = last.cpu().numpy()
-        return array
+        return np.asarray(last.cpu())
 
     def __enter__(self) -> Stream:
         return self

@@ -10,15 +10,16 @@ with ``rate > 0``, so ``1 / rate`` is the effective ("liquid") time constant and
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, Optional
+from typing import Any, ClassVar, Optional
 
 import torch
 from torch import Tensor, nn
 
 from ..constraints import CONSTRAINTS, project_after_every_step
-from ..errors import OptionError, ShapeError
+from ..errors import DomainError, DtypeError, OptionError, ShapeError
 from ..wiring import Wiring
 
 Values = dict[str, Tensor]
@@ -26,18 +27,6 @@ Values = dict[str, Tensor]
 
 Sensory = tuple[Tensor, ...]
 """What the inputs contribute, constant over the unfolds; each (..., N)."""
-
-
-class Parameter(NamedTuple):
-    """How one parameter is stored.
-
-    Attributes:
-        initial: the values it starts from, float64.
-        lower: its lower bound, or None when it may take any value.
-    """
-
-    initial: Tensor
-    lower: Optional[float] = None
 
 
 class Dynamics(nn.Module, ABC):
@@ -82,6 +71,11 @@ class Dynamics(nn.Module, ABC):
 
     def _set_options(self) -> None:
         """Checks and keeps the subclass's own options."""
+
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """Names of the subclass's own options."""
+        return list(inspect.signature(cls._set_options).parameters)[1:]
 
     def options(self) -> dict[str, Any]:
         """The subclass's own options, as plain data."""
@@ -141,19 +135,37 @@ class Dynamics(nn.Module, ABC):
         Raises:
             OptionError: a name is unknown.
             ShapeError: a value has the wrong shape.
+            DtypeError: a value is not a tensor of real numbers.
+            DomainError: a value is NaN, infinite or below its bound.
         """
         for name, value in values.items():
-            parameter = self._parameters.get(name)
-            if parameter is None:
-                raise OptionError(f"{self.name} dynamics has no such parameter", name)
-            if value.shape != parameter.shape:
-                raise ShapeError(
-                    f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name
-                )
-            parameter.copy_(self._stored(name, value))
+            self._check_value(name, value)
+        for name, value in values.items():
+            parameter = self._parameters[name]
+            assert parameter is not None
+            parameter.copy_(self._stored(name, value.to(parameter)))
+
+    def _check_value(self, name: str, value: object) -> None:
+        parameter = self._parameters.get(name)
+        if parameter is None:
+            raise OptionError(
+                f"{self.name} dynamics has no such parameter; it has {', '.join(self._parameters)}",
+                name,
+            )
+        if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
+            raise DtypeError(f"expected a tensor of real numbers, got {type(value).__name__}", name)
+        if value.shape != parameter.shape:
+            raise ShapeError(f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name)
+        if not bool(torch.isfinite(value).all()):
+            raise DomainError("contains NaN or infinity", name)
+        lower = self.lower_bounds.get(name)
+        # A bound rounded to float32 and back may lie a hair below itself.
+        if lower is not None and bool((value < lower * (1 - 1e-6)).any()):
+            raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
 
     def _stored(self, name: str, value: Tensor) -> Tensor:
-        if name not in self.lower_bounds:
+        # The meta device has shapes but no numbers: nothing to constrain.
+        if name not in self.lower_bounds or value.is_meta:
             return value
         return self._constraint.stored(value, self.lower_bounds[name])
 
@@ -166,7 +178,7 @@ class Dynamics(nn.Module, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         project_after_every_step(self)
 
 

@@ -14,8 +14,15 @@ from typing import Any, Optional
 
 import numpy as np
 
-from .._checks import check_choice, check_count, check_fraction
-from ..errors import DomainError, OptionError
+from .._checks import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_fraction,
+    check_integer,
+    check_seed,
+)
+from ..errors import DomainError, DtypeError, OptionError
 from ._wiring import IntArray, Wiring
 
 
@@ -34,8 +41,7 @@ class Recipe:
         Raises:
             DomainError: ``input_size`` is not a positive integer.
         """
-        check_count("input_size", input_size)
-        sketch = _Sketch(input_size, self.units)
+        sketch = _Sketch(check_count("input_size", input_size), self.units)
         layers = _GROW[self.kind](sketch, **self.options)
         return sketch.wiring(self.motor, layers, self.to_dict())
 
@@ -49,17 +55,21 @@ def recipe(description: Mapping[str, Any]) -> Recipe:
 
     Raises:
         OptionError: the type or one of its options is unknown, or one is missing.
+        DtypeError: the description is not a mapping.
     """
+    if not isinstance(description, Mapping):
+        raise DtypeError(f"expected a mapping, got {type(description).__name__}", "description")
     options = dict(description)
     kind = options.pop("type", None)
-    check_choice("wiring type", kind, RECIPES)
+    check_choice("type", kind, RECIPES)
     make = RECIPES[str(kind)]
     known = inspect.signature(make).parameters
     for name in options:
-        check_choice(f"wiring option of {kind}", name, known)
+        if name not in known:
+            raise OptionError(f"{kind} wiring takes {', '.join(known)}, not this", str(name))
     for name, parameter in known.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
-            raise OptionError("is required", f"wiring option {name}")
+            raise OptionError(f"{kind} wiring needs this option", name)
     return make(**options)
 
 
@@ -74,12 +84,12 @@ def fully_connected(
         self_connections: whether a neuron also hears itself.
         seed: of the polarities; two thirds of the synapses excite.
     """
-    _check_population(units, motor)
+    units, motor = _check_population(units, motor)
     options = {
         "units": units,
         "motor": motor,
-        "self_connections": bool(self_connections),
-        "seed": _check_seed(seed),
+        "self_connections": check_flag("self_connections", self_connections),
+        "seed": check_seed(seed),
     }
     return Recipe("fully_connected", options, units, motor)
 
@@ -93,13 +103,13 @@ def random(units: int, motor: int = 0, sparsity: float = 0.5, seed: int = 0) -> 
         sparsity: fraction of the possible synapses that do not exist, in [0, 1).
         seed: of the choice and of the polarities; two thirds of the synapses excite.
     """
-    _check_population(units, motor)
+    units, motor = _check_population(units, motor)
     check_fraction("sparsity", sparsity)
     options = {
         "units": units,
         "motor": motor,
         "sparsity": float(sparsity),
-        "seed": _check_seed(seed),
+        "seed": check_seed(seed),
     }
     return Recipe("random", options, units, motor)
 
@@ -131,8 +141,10 @@ def ncp(
     Raises:
         DomainError: a count is not positive, or a fan-out exceeds the layer it reaches.
     """
-    for name, size in (("inter", inter), ("command", command), ("motor", motor)):
+    inter, command, motor = (
         check_count(name, size)
+        for name, size in (("inter", inter), ("command", command), ("motor", motor))
+    )
     options: dict[str, Any] = {"inter": inter, "command": command, "motor": motor}
     for name, value, default, limit in (
         ("sensory_fanout", sensory_fanout, ceil(inter / 2), inter),
@@ -140,11 +152,8 @@ def ncp(
         ("recurrent_command", recurrent_command, command, command**2),
         ("motor_fanin", motor_fanin, ceil(command / 2), command),
     ):
-        options[name] = default if value is None else value
-        check_count(name, options[name])
-        if options[name] > limit:
-            raise DomainError(f"expected at most {limit}, got {value}", name)
-    options["seed"] = _check_seed(seed)
+        options[name] = check_integer(name, default if value is None else value, 1, limit)
+    options["seed"] = check_seed(seed)
     return Recipe("ncp", options, inter + command + motor, motor)
 
 
@@ -162,8 +171,8 @@ def auto_ncp(units: int, motor: int, sparsity: float = 0.5, seed: int = 0) -> Re
     Raises:
         DomainError: ``units`` is too small for ``motor``, or ``sparsity`` out of range.
     """
-    check_count("units", units)
-    check_count("motor", motor)
+    units = check_count("units", units)
+    motor = check_count("motor", motor)
     check_fraction("sparsity", sparsity)
     if motor > units - 2:
         raise DomainError(f"expected at most units - 2 = {units - 2}, got {motor}", "motor")
@@ -198,9 +207,8 @@ def c_elegans(motor: int = 0, seed: int = 0) -> Recipe:
         seed: of the choices and of the polarities; two thirds of the synapses excite.
     """
     layers = _C_ELEGANS_LAYERS
-    if not isinstance(motor, int) or not 0 <= motor <= layers["motor"]:
-        raise DomainError(f"expected 0 to {layers['motor']}, got {motor}", "motor")
-    options = {"motor": motor, "seed": _check_seed(seed)}
+    motor = check_integer("motor", motor, 0, layers["motor"])
+    options = {"motor": motor, "seed": check_seed(seed)}
     return Recipe("c_elegans", options, sum(layers.values()), motor)
 
 
@@ -346,13 +354,6 @@ _GROW: Mapping[str, Callable[..., dict[str, Sequence[int]]]] = {
 }
 
 
-def _check_population(units: int, motor: int) -> None:
-    check_count("units", units)
-    if isinstance(motor, bool) or not isinstance(motor, int) or not 0 <= motor <= units:
-        raise DomainError(f"expected 0 to {units}, got {motor}", "motor")
-
-
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise DomainError(f"expected an integer from 0 to 2**32 - 1, got {seed!r}", "seed")
-    return int(seed)
+def _check_population(units: int, motor: int) -> tuple[int, int]:
+    units = check_count("units", units)
+    return units, check_integer("motor", motor, 0, units)

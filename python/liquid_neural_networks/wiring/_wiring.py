@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import check_count
+from .._checks import check_count, check_integer
 from ..errors import DomainError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -56,17 +56,18 @@ class Wiring:
     recipe: Optional[Mapping[str, Any]] = None
 
     def __post_init__(self) -> None:
-        check_count("input_size", self.input_size)
-        check_count("units", self.units)
-        if not 0 <= self.motor <= self.units:
-            raise DomainError(f"expected 0 to {self.units}, got {self.motor}", "motor")
+        units = check_count("units", self.units)
+        for name, size in (
+            ("input_size", check_count("input_size", self.input_size)),
+            ("units", units),
+            ("motor", check_integer("motor", self.motor, 0, units)),
+        ):
+            object.__setattr__(self, name, size)
         self._settle("", self.units)
         self._settle("sensory_", self.input_size)
-        layers = self.layers or {"neurons": tuple(range(self.units))}
-        layers = {str(name): tuple(int(i) for i in ids) for name, ids in layers.items()}
-        if sorted(i for ids in layers.values() for i in ids) != list(range(self.units)):
-            raise ShapeError("every neuron must be in exactly one layer", "layers")
-        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "layers", _layers(self.layers, self.units))
+        if not (self.recipe is None or isinstance(self.recipe, Mapping)):
+            raise DtypeError(f"expected a mapping, got {type(self.recipe).__name__}", "recipe")
 
     def _settle(self, prefix: str, senders: int) -> None:
         """Checks one synapse list, sorts it and makes it read-only."""
@@ -107,7 +108,8 @@ class Wiring:
             motor: number of motor neurons.
             layers: layer name -> neuron indices.
         """
-        recurrent, sensory = np.asarray(adjacency), np.asarray(sensory_adjacency)
+        recurrent = _array("adjacency", adjacency)
+        sensory = _array("sensory_adjacency", sensory_adjacency)
         if recurrent.ndim != 2 or recurrent.shape[0] != recurrent.shape[1]:
             raise ShapeError(f"expected a square matrix, got {recurrent.shape}", "adjacency")
         if sensory.ndim != 2 or sensory.shape[1] != recurrent.shape[0]:
@@ -156,10 +158,12 @@ class Wiring:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Wiring:
         """The wiring that :meth:`to_dict` described."""
-        try:
-            return cls(**{name: data[name] for name in WIRING_FIELDS})
-        except KeyError as missing:
-            raise ShapeError(f"field {missing} is missing", "wiring") from None
+        if not isinstance(data, Mapping):
+            raise DtypeError(f"expected a mapping, got {type(data).__name__}", "data")
+        for name in WIRING_FIELDS:
+            if name not in data:
+                raise ShapeError("this field is missing", name)
+        return cls(**{name: data[name] for name in WIRING_FIELDS})
 
     def graph(self) -> networkx.MultiDiGraph:
         """A networkx graph: nodes ``("input", k)`` and ``("neuron", i)``, one edge a synapse.
@@ -215,14 +219,33 @@ SYNAPSE_LISTS = ("pre", "post", "polarity", "sensory_pre", "sensory_post", "sens
 WIRING_FIELDS = ("input_size", "units", "motor", *SYNAPSE_LISTS, "layers", "recipe")
 
 
+def _layers(given: object, units: int) -> dict[str, tuple[int, ...]]:
+    if not isinstance(given, Mapping):
+        raise DtypeError(f"expected a mapping, got {type(given).__name__}", "layers")
+    if not given:
+        return {"neurons": tuple(range(units))}
+    layers = {str(name): tuple(_int_array("layers", ids).tolist()) for name, ids in given.items()}
+    members = [i for ids in layers.values() for i in ids]
+    if len(members) != units or set(members) != set(range(units)):
+        raise ShapeError("every neuron must be in exactly one layer", "layers")
+    return layers
+
+
+def _array(name: str, values: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DtypeError("expected numbers in rows of equal length", name) from None
+
+
 def _int_array(name: str, values: npt.ArrayLike) -> IntArray:
-    array = np.asarray(values)
+    array = _array(name, values)
     if array.size == 0:
         return np.zeros(0, dtype=np.int64)
     if array.ndim != 1:
         raise ShapeError(f"expected a flat list, got shape {array.shape}", name)
     whole = array.dtype.kind in "iu" or (
-        array.dtype.kind == "f" and (array == np.round(array)).all()
+        array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     )
     if not whole:
         raise DtypeError(f"expected integers, got {array.dtype}", name)
