@@ -71,12 +71,15 @@ def plain(value: Any, name: str, depth: int = 0) -> Any:
 
     Raises:
         DtypeError: something in it is no plain data.
-        DomainError: it nests too deep (or contains itself), or an integer exceeds 64 bits.
+        DomainError: it nests too deep (or contains itself), an integer exceeds 64 bits, or a
+            string holds half a surrogate pair.
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, float, str)):
+    if value is None or isinstance(value, (bool, float)):
         return value
+    if isinstance(value, str):
+        return _utf8(value, name)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**64:
             raise DomainError("integers of more than 64 bits do not fit in a file", name)
@@ -89,12 +92,22 @@ def plain(value: Any, name: str, depth: int = 0) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise DtypeError(f"expected strings as keys, got {key!r}", name)
-        return {str(k): plain(each, f"{name}.{k}", depth + 1) for k, each in value.items()}
+        return {
+            _utf8(key, name): plain(each, f"{name}.{key}", depth + 1) for key, each in value.items()
+        }
     raise DtypeError(
         f"expected plain data (None, booleans, numbers, strings, lists, dicts), "
         f"got {type(value).__name__}",
         name,
     )
+
+
+def _utf8(text: str, name: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DomainError("is text that UTF-8 cannot hold", name) from None
+    return str(text)
 
 
 def _survey(data: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -19,14 +18,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from spec import make_files
 
 from liquid_neural_networks import LiquidNetwork, wiring
 from liquid_neural_networks._document import MAX_DEPTH, MAX_OBJECTS
 from liquid_neural_networks.constraints import CONSTRAINTS
 from liquid_neural_networks.dynamics import DYNAMICS
-from liquid_neural_networks.errors import DomainError, DtypeError, LiquidError, ModelFileError
+from liquid_neural_networks.errors import DomainError, DtypeError, ModelFileError
 from liquid_neural_networks.model_file import FIELDS, ModelFile, dumps, load, loads, save
-from spec import make_files
 
 SPEC = Path(make_files.__file__).parent
 ROWS = [line.split("\t") for line in (SPEC / "files/index.tsv").read_text("utf-8").splitlines()[1:]]
@@ -155,3 +154,340 @@ def test_loading_leaves_the_global_random_state_alone():
 
 def test_the_same_network_gives_the_same_bytes():
     assert dumps(network()) == dumps(network())
+
+
+# -- what may not be saved ---------------------------------------------------------------------
+
+
+def deep(levels: int) -> Any:
+    return [] if levels == 0 else [deep(levels - 1)]
+
+
+def endless() -> dict[str, Any]:
+    loop: dict[str, Any] = {}
+    loop["self"] = loop
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error", "names"),
+    [
+        ({"model": object()}, DtypeError, "metadata.model"),
+        ({"raw": b"bytes"}, DtypeError, "metadata.raw"),
+        ({"rows": [1, np.zeros(2)]}, DtypeError, r"metadata.rows\[1\]"),
+        ({1: "one"}, DtypeError, "metadata"),
+        ([1, 2], DtypeError, "metadata"),
+        ({"big": 2**64}, DomainError, "metadata.big"),
+        ({"deep": deep(MAX_DEPTH)}, DomainError, "metadata.deep"),
+        (endless(), DomainError, "metadata"),
+        ({"long": [0] * MAX_OBJECTS}, DomainError, "more than 65536"),
+        ({"bad": "\ud800"}, DomainError, "metadata.bad"),
+    ],
+    ids=str,
+)
+def test_only_plain_data_is_kept_with_a_network(metadata, error, names):
+    with pytest.raises(error, match=names):
+        dumps(network(), metadata=metadata)
+
+
+def test_the_deepest_metadata_that_saves_also_loads():
+    metadata = {"deep": deep(MAX_DEPTH - 3)}
+    assert loads(dumps(network(), metadata=metadata)).metadata == metadata
+
+
+def test_other_dtypes_and_broken_networks_are_refused():
+    with pytest.raises(DtypeError, match="float16"):
+        dumps(network().half())
+    with pytest.raises(DtypeError, match="network"):
+        dumps(torch.nn.Linear(2, 2))
+    broken = network()
+    with torch.no_grad():
+        broken.neurons[0].dynamics.mu[0] = float("nan")
+    with pytest.raises(DomainError, match=r"neurons\.0\.mu"):
+        dumps(broken)
+
+
+# -- what may not be opened --------------------------------------------------------------------
+
+
+def test_the_index_names_every_file_and_none_is_stale():
+    assert make_files.stale() == []
+    there = {str(path.relative_to(SPEC / "files")) for path in (SPEC / "files").rglob("*.lnn")}
+    assert there == {row[0] for row in ROWS}
+    assert sum(path.stat().st_size for path in (SPEC / "files").rglob("*.*")) < 300_000
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_files_written_without_the_library_open_and_write_back_the_same(name):
+    data = (SPEC / "files" / name).read_bytes()
+    document = msgpack.unpackb(data)
+    loaded = load(SPEC / "files" / name)
+    for key, stored in document["tensors"].items():
+        expected = np.frombuffer(stored["data"], "<" + stored["dtype"]).reshape(stored["shape"])
+        found = values(loaded.network)[key.removeprefix("neurons.")].numpy()
+        assert found.dtype == expected.dtype
+        # A writer in another language may hold softplus values between the ones we can store.
+        steps = 4 if document["config"]["constraint"] == "softplus" else 0
+        assert (abs(found - expected) <= steps * np.spacing(abs(expected))).all(), key
+    if document["config"]["constraint"] == "clip":
+        again = msgpack.unpackb(dumps(*loaded[:1], scaling=loaded[1], metadata=loaded[2]))
+        assert list(again) == list(FIELDS)
+        assert {**again, "library": "spec"} == document
+
+
+@pytest.mark.parametrize(("name", "says"), HOSTILE, ids=[name for name, _ in HOSTILE])
+def test_hostile_files_are_refused_fast_and_small(name, says):
+    path = SPEC / "files" / name
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        with pytest.raises(ModelFileError) as caught:
+            load(path)
+        seconds, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert says in message.removeprefix(f"{path}: ")
+    assert len(message) < len(str(path)) + 300
+    assert seconds < 2.0
+    assert peak < 8_000_000 + 100 * path.stat().st_size
+
+
+def test_hostile_files_do_not_allocate_what_they_claim():
+    """tracemalloc does not see torch's memory; the limit of a process does."""
+    script = f"""
+import resource
+from pathlib import Path
+from liquid_neural_networks.errors import ModelFileError
+from liquid_neural_networks.model_file import load
+folder = Path({str(SPEC / "files")!r})
+load(folder / "valid/dense.lnn")
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000,) * 2)
+for path in sorted(folder.glob("hostile/*.lnn")):
+    try:
+        load(path)
+    except ModelFileError:
+        continue
+    raise SystemExit(f"{{path}} was opened")
+print("all refused")
+"""
+    done = run(script)
+    assert done.stdout == "all refused\n", done.stderr
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def opens_or_is_refused(data: bytes) -> bool:
+    try:
+        opened = loads(data)
+    except ModelFileError as error:
+        assert len(str(error)) < 400
+        return False
+    assert isinstance(opened, ModelFile)
+    return True
+
+
+GOOD = [(SPEC / "files" / name).read_bytes() for name in VALID]
+FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FUZZ
+@given(st.sampled_from(GOOD), st.data())
+def test_flipped_bytes_raise_nothing_else(data, draw):
+    damaged = bytearray(data)
+    for place in draw.draw(st.lists(st.integers(0, len(data) - 1), min_size=1, max_size=4)):
+        damaged[place] = draw.draw(st.integers(0, 255))
+    opens_or_is_refused(bytes(damaged))
+
+
+@FUZZ
+@given(st.sampled_from(GOOD), st.data())
+def test_a_shortened_file_never_opens(data, draw):
+    assert not opens_or_is_refused(data[: draw.draw(st.integers(0, len(data) - 1))])
+
+
+@FUZZ
+@given(st.sampled_from(GOOD), st.data())
+def test_cut_out_and_inserted_bytes_raise_nothing_else(data, draw):
+    start, end = sorted(draw.draw(st.tuples(*[st.integers(0, len(data))] * 2)))
+    opens_or_is_refused(data[:start] + draw.draw(st.binary(max_size=40)) + data[end:])
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=80)
+    | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@FUZZ
+@given(st.sampled_from(GOOD), ANYTHING, st.data())
+def test_any_value_in_any_place_raises_nothing_else(data, value, draw):
+    document = msgpack.unpackb(data)
+    place = document
+    while True:
+        key = draw.draw(st.sampled_from(range(len(place)) if isinstance(place, list) else [*place]))
+        inner = place[key]
+        if not (isinstance(inner, (dict, list)) and inner and draw.draw(st.integers(0, 5))):
+            break
+        place = inner
+    place[key] = value
+    opens_or_is_refused(msgpack.packb(document))
+
+
+# -- the disk ----------------------------------------------------------------------------------
+
+
+def other() -> LiquidNetwork:
+    return network(wiring=wiring.fully_connected(120))
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace", "write"])
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(broken, tmp_path, monkeypatch):
+    path = tmp_path / "model.lnn"
+    save(network(), path)
+    before = path.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if broken == "fsync":
+            patch.setattr(os, "fsync", fail)
+        elif broken == "replace":
+            patch.setattr(Path, "replace", fail)
+        else:
+            patch.setattr(Path, "open", fail)
+        with pytest.raises(OSError, match="No space"):
+            save(other(), path)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["model.lnn"]
+
+
+def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "model.lnn"
+    save(network(), path)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            save(other(), path)
+    assert_same(load(path).network, network())
+    assert [each.name for each in tmp_path.iterdir()] == ["model.lnn"]
+
+
+SAVE_BIG = """
+import resource, signal
+from liquid_neural_networks import LiquidNetwork
+big = LiquidNetwork(3, 120, 2, seed=0)
+"""
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
+    path = tmp_path / "model.lnn"
+    save(network(), path)
+    limited = f"""{SAVE_BIG}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    big.save({str(path)!r})
+except OSError as error:
+    print(type(error).__name__, error.errno)
+"""
+    done = run(limited)
+    assert done.stdout.split() == ["OSError", "27"], done.stderr  # 27: EFBIG
+    assert_same(load(path).network, network())
+    assert [each.name for each in tmp_path.iterdir()] == ["model.lnn"]
+
+
+@pytest.mark.parametrize("moment", ["open", "fsync", "replace"])
+def test_a_killed_save_leaves_a_whole_file(moment, tmp_path):
+    """The process kills itself, so no cleaning up can run, right before or after each step."""
+    path = tmp_path / "model.lnn"
+    save(network(), path)
+    owner = "os" if moment == "fsync" else "Path"
+    script = f"""{SAVE_BIG}
+import os
+from pathlib import Path
+inner = {owner}.{moment}
+def then_die(*arguments):
+    result = inner(*arguments)
+    if getattr(result, "write", None):
+        result.write(b"half a file")
+        result.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+{owner}.{moment} = then_die
+big.save({str(path)!r})
+"""
+    assert run(script).returncode == -signal.SIGKILL
+    units = load(path).network.hidden_size
+    assert units == (120 if moment == "replace" else network().hidden_size)
+
+
+def test_kills_at_any_moment_leave_a_whole_file(tmp_path):
+    path = tmp_path / "model.lnn"
+    script = f"""{SAVE_BIG}
+small = LiquidNetwork(3, 5, 2, seed=0)
+small.save({str(path)!r})
+print("saving", flush=True)
+while True:
+    big.save({str(path)!r})
+    small.save({str(path)!r})
+"""
+    for delay in (0.0, 0.013, 0.05):
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        with process.stdout:
+            assert process.stdout.readline() == b"saving\n"
+            time.sleep(delay)
+            process.kill()
+        assert process.wait() == -signal.SIGKILL
+        assert load(path).network.hidden_size in (5, 120)
+
+
+def test_saving_keeps_permissions_and_follows_links(tmp_path):
+    path, link = tmp_path / "model.lnn", tmp_path / "latest.lnn"
+    save(network(), path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    save(other(), link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert_same(load(path).network, other())
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    save(network(), tmp_path / "model.lnn")
+    usual = (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "model.lnn").stat().st_mode == usual
+
+
+def test_places_that_are_no_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(ModelFileError, match="no regular file"):
+            save(network(), place)
+        with pytest.raises(ModelFileError, match="no regular file"):
+            load(place)
+    with pytest.raises(DtypeError, match="path"):
+        save(network(), 3)
+    with pytest.raises(FileNotFoundError):
+        save(network(), tmp_path / "absent" / "model.lnn")
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "absent.lnn")
+    with pytest.raises(DtypeError, match="data"):
+        loads("text")
