@@ -15,6 +15,7 @@ setup(
             extra_compile_args=[
                 "-std=c11",
                 "-O3",
+                "-ffp-contract=fast",  # a * b + c in one instruction, rounded once
                 # Neither changes a result; both let loops become vector code.
                 "-fno-trapping-math",
                 "-fno-math-errno",

@@ -138,9 +138,7 @@ def integrate(
 def _prepare_conductance(
     dynamics: Dynamics, inputs: Tensor, mask: Optional[Tensor]
 ) -> tuple[Tensor, Optional[Tensor], str, Synapses, tuple[Tensor, ...]]:
-    synapses = Synapses(
-        dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post
-    )
+    synapses = Synapses(dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post)
     return inputs, mask, "sigmoid", synapses, tuple(dynamics.values().values())
 
 

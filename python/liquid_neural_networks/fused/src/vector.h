@@ -1,36 +1,32 @@
 /* SIMD in portable C: vectors of REAL_BITS-bit numbers, VECTOR_BYTES long, and the sigmoid.
  *
- * GCC and clang turn the vector types into whatever the target has; only minimum and maximum,
- * which C lacks for vectors, are named per instruction set.
+ * GCC and clang turn the vector types into whatever the target has; only the few operations that C
+ * lacks for vectors are named per instruction set.
  */
 #if REAL_BITS == 32
 typedef float real;
 typedef int32_t integer;
 #define MANTISSA_BITS 23
 #define ROUNDING 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
-#define LIMIT 60.0f          /* 2^60 + 1 squared is still finite */
+#define LIMIT 120.0f         /* 2^120 is still finite */
 #else
 typedef double real;
 typedef int64_t integer;
 #define MANTISSA_BITS 52
 #define ROUNDING 6755399441055744.0 /* 1.5 * 2^52 */
-#define LIMIT 500.0
+#define LIMIT 1000.0
 #endif
 
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 #define INLINE static inline __attribute__((always_inline))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real unaligned_vec
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 typedef integer ivec __attribute__((vector_size(VECTOR_BYTES)));
 
 /* The second operand wins when it is NaN, so NaN goes through to the result. */
-#if VECTOR_BYTES == 64 && REAL_BITS == 32
-INLINE vec vmin(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
-INLINE vec vmax(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
-#elif VECTOR_BYTES == 64
-INLINE vec vmin(vec a, vec b) { return (vec)_mm512_min_pd((__m512d)a, (__m512d)b); }
-INLINE vec vmax(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
-#elif VECTOR_BYTES == 32 && REAL_BITS == 32
+#if VECTOR_BYTES == 32 && REAL_BITS == 32
 INLINE vec vmin(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
 INLINE vec vmax(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
 #elif VECTOR_BYTES == 32
@@ -77,41 +73,38 @@ INLINE vec exp2_fraction_m1(vec r) {
     return p * r;
 }
 
-/* y = n + r, n an integer, |r| <= 1/2; returns r and the bits to add to a number to scale it
- * by 2^n. */
-INLINE vec split(vec y, ivec *exponent) {
-    vec shifted = y + ROUNDING;
-    *exponent = (ivec)shifted << MANTISSA_BITS;
-    return y - (shifted - ROUNDING);
+/* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. */
+#if VECTOR_BYTES == 64
+/* The hardware scales by 2^n itself and saturates. */
+#if REAL_BITS == 32
+INLINE vec round_to_integer(vec y) { return (vec)_mm512_roundscale_ps((__m512)y, 8); }
+INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_ps((__m512)v, (__m512)n); }
+#else
+INLINE vec round_to_integer(vec y) { return (vec)_mm512_roundscale_pd((__m512d)y, 8); }
+INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_pd((__m512d)v, (__m512d)n); }
+#endif
+INLINE vec clamped(vec y) { return y; }
+#else
+/* Adding ROUNDING leaves n in the lowest bits of the sum; shifted up they add to an exponent. */
+INLINE vec round_to_integer(vec y) { return (y + ROUNDING) - ROUNDING; }
+INLINE vec scale(vec v, vec n) {
+    return (vec)((ivec)v + ((ivec)(n + ROUNDING) << MANTISSA_BITS));
 }
-
 INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
-
-/* 1 + 2^y, y clamped. */
-INLINE vec one_plus_exp2(vec y) {
-    ivec exponent;
-    vec r = split(clamped(y), &exponent);
-    return (vec)((ivec)(exp2_fraction_m1(r) + (real)1) + exponent) + (real)1;
-}
+#endif
 
 /* 1 / (1 + 2^y): the sigmoid of -y ln 2. */
-INLINE vec sigmoid2(vec y) { return (real)1 / one_plus_exp2(y); }
-
-/* Two sigmoids for one division. */
-INLINE void sigmoid2_pair(vec y0, vec y1, vec *s0, vec *s1) {
-    vec d0 = one_plus_exp2(y0), d1 = one_plus_exp2(y1);
-    vec inverse = (real)1 / (d0 * d1);
-    *s0 = inverse * d1;
-    *s1 = inverse * d0;
+INLINE vec sigmoid2(vec y) {
+    y = clamped(y);
+    vec n = round_to_integer(y);
+    vec power = scale(exp2_fraction_m1(y - n) + (real)1, n);
+    return (real)1 / (power + (real)1);
 }
 
 #define LOG2E ((real)1.4426950408889634074)
 
 /* 1 - exp(-z), accurate for small z too. */
 INLINE vec one_minus_exp(vec z) {
-    ivec exponent;
-    vec y = vmax(splat(-LIMIT), vmin(splat(LIMIT), -LOG2E * z));
-    vec r = split(y, &exponent);
-    vec scale = (vec)((ivec)splat(1) + exponent);
-    return ((real)1 - scale) - scale * exp2_fraction_m1(r);
+    vec y = clamped(-LOG2E * z), n = round_to_integer(y), power = scale(splat(1), n);
+    return ((real)1 - power) - power * exp2_fraction_m1(y - n);
 }
