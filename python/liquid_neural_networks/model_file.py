@@ -254,7 +254,7 @@ def _shown(value: object) -> str:
     if isinstance(value, (str, int, float)) or value is None:
         text = repr(value)
         return text if len(text) <= _MAX_NAME else f"{text[:_MAX_NAME]}..."
-    return {dict: "a map", bytes: "bytes"}.get(type(value), f"a {type(value).__name__}")
+    return "a map" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
 def _mapped(value: object, where: str) -> dict[str, Any]:

@@ -217,6 +217,16 @@ def test_the_index_names_every_file_and_none_is_stale():
     assert sum(path.stat().st_size for path in (SPEC / "files").rglob("*.*")) < 300_000
 
 
+@pytest.mark.parametrize("dynamics", DYNAMICS)
+def test_the_format_text_names_every_field(dynamics):
+    text = (SPEC / "lnn-format.org").read_text("utf-8")
+    document = msgpack.unpackb(dumps(network(dynamics=dynamics)))
+    named = [*document, *document["config"], *document["config"]["dynamics"]]
+    named += document["wirings"][0]
+    named += [name.replace("neurons.0.", "neurons.p.") for name in document["tensors"]]
+    assert [name for name in named if f"={name}=" not in text] == []
+
+
 @pytest.mark.parametrize("name", VALID)
 def test_files_written_without_the_library_open_and_write_back_the_same(name):
     data = (SPEC / "files" / name).read_bytes()
