@@ -1,0 +1,47 @@
+"""Small networks and inputs that several test modules use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks.dynamics import DYNAMICS
+from liquid_neural_networks.solvers import SOLVERS
+
+ALL_DYNAMICS = sorted(DYNAMICS)
+ALL_SOLVERS = sorted(SOLVERS)
+
+RECIPES = {
+    "full": wiring.fully_connected(7, motor=2),
+    "random": wiring.random(7, motor=2, sparsity=0.6, seed=3),
+    "ncp": wiring.ncp(inter=3, command=2, motor=2, seed=1),
+    "auto_ncp": wiring.auto_ncp(9, motor=2, sparsity=0.4, seed=2),
+}
+
+
+def network(
+    dynamics: Any = "conductance",
+    solver: str = "fused",
+    dtype: torch.dtype = torch.float64,
+    **options: Any,
+) -> LiquidNetwork:
+    """3 inputs, 5 neurons, 2 outputs unless told otherwise."""
+    options.setdefault("seed", 0)
+    sizes = {} if "wiring" in options else {"hidden_size": 5}
+    built = LiquidNetwork(3, output_size=2, dynamics=dynamics, solver=solver, **sizes, **options)
+    return built.to(dtype)
+
+
+def sequences(batch: int = 4, steps: int = 6, features: int = 3, seed: int = 1) -> Tensor:
+    """(B, T, I) normal random numbers, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, steps, features, generator=generator, dtype=torch.float64)
+
+
+def positive(*shape: int, low: float = 0.1, high: float = 2.0, seed: int = 2) -> Tensor:
+    """Uniform random numbers between ``low`` and ``high``, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
