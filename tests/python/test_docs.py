@@ -1,0 +1,79 @@
+"""The documents: their code runs and prints what they say, their links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pkgutil
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import liquid_neural_networks
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.org"))
+TEXTS = [*DOCS, *sorted(ROOT.glob("*.org")), *sorted((ROOT / "spec").glob("*.org"))]
+
+BLOCK = re.compile(
+    r"^#\+begin_src python[^\n]*\n(?P<code>.*?)^#\+end_src\n"
+    r"(?:\n#\+RESULTS:\n(?P<printed>(?:: ?[^\n]*\n)+))?",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+LINK = re.compile(
+    r"\[\[(?:file:|\./)(?P<path>[^]:]+?)(?:::\*?(?P<heading>[^]]+))?\](?:\[[^]]*\])?\]"
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=name_of)
+def test_code_runs_in_order_and_prints_what_it_says(path: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = path.read_text("utf-8")
+    names: dict[str, Any] = {"__name__": path.stem}
+    for block in BLOCK.finditer(text):
+        # Line numbers in a traceback are those of the document.
+        above = "\n" * text.count("\n", 0, block.start("code"))
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile(above + block["code"], str(path), "exec"), names)
+        expected = re.sub("^: ?", "", block["printed"] or "", flags=re.MULTILINE)
+        assert printed.getvalue() == expected, block["code"]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in LINK.finditer(path.read_text("utf-8")):
+        target = (path.parent / link["path"]).resolve()
+        assert target.exists(), link[0]
+        if link["heading"]:
+            headings = re.findall(r"^\*+ (.*?)\s*$", target.read_text("utf-8"), re.MULTILINE)
+            assert link["heading"] in headings, link[0]
+
+
+def public_names() -> list[tuple[str, str]]:
+    """(module, name) for every name in an ``__all__`` of a public module."""
+    package = liquid_neural_networks
+    modules = [package.__name__]
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not any(part.startswith("_") for part in found.name.split(".")):
+            modules.append(found.name)
+    return [
+        (module, name)
+        for module in modules
+        for name in getattr(importlib.import_module(module), "__all__", ())
+    ]
+
+
+def test_every_public_name_is_in_the_api_document() -> None:
+    text = (ROOT / "docs/api.org").read_text("utf-8")
+    names = public_names()
+    assert ("liquid_neural_networks", "LiquidNetwork") in names
+    missing = [f"{m}.{n}" for m, n in names if not re.search(rf"[=.]{re.escape(n)}\b", text)]
+    assert missing == []
