@@ -61,9 +61,9 @@ def listed(peer: LTC, ours: LiquidNetwork, read: object) -> dict[str, Tensor]:
     theirs, wired = peer.rnn_cell._params, ours.wiring
     found = {mine: read(theirs[name]) for mine, name in PER_NEURON.items()}
     for mine, name in PER_SYNAPSE.items():
-        found[mine] = read(theirs[name])[wired.pre, wired.post]
+        found[mine] = read(theirs[name])[wired.pre.copy(), wired.post.copy()]
         found[f"sensory_{mine}"] = read(theirs[f"sensory_{name}"])[
-            wired.sensory_pre, wired.sensory_post
+            wired.sensory_pre.copy(), wired.sensory_post.copy()
         ]
     return found
 
@@ -76,9 +76,9 @@ def timespans(kind: str, batch: int, steps: int) -> Tensor | None:
     return spans.float()
 
 
-def run(peer: LTC, ours: LiquidNetwork, kind: str) -> tuple[list[Tensor], list[Tensor]]:
+def run(peer: LTC, ours: LiquidNetwork, kind: str) -> tuple[list[Tensor], list[Tensor], Tensor]:
     batch, steps = 3, 12
-    inputs = sequences(batch, steps, INPUTS).float()
+    inputs = sequences(batch, steps, INPUTS).float().requires_grad_()
     spans = timespans(kind, batch, steps)
     start = positive(batch, ours.hidden_size, low=-0.5, high=0.5).float()
 
@@ -89,7 +89,7 @@ def run(peer: LTC, ours: LiquidNetwork, kind: str) -> tuple[list[Tensor], list[T
         wanted = torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows])
     else:
         wanted = peer(inputs, start, None if spans is None else spans.expand(1, -1))
-    return [outputs, state.squeeze(0)], list(wanted)
+    return [outputs, state.squeeze(0)], list(wanted), inputs
 
 
 @pytest.mark.parametrize("kind", ["unit", "shared", "each"])
@@ -97,17 +97,21 @@ def run(peer: LTC, ours: LiquidNetwork, kind: str) -> tuple[list[Tensor], list[T
 @pytest.mark.parametrize("name", sorted(WIRINGS))
 def test_same_outputs_states_and_gradients(name: str, constraint: str, kind: str) -> None:
     peer, ours = pair(name, constraint)
-    got, wanted = run(peer, ours, kind)
+    got, wanted, inputs = run(peer, ours, kind)
     for mine, theirs in zip(got, wanted):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
-    torch.stack([each.square().mean() for each in got]).sum().backward()
-    torch.stack([each.square().mean() for each in wanted]).sum().backward()
+    input_gradients = []
+    for results in (got, wanted):
+        inputs.grad = None
+        torch.stack([each.square().mean() for each in results]).sum().backward()
+        input_gradients.append(inputs.grad)
+    torch.testing.assert_close(*input_gradients, rtol=1e-5, atol=1e-5)
     gradients = listed(peer, ours, lambda p: p.grad)
     assert set(gradients) == {mine for mine, _ in ours.neurons[0].dynamics.named_parameters()}
     for mine, parameter in ours.neurons[0].dynamics.named_parameters():
         torch.testing.assert_close(
-            parameter.grad, gradients[mine], rtol=1e-4, atol=1e-5, msg=lambda m, n=mine: f"{n}: {m}"
+            parameter.grad, gradients[mine], rtol=1e-5, atol=1e-5, msg=lambda m, n=mine: f"{n}: {m}"
         )
     for mine, theirs in READOUT.items():
         torch.testing.assert_close(
