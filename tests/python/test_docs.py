@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import liquid_neural_networks
+from liquid_neural_networks import errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.org"))
@@ -58,17 +59,19 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def public_names() -> list[tuple[str, str]]:
-    """(module, name) for every name in an ``__all__`` of a public module."""
+    """(module, name) for every error and every name in an ``__all__`` of a public module."""
     package = liquid_neural_networks
     modules = [package.__name__]
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not any(part.startswith("_") for part in found.name.split(".")):
             modules.append(found.name)
-    return [
+    named = [
         (module, name)
         for module in modules
         for name in getattr(importlib.import_module(module), "__all__", ())
     ]
+    raised = [name for name, each in vars(errors).items() if isinstance(each, type)]
+    return named + [("errors", name) for name in raised]
 
 
 def test_every_public_name_is_in_the_api_document() -> None:
