@@ -125,17 +125,18 @@ def dumps(
             raise DtypeError(f"expected a dict, got {type(value).__name__}", name)
     tensors = _tensors(network)
     _check_savable(tensors)
-    contents = (
-        FORMAT,
-        VERSION,
-        __version__,
-        plain(network.config(), "config"),
-        [_wiring_to_map(neuron.wiring) for neuron in _populations(network)],
-        {name: _array_to_map(value.detach().cpu().numpy()) for name, value in tensors.items()},
-        None if scaling is None else plain(scaling, "scaling"),
-        plain(metadata or {}, "metadata"),
+    return pack(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "library": __version__,
+            "config": plain(network.config(), "config"),
+            "wirings": [_wiring_to_map(neuron.wiring) for neuron in _populations(network)],
+            "tensors": {name: _tensor_to_map(value) for name, value in tensors.items()},
+            "scaling": None if scaling is None else plain(scaling, "scaling"),
+            "metadata": plain(metadata or {}, "metadata"),
+        }
     )
-    return pack(dict(zip(FIELDS, contents)))
 
 
 def loads(data: bytes) -> ModelFile:
@@ -226,6 +227,10 @@ def _wiring_to_map(wiring: Wiring) -> dict[str, Any]:
 
 def _indices_to_map(indices: list[int]) -> dict[str, Any]:
     return _array_to_map(np.array(indices, dtype=np.int32))
+
+
+def _tensor_to_map(value: Tensor) -> dict[str, Any]:
+    return _array_to_map(value.detach().cpu().numpy())
 
 
 def _array_to_map(array: Array) -> dict[str, Any]:
