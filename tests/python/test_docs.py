@@ -28,6 +28,8 @@ LINK = re.compile(
     r"\[\[(?:file:|\./)(?P<path>[^]:]+?)(?:::\*?(?P<heading>[^]]+))?\](?:\[[^]]*\])?\]"
 )
 
+PATH = re.compile(r"=([\w./-]+(?:/|\.(?:py|org|txt|tsv|toml)))=")
+
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
@@ -56,6 +58,15 @@ def test_links_lead_somewhere(path: Path) -> None:
         if link["heading"]:
             headings = re.findall(r"^\*+ (.*?)\s*$", target.read_text("utf-8"), re.MULTILINE)
             assert link["heading"] in headings, link[0]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_paths_named_in_the_text_exist(path: Path) -> None:
+    folders = (ROOT, ROOT / "python/liquid_neural_networks", path.parent)
+    for line in path.read_text("utf-8").splitlines():
+        if "coming" not in line:
+            for name in PATH.findall(line):
+                assert any((folder / name).exists() for folder in folders), line
 
 
 def public_names() -> list[tuple[str, str]]:
