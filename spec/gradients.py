@@ -21,15 +21,13 @@ DIFFERENTIABLE = ("inputs", "time_constants", "elapsed_time", "state")
 
 def loss(result: Result, weights: dict[str, Array]) -> Array:
     """sum(outputs * weights.outputs) + sum(state * weights.state), in the reference's layout."""
-    outputs = (result.outputs * weights["outputs"]).reshape(*_worlds(result, weights), -1).sum(-1)
-    state = (result.state * weights["state"]).reshape(*_worlds(result, weights), -1).sum(-1)
-    total: Array = outputs + state
+    return _weighed(result.outputs, weights["outputs"]) + _weighed(result.state, weights["state"])
+
+
+def _weighed(values: Array, weights: Array) -> Array:
+    """One sum for each perturbed network, the axes in front of those of ``weights``."""
+    total: Array = (values * weights).sum(tuple(range(-weights.ndim, 0)))
     return total
-
-
-def _worlds(result: Result, weights: dict[str, Array]) -> tuple[int, ...]:
-    """The axes in front: one perturbed network each."""
-    return result.state.shape[: result.state.ndim - weights["state"].ndim]
 
 
 def gradients(
