@@ -1,0 +1,149 @@
+"""``Windows``: stretches of equal length, which is what networks are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._checks import check_count, check_flag, check_integer
+from ..errors import DataError, DtypeError, ShapeError
+from ._series import Series
+
+
+@dataclass(frozen=True)
+class Windows:
+    """M sequences of equal length L with what to predict; each starts from the zero state.
+
+    Args:
+        inputs: (M, L, I) features, finite.
+        targets: (M, L, O) values, NaN where unknown; or (M, L) class indices, -1 where
+            unknown. Without L for networks that put out the last sample only.
+        elapsed_time: (M, L) time before each sample. Default: 1.
+        mask: (M, L, I), False where a feature is missing; or (M, L), False at padding.
+            Default: nothing is missing.
+
+    Raises:
+        ShapeError, DtypeError: the tensors do not belong together.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    elapsed_time: Optional[Tensor] = None
+    mask: Optional[Tensor] = None
+
+    def __post_init__(self) -> None:
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if not (isinstance(value, Tensor) or (value is None and name in _OPTIONAL)):
+                raise DtypeError(f"expected a torch tensor, got {type(value).__name__}", name)
+        if self.inputs.dim() != 3 or self.inputs.numel() == 0:
+            raise ShapeError(
+                f"expected (M, L, I), not empty; got {tuple(self.inputs.shape)}", "inputs"
+            )
+        for name in ("targets", "elapsed_time", "mask"):
+            value = getattr(self, name)
+            if value is not None and len(value) != len(self):
+                raise ShapeError(f"expected {len(self)} windows, got {len(value)}", name)
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.inputs)
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether the targets are class indices."""
+        return not self.targets.is_floating_point()
+
+    def __getitem__(self, chosen: Union[Tensor, slice]) -> Windows:
+        """Some of the windows, by a tensor of indices or by a slice."""
+        return self._each(lambda _, value: value[chosen])
+
+    def to(self, like: Tensor) -> Windows:
+        """On the device of a parameter, values in its dtype."""
+        whole = {"mask"} | ({"targets"} if self.are_classes else set())
+        return self._each(lambda name, v: v.to(like.device) if name in whole else v.to(like))
+
+    def batches(self, size: int, order: Optional[Tensor] = None) -> Iterator[Windows]:
+        """Minibatches of ``size`` windows, in the given order; the last may be smaller."""
+        chosen = torch.arange(len(self)) if order is None else order
+        for start in range(0, len(chosen), size):
+            yield self[chosen[start : start + size]]
+
+    def _each(self, change: Callable[[str, Tensor], Tensor]) -> Windows:
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return Windows(**{n: v if v is None else change(n, v) for n, v in values.items()})
+
+
+_FIELDS = ("inputs", "targets", "elapsed_time", "mask")
+_OPTIONAL = ("elapsed_time", "mask")
+
+
+def windows(
+    series: Union[Series, Sequence[Series]],
+    length: int,
+    stride: Optional[int] = None,
+    horizon: int = 1,
+    *,
+    tail: bool = True,
+) -> Windows:
+    """Cuts one or several recordings into windows; none reaches across two recordings.
+
+    The sample at row t is paired with the target at row t + ``horizon``. A series of T rows
+    thus has T - ``horizon`` pairs, and windows start at 0, ``stride``, 2 ``stride``, ...
+
+    Args:
+        length: L, samples per window.
+        stride: rows from the start of a window to the start of the next. Default: ``length``,
+            so that windows do not overlap.
+        horizon: rows from a sample to its target, at least 0.
+        tail: whether one more window ends at the last pair, when the stride leaves some over.
+
+    Raises:
+        DataError: a recording is too short for one window.
+        DomainError: a size is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from liquid_neural_networks.data import Series, windows
+        >>> wave = np.sin(np.arange(100.0))[:, None]
+        >>> cut = windows(Series(wave, wave, np.ones(100)), length=32, stride=10)
+        >>> cut.inputs.shape
+        torch.Size([8, 32, 1])
+    """
+    recordings = [series] if isinstance(series, Series) else list(series)
+    length = check_count("length", length)
+    stride = check_count("stride", length if stride is None else stride)
+    horizon = check_integer("horizon", horizon, 0)
+    check_flag("tail", tail)
+    if not recordings:
+        raise DataError("expected at least one recording", "series")
+    parts = [_cut(each, length, stride, horizon, tail) for each in recordings]
+    inputs, targets, elapsed = (np.concatenate(field) for field in zip(*parts))
+    seen = ~np.isnan(inputs)
+    return Windows(
+        torch.from_numpy(np.where(seen, inputs, 0.0)).float(),
+        torch.from_numpy(targets) if targets.ndim == 2 else torch.from_numpy(targets).float(),
+        torch.from_numpy(elapsed).float(),
+        None if seen.all() else torch.from_numpy(seen),
+    )
+
+
+def _cut(series: Series, length: int, stride: int, horizon: int, tail: bool) -> Series:
+    pairs = len(series.inputs) - horizon
+    if pairs < length:
+        raise DataError(
+            f"has {len(series.inputs)} rows; windows of {length} that predict {horizon} rows "
+            f"ahead need at least {length + horizon}",
+            "series",
+        )
+    last = pairs - length
+    starts = list(range(0, last + 1, stride))
+    if tail and starts[-1] < last:
+        starts.append(last)
+    rows = np.array(starts)[:, None] + np.arange(length)
+    return Series(series.inputs[rows], series.targets[rows + horizon], series.elapsed_time[rows])
