@@ -140,11 +140,13 @@ def instants(column: polars.Series) -> npt.NDArray[Any]:
 
 def _microseconds(column: polars.Series) -> polars.Series:
     """Since an arbitrary instant, as integers: exact for any date."""
+    if column.dtype == polars.Date:
+        column = column.cast(polars.Datetime("us"))
     if column.dtype == polars.Duration:
-        return column.dt.total_microseconds()
-    return column.cast(
-        polars.Datetime("us") if column.dtype == polars.Date else column.dtype
-    ).dt.timestamp("us")
+        since: polars.Series = column.dt.total_microseconds()
+    else:
+        since = column.dt.timestamp("us")
+    return since
 
 
 def steps(column: polars.Series) -> FloatArray:

@@ -76,7 +76,8 @@ class Windows:
 
     def _each(self, change: Callable[[str, Tensor], Tensor]) -> Windows:
         values = {name: getattr(self, name) for name in _FIELDS}
-        return Windows(**{n: v if v is None else change(n, v) for n, v in values.items()})
+        changed = {n: change(n, v) for n, v in values.items() if v is not None}
+        return Windows(**changed)
 
 
 _FIELDS = ("inputs", "targets", "elapsed_time", "mask")

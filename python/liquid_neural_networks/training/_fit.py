@@ -1,0 +1,300 @@
+"""``fit``: epochs of minibatches, early stopping, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from .._checks import check_choice, check_count, check_flag, check_positive, check_seed
+from ..data import Windows
+from ..errors import DomainError, DtypeError, LiquidError, ModelFileError, OptionError
+from ._checkpoint import PathOrName, read, write
+from ._history import History
+from ._losses import Loss, cross_entropy, known, squared_error
+from ._predict import mean_loss, run
+
+OptimizerFactory = Callable[..., torch.optim.Optimizer]
+"""``torch.optim.Adam``, or anything called like it: (parameters, lr=...)."""
+
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
+}
+"""Name -> factor on the learning rate when this share of the epochs, 0 to below 1, is done."""
+
+
+def fit(
+    network: nn.Module,
+    train: Windows,
+    valid: Optional[Windows] = None,
+    *,
+    epochs: int = 100,
+    batch_size: int = 16,
+    learning_rate: float = 0.01,
+    loss: Optional[Loss] = None,
+    optimizer: OptimizerFactory = torch.optim.Adam,
+    schedule: str = "constant",
+    patience: Optional[int] = None,
+    checkpoint: Optional[PathOrName] = None,
+    resume: bool = False,
+    drop_last: bool = False,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Trains a network on windows; afterwards it has the weights of the best epoch.
+
+    The same call on the same data gives the same weights; torch's global random state is left
+    as it was. With ``checkpoint``, an interrupted training (Ctrl-C, a crash, a power cut) goes
+    on with ``resume=True`` and ends with exactly the weights it would have had.
+
+    Args:
+        network: a :class:`~liquid_neural_networks.LiquidNetwork`, or any module called like
+            one: with inputs, and ``elapsed_time=`` and ``mask=`` if the windows have them.
+        train: windows to learn from, shuffled anew every epoch.
+        valid: windows that choose the best epoch. Default: none, the last epoch is the best.
+        epochs: how often all windows are seen, at most.
+        batch_size: windows per optimiser step.
+        learning_rate: of the optimiser.
+        loss: ``(outputs, targets) -> mean loss``. Default: mean squared error for value
+            targets, cross-entropy for classes, both over the targets known.
+        optimizer: made by ``optimizer(network.parameters(), lr=learning_rate)``; use
+            ``functools.partial`` for further options.
+        schedule: of the learning rate: ``"constant"``, or ``"cosine"``, which falls to 0.
+        patience: stop after so many epochs without a better one. Default: never.
+        checkpoint: file written after every epoch, atomically. Default: none.
+        resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
+        drop_last: leave out the last minibatch of an epoch if it is not full.
+        seed: of the shuffling and of dropout.
+        progress: a progress bar on standard error.
+
+    Returns:
+        The course of the losses, and which epoch was best.
+
+    Raises:
+        DomainError: a number is out of range, or the loss became NaN or infinite.
+        ShapeError, DtypeError: windows and network do not fit.
+        OptionError: ``resume`` without ``checkpoint``, or the checkpoint belongs to a training
+            on other data or with other settings.
+        ModelFileError: the checkpoint is damaged, or of another network.
+
+    Example:
+        >>> import torch
+        >>> from liquid_neural_networks import LiquidNetwork
+        >>> from liquid_neural_networks.data import Windows
+        >>> from liquid_neural_networks.training import fit
+        >>> wave = torch.sin(torch.arange(330) * 0.3).reshape(10, 33, 1)
+        >>> history = fit(
+        ...     LiquidNetwork(1, 8, 1, seed=0), Windows(wave[:, :-1], wave[:, 1:]),
+        ...     epochs=5, progress=False,
+        ... )
+        >>> history.train_loss[-1] < history.train_loss[0]
+        True
+    """
+    options = _Options(
+        epochs=check_count("epochs", epochs),
+        batch_size=check_count("batch_size", batch_size),
+        drop_last=check_flag("drop_last", drop_last),
+        patience=None if patience is None else check_count("patience", patience),
+        learning_rate=learning_rate,
+        schedule=schedule,
+        seed=check_seed(seed),
+    )
+    check_positive("learning_rate", learning_rate)
+    check_choice("schedule", schedule, SCHEDULES)
+    if check_flag("resume", resume) and checkpoint is None:
+        raise OptionError("needs a checkpoint to go on from", "resume")
+    for name, part in (("train", train), ("valid", valid)):
+        if not (isinstance(part, Windows) or (part is None and name == "valid")):
+            raise DtypeError(f"expected Windows, got {type(part).__name__}", name)
+    if drop_last and len(train) < batch_size:
+        raise DomainError(f"leaves out all {len(train)} windows of the only minibatch", "drop_last")
+
+    chosen = loss or (cross_entropy if train.are_classes else squared_error)
+    course = _Course(network, optimizer(network.parameters(), lr=learning_rate), options, chosen)
+    settings = options.fixed() | {
+        "loss": _name(chosen),
+        "optimizer": type(course.optimizer).__name__,
+        "data": _digest(train, valid),
+    }
+    if resume and checkpoint is not None and Path(checkpoint).exists():
+        course.restore(read(checkpoint, settings), checkpoint)
+
+    with tqdm(
+        total=epochs, initial=course.history.epochs, disable=not progress, unit="epoch"
+    ) as bar:
+        while not course.finished():
+            course.epoch(train, valid)
+            if checkpoint is not None:
+                write(checkpoint, settings=settings, **course.contents())
+            bar.set_postfix(course.latest())
+            bar.update()
+    network.load_state_dict(course.best)
+    return course.history
+
+
+@dataclass(frozen=True)
+class _Options:
+    epochs: int
+    batch_size: int
+    drop_last: bool
+    patience: Optional[int]
+    learning_rate: float
+    schedule: str
+    seed: int
+
+    def fixed(self) -> dict[str, Any]:
+        """What a resumed training must have in common with the interrupted one.
+
+        More epochs, or more patience, only continue a training whose learning rate is constant.
+        """
+        settings = {
+            "batch_size": self.batch_size,
+            "drop_last": self.drop_last,
+            "learning_rate": float(self.learning_rate),
+            "schedule": self.schedule,
+            "seed": self.seed,
+        }
+        return settings if self.schedule == "constant" else {**settings, "epochs": self.epochs}
+
+
+class _Course:
+    """A training between two epochs: everything that changes from one to the next."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        options: _Options,
+        loss: Loss,
+    ):
+        self.network = network
+        self.optimizer = optimizer
+        self.options = options
+        self.loss = loss
+        self.history = History()
+        self.best = _copy(network.state_dict())
+
+    def finished(self) -> bool:
+        done, best = self.history.epochs, self.history.best_epoch
+        patience = self.options.patience
+        return done >= self.options.epochs or (patience is not None and done - best >= patience)
+
+    def epoch(self, train: Windows, valid: Optional[Windows]) -> None:
+        """All minibatches once, then the validation loss."""
+        done = self.history.epochs
+        factor = SCHEDULES[self.options.schedule](done / self.options.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * factor
+        # Randomness is drawn from the seed and the epoch's number alone, so a resumed training
+        # needs no generator's state to draw the same.
+        with _seeded(self.options.seed, done, self._like().device):
+            train_loss = self._minibatches(train)
+        valid_loss = None
+        if valid is not None:
+            valid_loss = mean_loss(self.network, valid, self.loss, self.options.batch_size)
+            self._check_finite(valid_loss)
+        if self.history.add(train_loss, valid_loss):
+            self.best = _copy(self.network.state_dict())
+
+    def latest(self) -> dict[str, str]:
+        """What the progress bar shows."""
+        shown = {"train": f"{self.history.train_loss[-1]:.4g}"}
+        if self.history.valid_loss:
+            shown["valid"] = f"{self.history.valid_loss[-1]:.4g}"
+        return {**shown, "best epoch": str(self.history.best_epoch)}
+
+    def contents(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {
+            "network": self.network.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history.to_dict(),
+        }
+
+    def restore(self, found: Mapping[str, Any], path: PathOrName) -> None:
+        """Takes over what :meth:`contents` gave."""
+        try:
+            self.network.load_state_dict(found["best"])
+            self.network.load_state_dict(found["network"])
+            self.optimizer.load_state_dict(found["optimizer"])
+            self.history = History.from_dict(found["history"])
+        except (
+            LiquidError,
+            RuntimeError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelFileError(f"does not fit this network: {reason}", str(path)) from None
+        self.best = found["best"]
+
+    def _minibatches(self, train: Windows) -> float:
+        options = self.options
+        order = torch.randperm(len(train))
+        if options.drop_last:
+            order = order[: len(order) // options.batch_size * options.batch_size]
+        like = self._like()
+        total, weight = 0.0, 0
+        self.network.train()
+        for batch in train.batches(options.batch_size, order):
+            batch = batch.to(like)
+            self.optimizer.zero_grad()
+            loss = self.loss(run(self.network, batch), batch.targets)
+            value = float(loss.detach())
+            self._check_finite(value)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            count = known(batch.targets)
+            total, weight = total + value * count, weight + count
+        return total / max(weight, 1)
+
+    def _like(self) -> Tensor:
+        return next(self.network.parameters())
+
+    def _check_finite(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise DomainError(
+                f"became {value} in epoch {self.history.epochs + 1}; lower the learning rate, or "
+                "scale the data",
+                "loss",
+            )
+
+
+@contextmanager
+def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Torch's random state set from two numbers, and afterwards as it was."""
+    drawn = np.random.SeedSequence([seed, epoch]).generate_state(1)[0]
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(drawn))
+        yield
+
+
+def _copy(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
+def _digest(*parts: Optional[Windows]) -> int:
+    """A fingerprint of the data, to refuse going on with other data."""
+    digest = 0
+    for part in parts:
+        if part is not None:
+            for value in (part.inputs, part.targets):
+                digest = crc32(np.ascontiguousarray(value.detach().cpu().numpy()), digest)
+    return digest

@@ -1,0 +1,54 @@
+"""The losses training uses by itself; a target that is not known costs nothing."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import ShapeError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(outputs, targets) -> the mean loss, a scalar that can be differentiated."""
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared error of outputs (..., O) over the targets (..., O) that are not NaN."""
+    if outputs.shape != targets.shape:
+        raise ShapeError(
+            f"expected {tuple(outputs.shape)} like the network's outputs, got "
+            f"{tuple(targets.shape)}",
+            "targets",
+        )
+    missing = targets.isnan()
+    errors = outputs - torch.where(missing, outputs, targets)
+    return errors.square().sum() / (~missing).sum().clamp(min=1)
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of scores (..., C) over the classes (...) that are not -1."""
+    if outputs.shape[:-1] != targets.shape:
+        raise ShapeError(
+            f"expected classes {tuple(outputs.shape[:-1])}, one for each of the network's "
+            f"outputs {tuple(outputs.shape)}, got {tuple(targets.shape)}",
+            "targets",
+        )
+    highest = int(targets.max())
+    if highest >= outputs.shape[-1] or int(targets.min()) < -1:
+        raise ShapeError(
+            f"the network has {outputs.shape[-1]} outputs, so expected classes from 0 to "
+            f"{outputs.shape[-1] - 1}, or -1 where unknown",
+            "targets",
+        )
+    total = functional.cross_entropy(
+        outputs.flatten(0, -2), targets.flatten(), ignore_index=-1, reduction="sum"
+    )
+    return total / (targets >= 0).sum().clamp(min=1)
+
+
+def known(targets: Tensor) -> int:
+    """How many targets are known: what a minibatch weighs in a mean over minibatches."""
+    there = ~targets.isnan() if targets.is_floating_point() else targets >= 0
+    return int(there.sum())
