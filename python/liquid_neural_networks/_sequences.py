@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from . import fused
 from .errors import DomainError, DtypeError, ShapeError
 
 Number = Union[float, int, Tensor, npt.NDArray[Any], Sequence[Any]]
@@ -95,10 +97,12 @@ def check_sequences(
     check_finite("inputs", inputs)
 
     elapsed = as_reals("elapsed_time", 1.0 if elapsed_time is None else elapsed_time, like)
+    if valid is None:
+        check_finite("elapsed_time", elapsed, minimum=0.0)
     elapsed = _broadcast("elapsed_time", elapsed, layout, (batch, steps))
     if valid is not None:
         elapsed = torch.where(valid, elapsed, 0.0)
-    check_finite("elapsed_time", elapsed, minimum=0.0)
+        check_finite("elapsed_time", elapsed, minimum=0.0)
 
     given: Optional[Tensor] = None
     if time_constants is not None:
@@ -213,15 +217,16 @@ def check_floats(name: str, value: object, like: Tensor) -> None:
 def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> None:
     """No NaN, no infinity, nothing below ``minimum``.
 
-    Reads the data, so it stays out of traced graphs; the fused step checks again on its own.
+    Reads the data, so it stays out of traced graphs.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or value.numel() == 0:
         return
-    if not bool(torch.isfinite(value).all()):
+    lowest = fused.lowest(value)
+    if isnan(lowest):
         hint = "; mark missing values with mask=" if name == "inputs" else ""
         raise DomainError(f"contains NaN or infinity{hint}", name)
-    if minimum is not None and bool((value < minimum).any()):
-        raise DomainError(f"expected at least {minimum:g}, got {float(value.min()):g}", name)
+    if minimum is not None and lowest < minimum:
+        raise DomainError(f"expected at least {minimum:g}, got {lowest:g}", name)
 
 
 def check_time_constants(value: Number, like: Tensor) -> Tensor:

@@ -224,13 +224,15 @@ class LiquidNetwork(nn.Module):
         """
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states, _ = self._run(sequences, self._initial_state(state, sequences))
-        final = self._final_state(states)
-        outputs = self._read_out(states, final)
+        outputs = self._read_out(states)
         if not sequences.batched:
-            outputs, final = outputs.squeeze(0), final.squeeze(1)
+            outputs = outputs.squeeze(0)
         elif self.return_sequences and not self.batch_first:
             outputs = outputs.transpose(0, 1)
-        return (outputs, final) if return_state else outputs
+        if not return_state:
+            return outputs
+        final = torch.stack(self._final_states(states))
+        return outputs, final if sequences.batched else final.squeeze(1)
 
     def effective_time_constants(
         self,
@@ -348,7 +350,7 @@ class LiquidNetwork(nn.Module):
             mask,
             input_size=self.input_size,
             units=self.hidden_size,
-            like=next(self.parameters()),
+            like=self._first.dynamics.like,
             batch_first=self.batch_first,
         )
 
@@ -356,7 +358,7 @@ class LiquidNetwork(nn.Module):
         populations, batch = len(self.neurons), len(sequences.inputs)
         if state is None:
             return sequences.inputs.new_zeros(populations, batch, self.hidden_size)
-        like = next(self.parameters())
+        like = self._first.dynamics.like
         if sequences.batched:
             layout = "(num_layers * directions, B, N)"
             check_state(state, (populations, batch, self.hidden_size), layout, like)
@@ -386,28 +388,27 @@ class LiquidNetwork(nn.Module):
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
         """What layer ``depth`` hands to the next."""
-        handed: Tensor = self.dropout(torch.cat(self._layer(states, depth), dim=-1))
+        handed: Tensor = self.dropout(_joined(self._layer(states, depth)))
         return handed
 
     def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
         return states[depth * self.directions : (depth + 1) * self.directions]
 
-    def _final_state(self, states: list[Tensor]) -> Tensor:
-        """(num_layers * directions, B, N): the backward direction ends at the first sample."""
-        return torch.stack(
-            [
-                each[:, 0] if index % self.directions else each[:, -1]
-                for index, each in enumerate(states)
-            ]
-        )
+    def _final_states(self, states: list[Tensor]) -> list[Tensor]:
+        """(B, N) of every population: the backward direction ends at the first sample."""
+        return [
+            each[:, 0] if index % self.directions else each[:, -1]
+            for index, each in enumerate(states)
+        ]
 
-    def _read_out(self, states: list[Tensor], final: Tensor) -> Tensor:
-        if self.return_sequences:
-            last = self._layer(states, self.num_layers - 1)
-        else:
-            last = list(final[-self.directions :])
-        outputs: Tensor = self.readout(torch.cat(last, dim=-1))
+    def _read_out(self, states: list[Tensor]) -> Tensor:
+        kept = states if self.return_sequences else self._final_states(states)
+        outputs: Tensor = self.readout(_joined(kept[-self.directions :]))
         return outputs
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=-1)
 
 
 class MotorReadout(nn.Module):

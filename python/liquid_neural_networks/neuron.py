@@ -119,7 +119,7 @@ class LiquidNeuron(nn.Module):
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
-        like = next(self.dynamics.parameters())
+        like = self.dynamics.like
         check_floats("inputs", inputs, like)
         if inputs.dim() not in (1, 2) or inputs.shape[-1] != self.input_size or inputs.numel() == 0:
             raise ShapeError(

@@ -118,6 +118,11 @@ class Dynamics(nn.Module, ABC):
 
     # -- parameters ----------------------------------------------------------------------------
 
+    @property
+    def like(self) -> Tensor:
+        """Any parameter: its dtype and device are those of all."""
+        return next(iter(self._parameters.values()))  # type: ignore[return-value]
+
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
         return {

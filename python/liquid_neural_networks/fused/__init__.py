@@ -19,7 +19,9 @@ from .. import solvers
 from .._checks import check_choice
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from . import _operator as operator
-from ._operator import Method, Sequence, Synapses
+from ._operator import Method, Sequence, Synapses, lowest
+
+__all__ = ["Status", "disabled", "instruction_set", "instruction_sets", "lowest", "status"]
 
 
 class Status(NamedTuple):
@@ -37,12 +39,11 @@ class Status(NamedTuple):
 
 
 _disabled: ContextVar[bool] = ContextVar("fused_disabled", default=False)
-_instruction_set = operator._step.instruction_sets()[0] if operator._step else ""
 
 
 def status() -> Status:
     """Whether the compiled step runs, and if not, why."""
-    if operator._step is None:
+    if operator.kernel is None:
         reason = (
             f"the C extension is not there ({operator.MISSING}); reinstall with a C compiler, "
             "such as gcc or clang, on the path"
@@ -79,25 +80,32 @@ def instruction_set(name: str) -> Iterator[None]:
     """
     global _instruction_set
     check_choice("name", name, instruction_sets())
+    assert operator.kernel is not None
     before = _instruction_set
-    operator._step.use(name)
+    operator.kernel.use(name)
     _instruction_set = name
     try:
         yield
     finally:
-        operator._step.use(before)
+        operator.kernel.use(before)
         _instruction_set = before
 
 
 def instruction_sets() -> list[str]:
     """Those this machine can run, best first; empty without the extension."""
-    return operator._step.instruction_sets() if operator._step else []
+    if operator.kernel is None:
+        return []
+    names: list[str] = operator.kernel.instruction_sets()
+    return names
+
+
+_instruction_set = (instruction_sets() or [""])[0]
 
 
 def choose(dynamics: Dynamics, solver: str, inputs: Tensor) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
     can = (
-        operator._step is not None
+        operator.kernel is not None
         and not _disabled.get()
         and solver in operator.SOLVERS
         and type(dynamics) in _PREPARE

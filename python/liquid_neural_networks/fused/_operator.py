@@ -7,6 +7,8 @@ Both call the same two functions below.
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple, Optional
 
 import torch
@@ -14,17 +16,23 @@ from torch import Tensor
 
 from ..errors import OptionError
 
+kernel: Optional[ModuleType]
+"""The C extension, or None where it could not be built."""
 try:
-    from . import _step
+    kernel = import_module("._step", __package__)
 except ImportError as error:
-    _step = None  # type: ignore[assignment]
-    MISSING = str(error)
+    kernel, MISSING = None, str(error)
 else:
     MISSING = ""
 
 SOLVERS = ("fused", "euler", "exponential")
 DYNAMICS = ("conductance", "dense")
 ACTIVATIONS = ("sigmoid", "tanh")
+
+
+def _built() -> ModuleType:
+    assert kernel is not None
+    return kernel
 
 
 class Method(NamedTuple):
@@ -82,7 +90,7 @@ def forward(
     batch, steps, _ = sequence.inputs.shape
     states = sequence.state.new_empty(batch, steps, sequence.state.shape[1])
     kept = tuple(each.contiguous() for each in parameters)
-    _step.forward(
+    _built().forward(
         _sizes(method, sequence, synapses),
         _addresses((*sequence, states, *synapses, *kept)),
         torch.get_num_threads(),
@@ -105,7 +113,7 @@ def backward(
     grads = [None if each is None else torch.empty_like(each) for each in wanted]
     parameter_grads = [torch.empty_like(each) for each in kept]
     grad_states = grad_states.contiguous()
-    _step.backward(
+    _built().backward(
         _sizes(method, sequence, synapses),
         _addresses((*sequence, states, *synapses, *kept)),
         _addresses((grad_states, *grads, *parameter_grads)),
@@ -149,6 +157,21 @@ class Step(torch.autograd.Function):
             grad_states, states, ctx.method, sequence, synapses, tuple(rest[9:])
         )
         return (None, inputs, None, elapsed, given, state, None, *parameters)
+
+
+def lowest(tensor: Tensor) -> float:
+    """The smallest number in a tensor, NaN if any is NaN or infinite.
+
+    One pass in compiled code where it can be: this runs on every call, and on a short sequence
+    torch's three operators would cost as much as the step itself.
+    """
+    compiled = kernel is not None and tensor.device.type == "cpu" and tensor.is_contiguous()
+    if compiled and tensor.dtype in (torch.float32, torch.float64):
+        double = int(tensor.dtype == torch.float64)
+        return float(_built().lowest(tensor.data_ptr(), tensor.numel(), double))
+    if not bool(torch.isfinite(tensor).all()):
+        return float("nan")
+    return float(tensor.detach().min())
 
 
 # -- the operator, for graphs --------------------------------------------------------------------
@@ -261,5 +284,7 @@ def run(
             *sequence, list(synapses), list(parameters), list(method)
         )
         return states
+    if not torch.is_grad_enabled():
+        return forward(method, sequence, synapses, parameters)
     states = Step.apply(method, *sequence, synapses, *parameters)
     return states

@@ -217,6 +217,34 @@ static PyObject *step_sigmoid(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* The smallest number, or NaN as soon as one is NaN or infinite. */
+#define LOWEST(type)                                                                              \
+    do {                                                                                          \
+        const type *x = (const type *)(intptr_t)address;                                          \
+        type low = count ? x[0] : 0, spoiled = 0;                                                 \
+        for (Py_ssize_t i = 0; i < count; i++) {                                                  \
+            low = x[i] < low ? x[i] : low;                                                        \
+            spoiled += 0 * x[i];                                                                  \
+        }                                                                                         \
+        lowest = spoiled == 0 ? low : spoiled;                                                    \
+    } while (0)
+
+static PyObject *step_lowest(PyObject *self, PyObject *args) {
+    long long address;
+    Py_ssize_t count;
+    int is_double;
+    double lowest;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "Lni", &address, &count, &is_double)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (is_double)
+        LOWEST(double);
+    else
+        LOWEST(float);
+    Py_END_ALLOW_THREADS
+    return PyFloat_FromDouble(lowest);
+}
+
 static PyObject *step_instruction_sets(PyObject *self, PyObject *args) {
     (void)self;
     (void)args;
@@ -249,6 +277,8 @@ static PyMethodDef methods[] = {
      "backward(sizes, addresses, gradient_addresses, threads): every gradient."},
     {"sigmoid", step_sigmoid, METH_VARARGS,
      "sigmoid(from, to, count, is_double): the kernel's sigmoid on an array."},
+    {"lowest", step_lowest, METH_VARARGS,
+     "lowest(address, count, is_double): the smallest number, NaN if one is not finite."},
     {"instruction_sets", step_instruction_sets, METH_NOARGS,
      "instruction_sets(): names of those this machine can run, best first."},
     {"use", step_use, METH_VARARGS, "use(name): runs on this instruction set from now on."},
