@@ -181,7 +181,7 @@ def choose_columns(
     for column in (*targets, *(features or ()), *((time,) if time is not None else ())):
         check_column(table, column)
     if classes is None:
-        classes = not all(is_number(table[c]) and table[c].dtype != polars.Boolean for c in targets)
+        classes = holds_classes(table, targets)
     labels = _labels(table, targets) if classes else None
     if features is None:
         kept_out = {time, *(targets if classes or horizon == 0 else ())}
@@ -193,6 +193,12 @@ def choose_columns(
     return Columns(
         _listed("features", features), targets, time, _unit(table, time, training_rows), labels
     )
+
+
+def holds_classes(table: polars.DataFrame, targets: Union[str, Sequence[str]]) -> bool:
+    """Whether the targets look like classes: text, or true and false, rather than numbers."""
+    columns = [table[check_column(table, each)] for each in _listed("targets", targets)]
+    return not all(column.dtype.is_numeric() for column in columns)
 
 
 def _listed(name: str, columns: Union[str, Sequence[str]]) -> tuple[str, ...]:

@@ -5,16 +5,20 @@ neither: a network is an ordinary module.
 """
 
 from ._fit import SCHEDULES, fit
+from ._fit_table import fit_table
+from ._forecaster import Forecaster
 from ._history import History
 from ._metrics import class_metrics, value_metrics
 from ._predict import evaluate, predict
 
 __all__ = [
     "SCHEDULES",
+    "Forecaster",
     "History",
     "class_metrics",
     "evaluate",
     "fit",
+    "fit_table",
     "predict",
     "value_metrics",
 ]

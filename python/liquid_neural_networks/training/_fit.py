@@ -296,5 +296,5 @@ def _digest(*parts: Optional[Windows]) -> int:
     for part in parts:
         if part is not None:
             for value in (part.inputs, part.targets):
-                digest = crc32(np.ascontiguousarray(value.detach().cpu().numpy()), digest)
+                digest = crc32(value.detach().cpu().numpy().tobytes(), digest)
     return digest

@@ -1,0 +1,162 @@
+"""``fit_table``: from a table to a forecaster in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from inspect import signature
+from typing import Any, Optional, Union
+
+from .._checks import check_count, check_integer
+from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
+from ..data._series import boundaries, holds_classes
+from ..errors import DataError
+from ..network import LiquidNetwork
+from ..neuron import DynamicsLike, WiringLike
+from ..wiring import RECIPES
+from ._checkpoint import PathOrName
+from ._fit import fit
+from ._forecaster import Forecaster
+from ._history import History
+
+
+def fit_table(
+    table: Table,
+    targets: Union[str, Sequence[str]],
+    *,
+    features: Optional[Sequence[str]] = None,
+    time: Optional[str] = None,
+    horizon: Optional[int] = None,
+    classes: Optional[bool] = None,
+    window: int = 32,
+    stride: Optional[int] = None,
+    valid: float = 0.15,
+    test: float = 0.15,
+    hidden_size: int = 32,
+    wiring: Optional[WiringLike] = None,
+    dynamics: DynamicsLike = "conductance",
+    solver: str = "fused",
+    unfolds: int = 6,
+    epochs: int = 100,
+    batch_size: int = 16,
+    learning_rate: float = 0.01,
+    schedule: str = "constant",
+    patience: Optional[int] = 20,
+    checkpoint: Optional[PathOrName] = None,
+    resume: bool = False,
+    seed: int = 0,
+    progress: bool = True,
+) -> Forecaster:
+    """Trains a liquid network on a table, one row per sample in order of time.
+
+    The oldest rows are trained on, the next choose the best epoch, the newest are kept back to
+    measure the result. Features and value targets are scaled by what the training rows say.
+    Empty cells are missing values: the network does not see them, and a missing target costs
+    nothing.
+
+    Args:
+        table: a polars table, or the path of a CSV, TSV or Parquet file.
+        targets: one column to predict or several; one only if it holds classes.
+        features: numeric columns to feed. Default: all, the past of the targets included if
+            they are values to be predicted ahead.
+        time: column of times (numbers or dates), rising. The steps between them reach the
+            network as elapsed time, in units of the median step. Default: even steps.
+        horizon: how many rows ahead to predict. Default: 1 for values, 0 (the same row) for
+            classes.
+        classes: whether the target is a class. Default: if it holds text or true and false.
+        window: rows per training window; each starts from the zero state.
+        stride: rows between the starts of training windows. Default: half a window.
+        valid, test: fractions of the rows kept for choosing the epoch and for the test.
+        hidden_size: N, neurons, unless the wiring says.
+        wiring: as for :class:`~liquid_neural_networks.LiquidNetwork`; plain data may leave out
+            ``motor`` and ``units``. Default: fully connected.
+        dynamics, solver, unfolds: as for :class:`~liquid_neural_networks.LiquidNetwork`.
+        epochs, batch_size, learning_rate, schedule, patience, checkpoint, resume, progress: as
+            for :func:`fit`.
+        seed: of the initial parameters and of the training.
+
+    Raises:
+        DataError: the table cannot be read, or has no such column, or too few rows.
+        LiquidError: of another kind, naming the argument that is wrong.
+
+    Example:
+        >>> from math import sin
+        >>> import polars
+        >>> from liquid_neural_networks.training import fit_table
+        >>> table = polars.DataFrame({"wave": [sin(row / 3) for row in range(300)]})
+        >>> forecaster = fit_table(table, "wave", hidden_size=8, epochs=20, progress=False)
+        >>> forecaster.test["r2"] > 0.5
+        True
+        >>> forecaster.predict(table).columns
+        ['predicted_wave']
+    """
+    rows = read_table(table)
+    window = check_count("window", window)
+    if classes is None:
+        classes = holds_classes(rows, targets)
+    horizon = check_integer("horizon", (0 if classes else 1) if horizon is None else horizon, 0)
+    first, second = boundaries(rows.height, valid, test)
+    columns = choose_columns(
+        rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
+    )
+    series = columns.series(rows)
+    training = series.rows(0, first)
+    history = History()
+    forecaster = Forecaster(
+        LiquidNetwork(
+            len(columns.features),
+            None if wiring is not None else hidden_size,
+            columns.outputs,
+            wiring=_complete(wiring, hidden_size, columns),
+            dynamics=dynamics,
+            solver=solver,
+            unfolds=unfolds,
+            seed=seed,
+        ),
+        columns,
+        horizon,
+        Scaling.of(training.inputs),
+        None if classes else Scaling.of(training.targets),
+        history,
+    )
+    train_part = _cut(forecaster, "window", training, window, stride or max(window // 2, 1))
+    valid_part = None
+    if valid:
+        part = series.rows(first, second)
+        # A short part is one shorter window: better than none.
+        longest = max(min(window, len(part.inputs) - horizon), 1)
+        valid_part = _cut(forecaster, "valid", part, longest, longest)
+    history = fit(
+        forecaster.network,
+        train_part,
+        valid_part,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        patience=patience,
+        checkpoint=checkpoint,
+        resume=resume,
+        seed=seed,
+        progress=progress,
+    )
+    scores = forecaster.evaluate_series(series, second) if test else None
+    return replace(forecaster, history=history, test=scores)
+
+
+def _cut(forecaster: Forecaster, name: str, part: Series, length: int, stride: int) -> Windows:
+    try:
+        return windows(forecaster.scale(part), length, stride, forecaster.horizon)
+    except DataError as error:
+        raise DataError(f"this part of the table {str(error).partition(': ')[2]}", name) from None
+
+
+def _complete(
+    wiring: Optional[WiringLike], hidden_size: int, columns: Columns
+) -> Optional[WiringLike]:
+    """Plain data of a wiring, with the sizes that follow from the table filled in."""
+    if not isinstance(wiring, Mapping) or wiring.get("type") not in RECIPES:
+        return wiring
+    known = signature(RECIPES[wiring["type"]]).parameters
+    sizes: dict[str, Any] = {"units": hidden_size, "motor": columns.outputs}
+    return {**{name: size for name, size in sizes.items() if name in known}, **wiring}

@@ -1,0 +1,204 @@
+"""``Forecaster``: a trained network with all it takes to read the next table the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import polars
+import torch
+
+from .. import model_file
+from .._checks import check_integer
+from ..data import Columns, Scaling, Series, Table, read_table
+from ..errors import DataError, DomainError, DtypeError, ModelFileError, ShapeError
+from ..network import LiquidNetwork
+from ._checkpoint import PathOrName
+from ._history import History
+from ._metrics import Metrics, class_metrics, value_metrics
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A network trained by :func:`fit_table`, with its preprocessing.
+
+    A table is read from its first row to its last in one run, from the zero state; every
+    prediction knows the rows up to its own and none after it.
+
+    Attributes:
+        network: the network; it sees scaled features.
+        columns: which columns it reads, and what they mean.
+        horizon: rows from a sample to the target predicted at it.
+        inputs: scaling of the features.
+        outputs: scaling of the targets; None for classes.
+        history: the course of the training.
+        test: how well it did on the rows kept back for testing; None if there were none.
+    """
+
+    network: LiquidNetwork
+    columns: Columns
+    horizon: int
+    inputs: Scaling
+    outputs: Optional[Scaling]
+    history: History
+    test: Optional[Metrics] = None
+
+    def __post_init__(self) -> None:
+        columns, network = self.columns, self.network
+        if not (network.input_size == len(self.inputs.mean) == len(columns.features)):
+            raise ShapeError("the network, its scaling and the columns differ in size", "features")
+        values = None if self.outputs is None else len(self.outputs.mean)
+        if network.output_size != columns.outputs or (
+            values != (None if columns.classes is not None else columns.outputs)
+        ):
+            raise ShapeError("the network, its scaling and the columns differ in size", "targets")
+
+    def scale(self, series: Series) -> Series:
+        """A series in the table's units -> as the network sees it."""
+        targets = series.targets if self.outputs is None else self.outputs.apply(series.targets)
+        return Series(self.inputs.apply(series.inputs), targets, series.elapsed_time)
+
+    def predict(self, table: Table) -> polars.DataFrame:
+        """What the network predicts at each row of a table; no target column is needed.
+
+        Args:
+            table: a polars table, or the path of one; columns as in training.
+
+        Returns:
+            One row per row of the table: the time, if there is a time column, and for every
+            target ``predicted_NAME``, the value it will have ``horizon`` rows later, in the
+            table's units. For classes the most probable label and its ``probability``.
+
+        Raises:
+            DataError: the table cannot be read, or a column is missing or holds something else.
+        """
+        rows = read_table(table)
+        outputs = self._outputs(self.columns.series(rows, targets=False))
+        found = {} if self.columns.time is None else {self.columns.time: rows[self.columns.time]}
+        classes = self.columns.classes
+        if classes is None:
+            for index, name in enumerate(self.columns.targets):
+                found[f"predicted_{name}"] = polars.Series(outputs[:, index])
+        else:
+            labels = [classes[index] for index in outputs.argmax(axis=1)]
+            found[f"predicted_{self.columns.targets[0]}"] = polars.Series(labels)
+            found["probability"] = polars.Series(outputs.max(axis=1))
+        return polars.DataFrame(found)
+
+    def evaluate(self, table: Table) -> Metrics:
+        """How well the network predicts a table whose targets are known.
+
+        Returns:
+            Plain data, in the table's units. For value targets ``mse``, ``mae``, ``r2`` and
+            ``count``, and with a horizon ``baseline_mse``: what repeating the latest value
+            gives. For classes ``accuracy``, ``macro_f1``, ``f1``, ``confusion``, ``count``
+            and ``baseline_accuracy``: the share of the commonest class.
+
+        Raises:
+            DataError: as :meth:`predict`, or the table is too short or knows no target.
+        """
+        return self.evaluate_series(self.columns.series(read_table(table)))
+
+    def evaluate_series(self, series: Series, start: int = 0) -> Metrics:
+        """As :meth:`evaluate`; only predictions for rows from ``start`` on count."""
+        first = max(start - self.horizon, 0)
+        last = len(series.inputs) - self.horizon
+        if first >= last:
+            raise DataError(
+                f"has {len(series.inputs) - start} rows to predict, {self.horizon} rows ahead",
+                "table",
+            )
+        outputs = self._outputs(series)[first:last]
+        targets = series.targets[first + self.horizon :]
+        if self.columns.classes is not None:
+            scores = class_metrics(outputs.argmax(axis=1), targets, self.columns.outputs)
+            shares = np.bincount(targets[targets >= 0])
+            return {**scores, "baseline_accuracy": float(shares.max() / shares.sum())}
+        scores = value_metrics(outputs, targets)
+        if self.horizon:
+            latest = series.targets[first:last]
+            pairs = np.where(np.isnan(latest), np.nan, targets)
+            if not np.isnan(pairs).all():
+                repeated = np.where(np.isnan(latest), 0.0, latest)
+                scores["baseline_mse"] = value_metrics(repeated, pairs)["mse"]
+        return scores
+
+    @torch.no_grad()
+    def _outputs(self, series: Series) -> Array:
+        """(T, O) values in the table's units, or probabilities of the classes."""
+        like = next(self.network.parameters())
+        scaled = self.inputs.apply(series.inputs)
+        seen = ~np.isnan(scaled)
+        self.network.eval()
+        outputs = self.network(
+            torch.from_numpy(np.where(seen, scaled, 0.0)).to(like),
+            elapsed_time=torch.from_numpy(series.elapsed_time).to(like),
+            mask=None if seen.all() else torch.from_numpy(seen),
+        )
+        assert isinstance(outputs, torch.Tensor)
+        if self.outputs is None:
+            outputs = outputs.softmax(dim=-1)
+        values: Array = outputs.cpu().numpy().astype(np.float64)
+        return values if self.outputs is None else self.outputs.invert(values)
+
+    def save(self, path: PathOrName) -> None:
+        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
+
+        Raises:
+            OSError: the system could not write it.
+        """
+        model_file.save(
+            self.network,
+            path,
+            scaling={
+                "inputs": self.inputs.to_dict(),
+                "outputs": None if self.outputs is None else self.outputs.to_dict(),
+            },
+            metadata={
+                "columns": self.columns.to_dict(),
+                "horizon": self.horizon,
+                "history": self.history.to_dict(),
+                "test": self.test,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: PathOrName) -> Forecaster:
+        """The forecaster in a ``.lnn`` file; safe with files from strangers.
+
+        Raises:
+            ModelFileError: the file is corrupt, or its network was not trained on a table.
+            OSError: the system could not read it.
+        """
+        found = model_file.load(path)
+        metadata = found.metadata
+        scaling = found.scaling
+        if scaling is None or not {"columns", "horizon", "history", "test"} <= set(metadata):
+            raise ModelFileError(
+                "holds a network that was not trained on a table; open it with LiquidNetwork.load",
+                str(path),
+            )
+        try:
+            outputs = _field(scaling, "outputs")
+            return cls(
+                found.network,
+                Columns.from_dict(metadata["columns"]),
+                check_integer("horizon", metadata["horizon"], 0),
+                Scaling.from_dict(_field(scaling, "inputs")),
+                None if outputs is None else Scaling.from_dict(outputs),
+                History.from_dict(metadata["history"]),
+                metadata["test"],
+            )
+        except (DataError, DomainError, DtypeError, ShapeError) as error:
+            raise ModelFileError(str(error), str(path)) from None
+
+
+def _field(scaling: Mapping[str, Any], name: str) -> Any:
+    if name not in scaling:
+        raise DataError(f"the field {name} is missing", "scaling")
+    return scaling[name]
