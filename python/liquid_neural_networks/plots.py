@@ -92,7 +92,7 @@ def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = No
         )
     for nodes in columns.values():
         x, y = np.array([places[node] for node in nodes]).T
-        size = min(2600 / len(nodes), 90)
+        size = min(1400 / len(nodes), 90)
         axes.scatter(x, y, s=size, color="white", edgecolors=BLACK, linewidths=0.8, zorder=3)
     _label_columns(axes, columns)
     handles = [
@@ -110,7 +110,7 @@ def plot_states(
     time: Optional[npt.ArrayLike] = None,
     axes: Optional[Axes] = None,
     *,
-    unit: str = "samples",
+    time_label: str = "sample",
     sequence: int = 0,
 ) -> Axes:
     """The state of every neuron over time, one line each.
@@ -119,13 +119,13 @@ def plot_states(
         trace: what :meth:`LiquidNetwork.trace` returned.
         time: (T,) of the samples. Default: 0, 1, 2, ...
         axes: where to draw. Default: a new figure.
-        unit: of ``time``, for the label.
+        time_label: of the time, with its unit.
         sequence: which sequence of a batch.
 
     Raises:
         ShapeError: ``time`` does not have T entries, or the batch has no such sequence.
     """
-    return _plot_neurons(trace.states, "state", time, axes, unit, sequence)
+    return _plot_neurons(trace.states, "state", time, axes, time_label, sequence)
 
 
 def plot_time_constants(
@@ -133,17 +133,19 @@ def plot_time_constants(
     time: Optional[npt.ArrayLike] = None,
     axes: Optional[Axes] = None,
     *,
+    time_label: str = "sample",
     unit: str = "samples",
     sequence: int = 0,
 ) -> Axes:
     """The effective time constant of every neuron over time, one line each, on a log scale.
 
-    Arguments and errors are those of :func:`plot_states`; ``unit`` is the unit of the elapsed
-    time too.
+    Arguments and errors are those of :func:`plot_states`; ``unit`` is that of the elapsed time.
     """
     label = f"effective time constant ({unit})"
-    axes = _plot_neurons(trace.time_constants, label, time, axes, unit, sequence)
+    axes = _plot_neurons(trace.time_constants, label, time, axes, time_label, sequence)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     return axes
 
 
@@ -209,7 +211,7 @@ def _plot_neurons(
     label: str,
     time: Optional[npt.ArrayLike],
     axes: Optional[Axes],
-    unit: str,
+    time_label: str,
     sequence: int,
 ) -> Axes:
     lines = values.detach().cpu().numpy()
@@ -222,7 +224,7 @@ def _plot_neurons(
     axes = _axes(axes)
     for line, colour in zip(lines.T, _cycle(lines.shape[1])):
         axes.plot(moments, line, color=colour, linewidth=0.9, alpha=0.8)
-    axes.set(xlabel=f"time ({unit})", ylabel=label)
+    axes.set(xlabel=time_label, ylabel=label)
     return axes
 
 
