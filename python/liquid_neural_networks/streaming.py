@@ -1,88 +1,99 @@
-"""Streaming: one sample in, one output out, the state kept in between."""
+"""Streaming: one sample in, one output out, the state kept in between.
+
+Where the fused step can run, a sample goes through it without torch; elsewhere a copy of the
+network steps on the reference path. Both give the same numbers.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from math import isfinite
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from ._sequences import Number, as_reals, check_finite
-from .errors import OptionError, ShapeError
+from . import fused
+from ._sequences import Number, real_array
+from .errors import DomainError, DtypeError, OptionError, ShapeError
 
 if TYPE_CHECKING:
     from .network import LiquidNetwork
 
-Sample = Union[npt.NDArray[np.floating], Sequence[float], torch.Tensor]
+Array = npt.NDArray[np.floating[Any]]
+Sample = Union[npt.NDArray[Any], Sequence[float], Tensor]
 
 
 class Stream:
     """A live session with a network; made by :meth:`LiquidNetwork.stream`.
 
-    Every step uses the network's parameters and mode of that moment; call ``network.eval()``
-    first if it drops out between layers.
-
-    Attributes:
-        state: (num_layers, N) array, the state after the last sample.
+    It keeps the parameters of the moment it was opened, and drops nothing out.
     """
 
     def __init__(self, network: LiquidNetwork):
         if network.bidirectional:
             raise OptionError("a bidirectional network cannot stream: it needs the future")
-        self._network = network
-        self.reset()
+        self._input_size, self._units = network.input_size, network.hidden_size
+        self._engine: _Engine
+        if fused.can_stream(network):
+            self._engine = _Compiled(network)
+        else:
+            self._engine = _Reference(network)
+
+    @property
+    def state(self) -> Array:
+        """(num_layers, N) array, the state after the last sample; a copy."""
+        return self._engine.state()
 
     def reset(self) -> None:
         """Back to the zero state."""
-        like = next(self._network.parameters())
-        self._state = like.new_zeros(self._network.num_layers, self._network.hidden_size)
+        self._engine.reset()
 
-    @property
-    def state(self) -> npt.NDArray[np.floating]:
-        return self._state.detach().cpu().numpy()
-
-    @torch.no_grad()
     def step(
         self,
         sample: Sample,
         elapsed_time: float = 1.0,
         time_constants: Optional[Number] = None,
-    ) -> npt.NDArray[np.floating]:
+    ) -> Array:
         """Feeds one sample and returns the output.
 
         Args:
             sample: (I,) numbers; NaN marks a missing feature.
-            elapsed_time: time since the previous sample, at least 0.
+            elapsed_time: time since the previous sample, at least 0. Default 1.
             time_constants: a number or (N,), see :meth:`LiquidNetwork.forward`.
 
         Returns:
             (O,) array.
 
         Raises:
-            ShapeError, DtypeError, DomainError: naming the argument.
+            ShapeError, DtypeError, DomainError: naming the argument; the state is as before.
         """
-        network = self._network
-        like = next(network.parameters())
-        values = as_reals("sample", sample, like)
-        if tuple(values.shape) != (network.input_size,):
+        values = real_array("sample", sample)
+        if values.shape != (self._input_size,):
+            raise ShapeError(f"expected ({self._input_size},), got {values.shape}", "sample")
+        seen: Optional[npt.NDArray[np.bool_]] = None
+        # One product tells whether anything is out of the ordinary.
+        if not isfinite(values.dot(values)):
+            seen = ~np.isnan(values)
+            if np.isinf(values).any():
+                raise DomainError("contains infinity", "sample")
+            values = np.where(seen, values, 0.0)
+        given = None if time_constants is None else self._time_constants(time_constants)
+        return self._engine.step(values, seen, _elapsed(elapsed_time), given)
+
+    def _time_constants(self, time_constants: Number) -> Array:
+        values = real_array("time_constants", time_constants)
+        if values.shape not in ((), (1,), (self._units,)):
             raise ShapeError(
-                f"expected ({network.input_size},), got {tuple(values.shape)}", "sample"
+                f"expected a number or ({self._units},), got {values.shape}", "time_constants"
             )
-        missing = values.isnan()
-        check_finite("sample", values[~missing])
-        outputs, self._state = network(
-            values.unsqueeze(0),
-            time_constants,
-            elapsed_time=elapsed_time,
-            mask=~missing.unsqueeze(0) if bool(missing.any()) else None,
-            state=self._state,
-            return_state=True,
-        )
-        last = outputs[-1] if network.return_sequences else outputs
-        return np.asarray(last.cpu())
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            raise DomainError("expected positive finite numbers", "time_constants")
+        return np.broadcast_to(values, (self._units,))
 
     def __enter__(self) -> Stream:
         return self
@@ -94,3 +105,99 @@ class Stream:
         traceback: Optional[TracebackType],
     ) -> None:
         self.reset()
+
+
+def _elapsed(elapsed_time: object) -> float:
+    try:
+        value = float(elapsed_time)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise DtypeError(f"expected a number, got {elapsed_time!r}", "elapsed_time") from None
+    if not (isfinite(value) and value >= 0):
+        raise DomainError(f"expected a finite number from 0, got {value!r}", "elapsed_time")
+    return value
+
+
+class _Engine(Protocol):
+    """What carries a checked sample through the network."""
+
+    def step(
+        self,
+        values: Array,
+        seen: Optional[npt.NDArray[np.bool_]],
+        elapsed_time: float,
+        time_constants: Optional[Array],
+    ) -> Array: ...
+
+    def state(self) -> Array: ...
+
+    def reset(self) -> None: ...
+
+
+class _Compiled:
+    """Every population on the compiled step."""
+
+    def __init__(self, network: LiquidNetwork):
+        self._populations = fused.live_populations(network)
+        weights = {
+            name: each.detach().numpy().copy() for name, each in network.readout.named_parameters()
+        }
+        self._dense = network.readout_kind == "dense"
+        self._weight: Array = weights["weight" if self._dense else "scale"]
+        self._shift: Array = weights["bias" if self._dense else "shift"]
+
+    def step(
+        self,
+        values: Array,
+        seen: Optional[npt.NDArray[np.bool_]],
+        elapsed_time: float,
+        time_constants: Optional[Array],
+    ) -> Array:
+        for population in self._populations:
+            values = population.step(values, seen, elapsed_time, time_constants)
+            seen = None
+        if self._dense:
+            outputs: Array = self._weight.dot(values)
+        else:
+            outputs = values[: len(self._weight)] * self._weight
+        outputs += self._shift
+        return outputs
+
+    def state(self) -> Array:
+        return np.stack([each.state for each in self._populations])
+
+    def reset(self) -> None:
+        for each in self._populations:
+            each.state[:] = 0.0
+
+
+class _Reference:
+    """A copy of the network, one sequence of one sample at a time."""
+
+    def __init__(self, network: LiquidNetwork):
+        self._network = copy.deepcopy(network).eval()
+        like = next(network.parameters()).detach()
+        self._state = like.new_zeros(network.num_layers, network.hidden_size)
+
+    @torch.no_grad()
+    def step(
+        self,
+        values: Array,
+        seen: Optional[npt.NDArray[np.bool_]],
+        elapsed_time: float,
+        time_constants: Optional[Array],
+    ) -> Array:
+        outputs, self._state = self._network(
+            torch.from_numpy(values).to(self._state).unsqueeze(0),
+            None if time_constants is None else time_constants,
+            elapsed_time=elapsed_time,
+            mask=None if seen is None else seen[None],
+            state=self._state,
+            return_state=True,
+        )
+        return np.asarray((outputs[-1] if self._network.return_sequences else outputs).cpu())
+
+    def state(self) -> Array:
+        return np.array(self._state.cpu())
+
+    def reset(self) -> None:
+        self._state = torch.zeros_like(self._state)

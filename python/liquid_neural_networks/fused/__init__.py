@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +19,12 @@ from .. import solvers
 from .._checks import check_choice
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from . import _operator as operator
+from ._live import LivePopulation
 from ._operator import Method, Sequence, Synapses, lowest
+
+if TYPE_CHECKING:
+    from ..network import LiquidNetwork
+    from ..neuron import LiquidNeuron
 
 __all__ = ["Status", "disabled", "instruction_set", "instruction_sets", "lowest", "status"]
 
@@ -104,17 +109,33 @@ _instruction_set = (instruction_sets() or [""])[0]
 
 def choose(dynamics: Dynamics, solver: str, inputs: Tensor) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
-    can = (
+    # Transforms such as vmap and jvp see through plain torch only.
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    can = _can_run(dynamics, solver, inputs) and not transformed
+    return integrate if can else solvers.integrate
+
+
+def can_stream(network: LiquidNetwork) -> bool:
+    """Whether every population of a network can run on the compiled step."""
+    neurons = cast("list[LiquidNeuron]", list(network.neurons))
+    return all(_can_run(each.dynamics, each.solver, each.dynamics.like) for each in neurons)
+
+
+def live_populations(network: LiquidNetwork) -> list[LivePopulation]:
+    """The populations of a network, ready to step on single samples."""
+    neurons = cast("list[LiquidNeuron]", list(network.neurons))
+    return [LivePopulation(each.dynamics, each.solver, each.unfolds) for each in neurons]
+
+
+def _can_run(dynamics: Dynamics, solver: str, like: Tensor) -> bool:
+    return (
         operator.kernel is not None
         and not _disabled.get()
         and solver in operator.SOLVERS
         and type(dynamics) in _PREPARE
-        and inputs.device.type == "cpu"
-        and inputs.dtype in (torch.float32, torch.float64)
-        # Transforms such as vmap and jvp see through plain torch only.
-        and torch._C._functorch.peek_interpreter_stack() is None
+        and like.device.type == "cpu"
+        and like.dtype in (torch.float32, torch.float64)
     )
-    return integrate if can else solvers.integrate
 
 
 def integrate(

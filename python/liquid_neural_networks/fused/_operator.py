@@ -30,7 +30,7 @@ DYNAMICS = ("conductance", "dense")
 ACTIVATIONS = ("sigmoid", "tanh")
 
 
-def _built() -> ModuleType:
+def built() -> ModuleType:
     assert kernel is not None
     return kernel
 
@@ -90,7 +90,7 @@ def forward(
     batch, steps, _ = sequence.inputs.shape
     states = sequence.state.new_empty(batch, steps, sequence.state.shape[1])
     kept = tuple(each.contiguous() for each in parameters)
-    _built().forward(
+    built().forward(
         _sizes(method, sequence, synapses),
         _addresses((*sequence, states, *synapses, *kept)),
         torch.get_num_threads(),
@@ -113,7 +113,7 @@ def backward(
     grads = [None if each is None else torch.empty_like(each) for each in wanted]
     parameter_grads = [torch.empty_like(each) for each in kept]
     grad_states = grad_states.contiguous()
-    _built().backward(
+    built().backward(
         _sizes(method, sequence, synapses),
         _addresses((*sequence, states, *synapses, *kept)),
         _addresses((grad_states, *grads, *parameter_grads)),
@@ -168,7 +168,7 @@ def lowest(tensor: Tensor) -> float:
     compiled = kernel is not None and tensor.device.type == "cpu" and tensor.is_contiguous()
     if compiled and tensor.dtype in (torch.float32, torch.float64):
         double = int(tensor.dtype == torch.float64)
-        return float(_built().lowest(tensor.data_ptr(), tensor.numel(), double))
+        return float(built().lowest(tensor.data_ptr(), tensor.numel(), double))
     if not bool(torch.isfinite(tensor).all()):
         return float("nan")
     return float(tensor.detach().min())
