@@ -10,18 +10,26 @@
 :func:`find` and :func:`load` fetch published tasks; ``TASKS`` lists them.
 """
 
+from ._protocols import Split
 from ._scaling import Scaling
 from ._series import Columns, Series, choose_columns, split
 from ._tables import Table, read_table
+from ._tasks import TASKS, Task, cache, find, load
 from ._windows import Windows, windows
 
 __all__ = [
+    "TASKS",
     "Columns",
     "Scaling",
     "Series",
+    "Split",
     "Table",
+    "Task",
     "Windows",
+    "cache",
     "choose_columns",
+    "find",
+    "load",
     "read_table",
     "split",
     "windows",

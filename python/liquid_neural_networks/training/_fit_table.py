@@ -157,6 +157,11 @@ def _complete(
     """Plain data of a wiring, with the sizes that follow from the table filled in."""
     if not isinstance(wiring, Mapping) or wiring.get("type") not in RECIPES:
         return wiring
-    known = signature(RECIPES[wiring["type"]]).parameters
     sizes: dict[str, Any] = {"units": hidden_size, "motor": columns.outputs}
-    return {**{name: size for name, size in sizes.items() if name in known}, **wiring}
+    # Only what has no default: a wiring that needs no motor neurons is read out whole.
+    needed = {
+        name: sizes[name]
+        for name, parameter in signature(RECIPES[wiring["type"]]).parameters.items()
+        if name in sizes and parameter.default is parameter.empty
+    }
+    return {**needed, **wiring}
