@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
@@ -21,8 +22,6 @@ from typing import Any, Callable, NamedTuple, Union
 import numpy as np
 import numpy.typing as npt
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -33,6 +32,7 @@ from .network import LiquidNetwork, Trace
 from .wiring import ncp
 
 SOURCE = "statsmodels.datasets.co2: weekly CO2 at Mauna Loa, Keeling and Whorf, 1958 to 2001"
+FILES = ("forecast.png", "wiring.png", "time_constants.png", "model.lnn", "results.json")
 HORIZON = 13 * 7  # days
 VALID_FROM, TEST_FROM = np.datetime64("1990-01-01"), np.datetime64("1995-01-01")
 
@@ -167,11 +167,11 @@ def make_lstm(seed: int) -> LSTM:
         return LSTM(3, 7)
 
 
+LIQUID = "liquid, 19 neurons"
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "LSTM, 7 cells": make_lstm,
-    "liquid, 19 neurons": make_liquid,
+    LIQUID: make_liquid,
 }
-LIQUID = "liquid, 19 neurons"
 
 
 def forecast(network: nn.Module, task: Task) -> FloatArray:
@@ -287,9 +287,8 @@ def run(
     """Trains, compares, draws and saves.
 
     Args:
-        output: folder for ``forecast.png``, ``wiring.png``, ``time_constants.png``,
-            ``model.lnn`` and ``results.json``; made if missing. Pictures and model are those
-            of the liquid network that did best on the validation years.
+        output: folder for :data:`FILES`; made if missing. Pictures and model are those of
+            the liquid network that did best on the validation years.
         seed: of the first run; the others count on from it.
         epochs: training epochs of each network.
         runs: how many networks of each kind to train.
@@ -308,7 +307,8 @@ def run(
     parameters = dict.fromkeys(forecasts, 0)
     seeds = [seed + number for number in range(runs)]
     trained: list[tuple[float, LiquidNetwork]] = []
-    with tqdm(total=len(NETWORKS) * runs * epochs, disable=not progress, unit="epoch") as bar:
+    steps = len(NETWORKS) * runs * epochs
+    with _one_thread(), tqdm(total=steps, disable=not progress, unit="epoch") as bar:
 
         def tell(error: float) -> None:
             bar.set_postfix_str(f"validation {error:.2f} ppm")
@@ -377,22 +377,28 @@ def _draw(folder: Path, liquid: LiquidNetwork, task: Task, forecasts: FloatArray
         time_label="year",
     )
     picture.set_title("Forecast 13 weeks ahead, years the network never saw", loc="left")
-    _save(picture, folder / "forecast.png")
+    plots.save(picture, folder / "forecast.png")
 
-    _save(plots.plot_wiring(liquid), folder / "wiring.png")
+    plots.save(plots.plot_wiring(liquid), folder / "wiring.png")
 
     inputs, elapsed = _tensor(task.inputs), _tensor(task.elapsed_time)
     trace = liquid.trace(inputs, elapsed_time=elapsed)
     years = torch.from_numpy(part)
     shown = Trace(trace.states[years], trace.time_constants[years])
     picture = plots.plot_time_constants(shown, record.dates[part], time_label="year", unit="weeks")
-    picture.set_title("Every neuron's time constant follows the season", loc="left")
-    _save(picture, folder / "time_constants.png")
+    picture.set_title("The time constant of each neuron, years the network never saw", loc="left")
+    plots.save(picture, folder / "time_constants.png")
 
 
-def _save(axes: Axes, path: Path) -> None:
-    assert isinstance(axes.figure, Figure)
-    axes.figure.savefig(path, dpi=100)
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks as small as these run faster on one thread than on several."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _windows(task: Task, generator: torch.Generator) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
 """Pictures of a network and of what it does, with matplotlib.
 
 Every function draws on the ``axes`` it is given, or on those of a new figure, and returns the
-axes; ``axes.figure.savefig("picture.png")`` writes it. Nothing here opens a window. Figures
+axes; :func:`save` writes the picture. Nothing here opens a window. Figures
 stand outside pyplot's registry, so they need no display and no closing.
 
 Colours are those of Okabe and Ito, told apart with any colour vision.
@@ -10,6 +10,7 @@ Colours are those of Okabe and Ito, told apart with any colour vision.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, Optional, Protocol, Union
 
 import numpy as np
@@ -70,7 +71,7 @@ def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = No
         "inputs": [("input", k) for k in range(wiring.input_size)],
         **{name: [("neuron", i) for i in ids] for name, ids in wiring.layers.items()},
     }
-    axes = _axes(axes, width=2.4 + 1.7 * len(columns), height=4.6)
+    axes = _axes(axes, width=1.6 + 1.5 * len(columns), height=4.2)
     places = _places(list(columns.values()))
     sensory = (wiring.sensory_pre, wiring.sensory_post, wiring.sensory_polarity)
     recurrent = (wiring.pre, wiring.post, wiring.polarity)
@@ -196,6 +197,12 @@ def plot_forecast(
     axes.set(xlabel=time_label, ylabel=label)
     axes.legend(frameon=False)
     return axes
+
+
+def save(axes: Axes, path: Union[str, PathLike[str]]) -> None:
+    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf)."""
+    assert isinstance(axes.figure, Figure)
+    axes.figure.savefig(path, dpi=100)
 
 
 def _axes(axes: Optional[Axes], width: float = 6.4, height: float = 4.0) -> Axes:
