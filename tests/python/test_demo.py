@@ -1,0 +1,119 @@
+"""The demo splits by time, writes what it says, and its table follows from its forecasts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from liquid_neural_networks import LiquidNetwork, demo
+from liquid_neural_networks.cli.demo import demo as command
+from liquid_neural_networks.errors import DomainError, MissingDependencyError
+
+
+@pytest.fixture(scope="module")
+def task() -> demo.Task:
+    return demo.make_task(demo.load_record())
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    result = CliRunner().invoke(
+        command, ["--output", str(folder), "--epochs", "2", "--runs", "2"], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    return folder, result.output
+
+
+def test_the_command_writes_every_file_it_names(ran: tuple[Path, str]) -> None:
+    folder, printed = ran
+    assert sorted(path.name for path in folder.iterdir()) == sorted(demo.FILES)
+    for name in demo.FILES:
+        assert str(folder / name) in printed
+        if name.endswith(".png"):
+            assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_follows_from_the_forecasts(ran: tuple[Path, str]) -> None:
+    folder, printed = ran
+    results = json.loads((folder / "results.json").read_text())
+    actual = np.array(results["actual"])
+    assert len(results["rows"]) == 5 and results["seeds"] == [0, 1]
+    for row in results["rows"]:
+        errors = [
+            float(np.sqrt(np.mean((np.array(values) - actual) ** 2)))
+            for values in results["forecasts"][row["name"]]
+        ]
+        assert row["rmse"] == pytest.approx(errors)
+        (line,) = (line for line in printed.splitlines() if line.startswith(row["name"] + "  "))
+        words = line.removeprefix(row["name"]).split()
+        assert words[:2] == [str(row["parameters"]), f"{np.mean(errors):.3f}"]
+
+
+def test_the_model_forecasts_as_the_results_say(ran: tuple[Path, str], task: demo.Task) -> None:
+    folder, _ = ran
+    results = json.loads((folder / "results.json").read_text())
+    network = LiquidNetwork.load(folder / "model.lnn")
+    with torch.no_grad():
+        rise = network(
+            torch.tensor(task.inputs, dtype=torch.float32),
+            elapsed_time=torch.tensor(task.elapsed_time, dtype=torch.float32),
+        )
+    values = (task.record.ppm + task.scale * rise[:, 0].numpy())[task.test]
+    runs = np.array(results["forecasts"][demo.LIQUID])
+    assert np.abs(runs - values).max(axis=1).min() < 1e-3
+
+
+def test_parts_are_split_by_time_and_gaps_are_kept(task: demo.Task) -> None:
+    dates, due = task.record.dates, task.record.dates + demo.HORIZON
+    assert due[task.train].max() < demo.VALID_FROM <= dates[task.valid].min()
+    assert due[task.valid].max() < demo.TEST_FROM <= due[task.test].min()
+    assert not np.isnan(task.rise[task.train | task.valid | task.test]).any()
+    weeks = np.diff(dates).astype(float) / 7
+    assert (weeks > 1).any()
+    np.testing.assert_array_equal(task.elapsed_time[1:], weeks)
+
+
+def test_nothing_from_the_future_reaches_the_inputs(task: demo.Task) -> None:
+    """Changing what comes after a day changes no input of that day and no rule's forecast."""
+    now = 1200
+    ppm = task.record.ppm.copy()
+    ppm[now + 1 :] += 50
+    changed = demo.make_task(demo.Record(task.record.dates, ppm))
+    np.testing.assert_allclose(changed.inputs[: now + 1], task.inputs[: now + 1], atol=1e-9)
+    for name, values in demo.baselines(task).items():
+        np.testing.assert_array_equal(
+            demo.baselines(changed)[name][: now + 1], values[: now + 1], err_msg=name
+        )
+
+
+def test_training_learns_and_keeps_the_best(task: demo.Task) -> None:
+    network = demo.make_liquid(0)
+    heard: list[float] = []
+    best = demo.train(network, task, 20, 0, heard.append)
+    assert len(heard) == 20 and heard[-1] == best
+    errors = (demo.forecast(network, task) - task.record.ppm - task.rise)[task.valid]
+    # The validation pass warms up for a year instead of all the past: nearly, not exactly.
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(best, rel=0.02)
+    assert best < 0.5 * task.rise[task.valid].std()
+
+
+def test_the_same_seed_gives_the_same_forecasts(task: demo.Task) -> None:
+    first, second = (demo.make_liquid(3) for _ in range(2))
+    for network in (first, second):
+        demo.train(network, task, 1, 3, lambda error: None)
+    np.testing.assert_array_equal(demo.forecast(first, task), demo.forecast(second, task))
+
+
+def test_bad_input_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DomainError, match="epochs: expected .* got 0"):
+        demo.run(tmp_path, epochs=0)
+    monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
+    with pytest.raises(MissingDependencyError, match=r"liquid-neural-networks\[demo\]"):
+        demo.load_record()
