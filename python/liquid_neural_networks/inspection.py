@@ -13,6 +13,8 @@ from .errors import OptionError
 from .network import LiquidNetwork
 from .neuron import LiquidNeuron
 
+__all__ = ["Currents", "Description", "Population", "describe", "synapse_currents"]
+
 QUANTILES = {
     "shortest": 0.0,
     "lower quartile": 0.25,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,18 @@ from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
 
+if TYPE_CHECKING:
+    from .training import History
+
+__all__ = [
+    "plot_forecast",
+    "plot_history",
+    "plot_states",
+    "plot_time_constants",
+    "plot_wiring",
+    "save",
+]
+
 BLACK, BLUE, ORANGE = "#000000", "#0072b2", "#d55e00"
 GREEN, PINK, SKY = "#009e73", "#cc79a7", "#56b4e9"
 EXCITING, INHIBITING = BLUE, ORANGE
@@ -31,22 +43,6 @@ _LINES = (BLUE, ORANGE, GREEN, PINK, SKY)
 
 FloatArray = npt.NDArray[np.floating]
 Places = dict[tuple[str, int], tuple[float, float]]
-
-
-class Losses(Protocol):
-    """The part of a training history that is drawn."""
-
-    @property
-    def train_loss(self) -> Sequence[float]:
-        """Loss on the training data, one number an epoch."""
-
-    @property
-    def valid_loss(self) -> Sequence[float]:
-        """Loss on the validation data, one number an epoch."""
-
-    @property
-    def best_epoch(self) -> int:
-        """Index of the epoch whose parameters were kept."""
 
 
 def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = None) -> Axes:
@@ -150,15 +146,16 @@ def plot_time_constants(
     return axes
 
 
-def plot_history(history: Losses, axes: Optional[Axes] = None) -> Axes:
+def plot_history(history: History, axes: Optional[Axes] = None) -> Axes:
     """Training and validation loss by epoch, the best epoch marked."""
     axes = _axes(axes)
     curves = (("training", history.train_loss, BLUE), ("validation", history.valid_loss, ORANGE))
     for name, loss, colour in curves:
         if len(loss) > 0:
             axes.plot(np.arange(1, len(loss) + 1), loss, color=colour, label=name)
-    best = history.best_epoch + 1
-    axes.axvline(best, color=BLACK, linewidth=0.8, linestyle=":", label=f"best epoch, {best}")
+    if history.best_epoch > 0:
+        label = f"best epoch, {history.best_epoch}"
+        axes.axvline(history.best_epoch, color=BLACK, lw=0.8, linestyle=":", label=label)
     axes.set(xlabel="epoch", ylabel="loss", yscale="log")
     axes.legend(frameon=False)
     return axes

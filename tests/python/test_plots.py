@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from liquid_neural_networks import LiquidNetwork, plots, wiring
 from liquid_neural_networks.errors import DtypeError, ShapeError
+from liquid_neural_networks.training import History
 
 WIRINGS = {
     "ncp": wiring.ncp(inter=12, command=6, motor=1).build(3),
@@ -20,12 +20,6 @@ WIRINGS = {
     "one": wiring.fully_connected(1).build(1),
     "c_elegans": wiring.c_elegans(4).build(8),
 }
-
-
-class History(NamedTuple):
-    train_loss: list[float]
-    valid_loss: list[float]
-    best_epoch: int
 
 
 @pytest.mark.parametrize("name", WIRINGS)
@@ -74,12 +68,15 @@ def test_one_line_a_neuron_on_the_axes_given(plot: object) -> None:
 
 
 def test_history_marks_the_best_epoch() -> None:
-    axes = plots.plot_history(History([1.0, 0.5, 0.4], [1.1, 0.6, 0.7], 1))
+    axes = plots.plot_history(History([1.0, 0.5, 0.4], [1.1, 0.6, 0.7], best_epoch=2))
     training, validation, best = axes.lines
     assert list(training.get_ydata()) == [1.0, 0.5, 0.4]
     assert list(validation.get_ydata()) == [1.1, 0.6, 0.7]
-    # Epochs count from 1 in the picture.
     assert best.get_xdata()[0] == validation.get_xdata()[1] == 2
+
+
+def test_history_before_the_first_epoch_is_empty() -> None:
+    assert len(plots.plot_history(History()).lines) == 0
 
 
 def test_forecasts_are_named() -> None:
