@@ -157,7 +157,8 @@ def plot_history(history: History, axes: Optional[Axes] = None) -> Axes:
         label = f"best epoch, {history.best_epoch}"
         axes.axvline(history.best_epoch, color=BLACK, lw=0.8, linestyle=":", label=label)
     axes.set(xlabel="epoch", ylabel="loss", yscale="log")
-    axes.legend(frameon=False)
+    if axes.lines:
+        axes.legend(frameon=False)
     return axes
 
 
