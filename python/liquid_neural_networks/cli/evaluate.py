@@ -1,0 +1,32 @@
+"""``lnn evaluate MODEL TABLE``: how good a trained network is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._results import show_metrics
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(model: Path, table: Path, as_json: bool) -> None:
+    """Compare what MODEL, made by lnn train, predicts for TABLE with what is there.
+
+    \b
+    Example:
+      lnn evaluate co2.lnn co2-of-last-year.csv
+
+    Values: mean squared and absolute error in the table's units, the share of the variance
+    explained (r2), and baseline_mse, the error of repeating the latest value. Classes:
+    accuracy, F1, the confusion matrix, and baseline_accuracy, that of always naming the
+    commonest class.
+    """
+    # Imported here: polars would slow down every other command and --help.
+    from ..training import Forecaster
+
+    forecaster = Forecaster.load(model)
+    show_metrics(forecaster.evaluate(table), forecaster.columns.classes, as_json)

@@ -1,0 +1,141 @@
+"""``lnn train TABLE``: from a table to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..dynamics import DYNAMICS
+from ..solvers import SOLVERS
+from ._options import Names, WiringText
+from ._results import show_metrics
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--target", "targets", type=Names(), required=True, help="Columns to predict.")
+@click.option("--features", type=Names(), help="Columns to feed.  [default: all numeric ones]")
+@click.option("--time", metavar="NAME", help="Column of times.  [default: even steps]")
+@click.option(
+    "--horizon",
+    type=click.IntRange(0),
+    help="How many rows ahead to predict.  [default: 1; 0 for classes]",
+)
+@click.option(
+    "--classes/--values",
+    default=None,
+    help="What the target holds.  [default: classes if it is text or true/false]",
+)
+@click.option("--window", type=click.IntRange(1), default=32, show_default=True, help="Rows.")
+@click.option(
+    "--valid",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.15,
+    show_default=True,
+    help="Fraction of the rows that chooses the best epoch.",
+)
+@click.option(
+    "--test",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.15,
+    show_default=True,
+    help="Fraction of the rows, the newest, kept back to measure the result.",
+)
+@click.option("--hidden-size", type=click.IntRange(1), default=32, show_default=True)
+@click.option(
+    "--wiring",
+    type=WiringText(),
+    help="Such as ncp:inter=12,command=6 or auto_ncp:units=32.  [default: fully connected]",
+)
+@click.option(
+    "--dynamics", type=click.Choice(sorted(DYNAMICS)), default="conductance", show_default=True
+)
+@click.option("--solver", type=click.Choice(sorted(SOLVERS)), default="fused", show_default=True)
+@click.option("--unfolds", type=click.IntRange(1), default=6, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=0.01,
+    show_default=True,
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(("constant", "cosine")),
+    default="constant",
+    show_default=True,
+    help="Of the learning rate.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Stop after so many epochs without a better one; 0: never.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("model.lnn"),
+    show_default=True,
+)
+@click.option("--resume", is_flag=True, help="Go on where an interrupted training stopped.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the test result as JSON.")
+def train(
+    table: Path,
+    targets: tuple[str, ...],
+    output: Path,
+    patience: int,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a liquid network on TABLE, a CSV, TSV or Parquet file in order of time.
+
+    \b
+    Forecast the next value of a series:
+      lnn train co2.csv --target co2 --time date --output co2.lnn
+    Classify every row from two sensors, with 19 neurons or so:
+      lnn train room.csv --target state --features light,co2 --wiring ncp:inter=12,command=6
+
+    The oldest rows train, the next choose the best epoch, and the newest measure the result,
+    which is printed. Empty cells are missing values. Names may be lists: --target a,b.
+
+    While it trains, a checkpoint lies beside the output; after an interruption the same command
+    with --resume goes on and ends with the very same network.
+    """
+    # Imported here: polars would slow down every other command and --help.
+    from ..training import fit_table
+
+    _check_folder(output)
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    try:
+        forecaster = fit_table(
+            table,
+            targets,
+            patience=patience or None,
+            checkpoint=checkpoint,
+            progress=not quiet,
+            **options,
+        )
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            click.echo(f"\nkept {checkpoint}; go on with --resume", err=True)
+        raise
+    forecaster.save(output)
+    checkpoint.unlink(missing_ok=True)
+    history = forecaster.history
+    click.echo(f"wrote {output}; best epoch {history.best_epoch} of {history.epochs}", err=True)
+    if forecaster.test is not None:
+        show_metrics(forecaster.test, forecaster.columns.classes, as_json)
+
+
+def _check_folder(output: Path) -> None:
+    """Before training rather than after it."""
+    if not output.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
