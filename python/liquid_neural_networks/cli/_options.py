@@ -1,9 +1,9 @@
-"""Kinds of option values that click does not know."""
+"""Option values that click does not know: text -> value, to be used as ``type=``."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
+from typing import Any
 
 import click
 
@@ -12,42 +12,26 @@ from ..errors import OptionError
 from ..wiring import RECIPES
 
 
-class Names(click.ParamType):
+def names(text: str) -> tuple[str, ...]:
     """Names of columns with commas between them."""
-
-    name = "NAMES"
-
-    def convert(
-        self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(name.strip() for name in str(value).split(","))
-        if not all(names):
-            self.fail(f"expected names with single commas between them, got {value!r}", param, ctx)
-        return names
+    listed = tuple(name.strip() for name in text.split(","))
+    if not all(listed):
+        raise click.BadParameter(f"expected names with single commas between them, got {text!r}")
+    return listed
 
 
-class WiringText(click.ParamType):
-    """A wiring such as ``ncp:inter=12,command=6``."""
-
-    name = "KIND[:OPTION=VALUE,...]"
-
-    def convert(
-        self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]
-    ) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        kind, _, rest = str(value).partition(":")
+def wiring(text: str) -> dict[str, Any]:
+    """A wiring such as ``ncp:inter=12,command=6``, as plain data."""
+    kind, _, options = text.partition(":")
+    try:
+        check_choice("kind", kind, RECIPES)
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from None
+    description: dict[str, Any] = {"type": kind}
+    for part in filter(None, options.split(",")):
+        name, _, value = part.partition("=")
         try:
-            check_choice("wiring", kind, RECIPES)
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-        description: dict[str, Any] = {"type": kind}
-        for part in filter(None, rest.split(",")):
-            name, equals, text = part.partition("=")
-            try:
-                description[name.strip()] = json.loads(text)
-            except json.JSONDecodeError:
-                self.fail(f"expected OPTION=NUMBER, got {part!r}", param, ctx)
-        return description
+            description[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            raise click.BadParameter(f"expected OPTION=NUMBER, got {part!r}") from None
+    return description

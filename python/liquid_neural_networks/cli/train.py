@@ -9,14 +9,18 @@ import click
 
 from ..dynamics import DYNAMICS
 from ..solvers import SOLVERS
-from ._options import Names, WiringText
+from ._options import names, wiring
 from ._results import show_metrics
 
 
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--target", "targets", type=Names(), required=True, help="Columns to predict.")
-@click.option("--features", type=Names(), help="Columns to feed.  [default: all numeric ones]")
+@click.option(
+    "--target", "targets", type=names, metavar="NAMES", required=True, help="Columns to predict."
+)
+@click.option(
+    "--features", type=names, metavar="NAMES", help="Columns to feed.  [default: all numeric ones]"
+)
 @click.option("--time", metavar="NAME", help="Column of times.  [default: even steps]")
 @click.option(
     "--horizon",
@@ -27,6 +31,12 @@ from ._results import show_metrics
     "--classes/--values",
     default=None,
     help="What the target holds.  [default: classes if it is text or true/false]",
+)
+@click.option(
+    "--changes/--levels",
+    default=None,
+    help="Whether to learn changes of the target rather than its level.  "
+    "[default: changes, if the target is fed too and predicted ahead]",
 )
 @click.option("--window", type=click.IntRange(1), default=32, show_default=True, help="Rows.")
 @click.option(
@@ -46,7 +56,8 @@ from ._results import show_metrics
 @click.option("--hidden-size", type=click.IntRange(1), default=32, show_default=True)
 @click.option(
     "--wiring",
-    type=WiringText(),
+    type=wiring,
+    metavar="KIND[:OPTION=NUMBER,...]",
     help="Such as ncp:inter=12,command=6 or auto_ncp:units=32.  [default: fully connected]",
 )
 @click.option(

@@ -7,16 +7,16 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any, Optional, Union
 
-from .._checks import check_count, check_integer
+from .._checks import check_count, check_flag, check_integer
 from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
 from ..data._series import boundaries, holds_classes
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
 from ._checkpoint import PathOrName
 from ._fit import fit
-from ._forecaster import Forecaster
+from ._forecaster import Forecaster, lessons_in
 from ._history import History
 
 
@@ -28,6 +28,7 @@ def fit_table(
     time: Optional[str] = None,
     horizon: Optional[int] = None,
     classes: Optional[bool] = None,
+    changes: Optional[bool] = None,
     window: int = 32,
     stride: Optional[int] = None,
     valid: float = 0.15,
@@ -64,6 +65,10 @@ def fit_table(
         horizon: how many rows ahead to predict. Default: 1 for values, 0 (the same row) for
             classes.
         classes: whether the target is a class. Default: if it holds text or true and false.
+        changes: whether the network learns by how much the target will have changed, rather
+            than its value; what it predicts is the value either way. Makes it no worse than
+            repeating the latest value, also where a trend leaves the range of the training
+            rows. Default: if the target is a feature as well, and is predicted ahead.
         window: rows per training window; each starts from the zero state.
         stride: rows between the starts of training windows. Default: half a window.
         valid, test: fractions of the rows kept for choosing the epoch and for the test.
@@ -99,9 +104,12 @@ def fit_table(
     columns = choose_columns(
         rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
     )
+    if changes is None:
+        changes = not classes and horizon > 0 and set(columns.targets) <= set(columns.features)
+    if check_flag("changes", changes) and (classes or horizon == 0):
+        raise OptionError("need values that are predicted at least one row ahead", "changes")
     series = columns.series(rows)
     training = series.rows(0, first)
-    history = History()
     forecaster = Forecaster(
         LiquidNetwork(
             len(columns.features),
@@ -115,17 +123,19 @@ def fit_table(
         ),
         columns,
         horizon,
+        changes,
         Scaling.of(training.inputs),
-        None if classes else Scaling.of(training.targets),
-        history,
+        None if classes else Scaling.of(lessons_in(training, horizon, changes)),
+        History(),
     )
-    train_part = _cut(forecaster, "window", training, window, stride or max(window // 2, 1))
+    stride = max(window // 2, 1) if stride is None else stride
+    train_part = _cut("train", forecaster.lessons(training), window, stride)
     valid_part = None
     if valid:
-        part = series.rows(first, second)
+        lessons = forecaster.lessons(series.rows(first, second))
         # A short part is one shorter window: better than none.
-        longest = max(min(window, len(part.inputs) - horizon), 1)
-        valid_part = _cut(forecaster, "valid", part, longest, longest)
+        longest = max(min(window, len(lessons.inputs)), 1)
+        valid_part = _cut("valid", lessons, longest, longest)
     history = fit(
         forecaster.network,
         train_part,
@@ -144,11 +154,14 @@ def fit_table(
     return replace(forecaster, history=history, test=scores)
 
 
-def _cut(forecaster: Forecaster, name: str, part: Series, length: int, stride: int) -> Windows:
-    try:
-        return windows(forecaster.scale(part), length, stride, forecaster.horizon)
-    except DataError as error:
-        raise DataError(f"this part of the table {str(error).partition(': ')[2]}", name) from None
+def _cut(name: str, lessons: Series, length: int, stride: int) -> Windows:
+    if len(lessons.inputs) < length:
+        raise DataError(
+            f"this part of the table has {len(lessons.inputs)} rows whose future is known, a "
+            f"window needs {length}; use a longer table, or a smaller window or horizon",
+            name,
+        )
+    return windows(lessons, length, stride, horizon=0)
 
 
 def _complete(

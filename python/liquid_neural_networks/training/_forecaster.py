@@ -12,7 +12,7 @@ import polars
 import torch
 
 from .. import model_file
-from .._checks import check_integer
+from .._checks import check_flag, check_integer
 from ..data import Columns, Scaling, Series, Table, read_table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, ShapeError
 from ..network import LiquidNetwork
@@ -34,8 +34,10 @@ class Forecaster:
         network: the network; it sees scaled features.
         columns: which columns it reads, and what they mean.
         horizon: rows from a sample to the target predicted at it.
+        changes: whether the network puts out the change since the target's latest value,
+            rather than the value itself.
         inputs: scaling of the features.
-        outputs: scaling of the targets; None for classes.
+        outputs: scaling of what the network puts out; None for classes.
         history: the course of the training.
         test: how well it did on the rows kept back for testing; None if there were none.
     """
@@ -43,6 +45,7 @@ class Forecaster:
     network: LiquidNetwork
     columns: Columns
     horizon: int
+    changes: bool
     inputs: Scaling
     outputs: Optional[Scaling]
     history: History
@@ -58,27 +61,34 @@ class Forecaster:
         ):
             raise ShapeError("the network, its scaling and the columns differ in size", "targets")
 
-    def scale(self, series: Series) -> Series:
-        """A series in the table's units -> as the network sees it."""
-        targets = series.targets if self.outputs is None else self.outputs.apply(series.targets)
-        return Series(self.inputs.apply(series.inputs), targets, series.elapsed_time)
+    def lessons(self, series: Series) -> Series:
+        """A series in the table's units -> what to feed, and what to put out at that very row.
+
+        The last ``horizon`` rows have nothing to put out, and are left away.
+        """
+        targets = lessons_in(series, self.horizon, self.changes)
+        rows = series.rows(0, len(targets))
+        scaled = targets if self.outputs is None else self.outputs.apply(targets)
+        return Series(self.inputs.apply(rows.inputs), scaled, rows.elapsed_time)
 
     def predict(self, table: Table) -> polars.DataFrame:
-        """What the network predicts at each row of a table; no target column is needed.
+        """What the network predicts at each row of a table.
 
         Args:
-            table: a polars table, or the path of one; columns as in training.
+            table: a polars table, or the path of one, with the feature columns of the training,
+                and if the network predicts changes with the target columns.
 
         Returns:
             One row per row of the table: the time, if there is a time column, and for every
             target ``predicted_NAME``, the value it will have ``horizon`` rows later, in the
-            table's units. For classes the most probable label and its ``probability``.
+            table's units (NaN before the first known value, if the network predicts changes).
+            For classes the most probable label and its ``probability``.
 
         Raises:
             DataError: the table cannot be read, or a column is missing or holds something else.
         """
         rows = read_table(table)
-        outputs = self._outputs(self.columns.series(rows, targets=False))
+        outputs = self._outputs(self.columns.series(rows, targets=self.changes))
         found = {} if self.columns.time is None else {self.columns.time: rows[self.columns.time]}
         classes = self.columns.classes
         if classes is None:
@@ -119,13 +129,12 @@ class Forecaster:
             scores = class_metrics(outputs.argmax(axis=1), targets, self.columns.outputs)
             shares = np.bincount(targets[targets >= 0])
             return {**scores, "baseline_accuracy": float(shares.max() / shares.sum())}
-        scores = value_metrics(outputs, targets)
+        latest = latest_known(series.targets)[first:last]
+        # Where no value was known yet, neither the network nor the baseline can be measured.
+        targets = np.where(np.isnan(latest) | np.isnan(outputs), np.nan, targets)
+        scores = value_metrics(np.nan_to_num(outputs), targets)
         if self.horizon:
-            latest = series.targets[first:last]
-            pairs = np.where(np.isnan(latest), np.nan, targets)
-            if not np.isnan(pairs).all():
-                repeated = np.where(np.isnan(latest), 0.0, latest)
-                scores["baseline_mse"] = value_metrics(repeated, pairs)["mse"]
+            scores["baseline_mse"] = value_metrics(np.nan_to_num(latest), targets)["mse"]
         return scores
 
     @torch.no_grad()
@@ -144,7 +153,10 @@ class Forecaster:
         if self.outputs is None:
             outputs = outputs.softmax(dim=-1)
         values: Array = outputs.cpu().numpy().astype(np.float64)
-        return values if self.outputs is None else self.outputs.invert(values)
+        if self.outputs is None:
+            return values
+        values = self.outputs.invert(values)
+        return values + latest_known(series.targets) if self.changes else values
 
     def save(self, path: PathOrName) -> None:
         """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
@@ -162,6 +174,7 @@ class Forecaster:
             metadata={
                 "columns": self.columns.to_dict(),
                 "horizon": self.horizon,
+                "changes": self.changes,
                 "history": self.history.to_dict(),
                 "test": self.test,
             },
@@ -178,7 +191,7 @@ class Forecaster:
         found = model_file.load(path)
         metadata = found.metadata
         scaling = found.scaling
-        if scaling is None or not {"columns", "horizon", "history", "test"} <= set(metadata):
+        if scaling is None or not set(metadata) >= _METADATA:
             raise ModelFileError(
                 "holds a network that was not trained on a table; open it with LiquidNetwork.load",
                 str(path),
@@ -189,6 +202,7 @@ class Forecaster:
                 found.network,
                 Columns.from_dict(metadata["columns"]),
                 check_integer("horizon", metadata["horizon"], 0),
+                check_flag("changes", metadata["changes"]),
                 Scaling.from_dict(_field(scaling, "inputs")),
                 None if outputs is None else Scaling.from_dict(outputs),
                 History.from_dict(metadata["history"]),
@@ -196,6 +210,24 @@ class Forecaster:
             )
         except (DataError, DomainError, DtypeError, ShapeError) as error:
             raise ModelFileError(str(error), str(path)) from None
+
+
+_METADATA = {"columns", "horizon", "changes", "history", "test"}
+
+
+def lessons_in(series: Series, horizon: int, changes: bool) -> Array:
+    """(T - horizon, ...) what is to be put out at each row: the target ``horizon`` rows later,
+    or how much it will have changed by then."""
+    targets = series.targets[horizon:]
+    return targets - latest_known(series.targets)[: len(targets)] if changes else targets
+
+
+def latest_known(targets: Array) -> Array:
+    """(T, O) at each row the newest value known by then; NaN before the first one."""
+    rows = np.where(np.isnan(targets), -1, np.arange(len(targets))[:, None])
+    newest = np.maximum.accumulate(rows, axis=0)
+    values: Array = np.take_along_axis(targets, newest.clip(0), axis=0)
+    return values
 
 
 def _field(scaling: Mapping[str, Any], name: str) -> Any:
