@@ -48,7 +48,8 @@ Places = dict[tuple[str, int], tuple[float, float]]
 def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = None) -> Axes:
     """Layers in columns, from the inputs on the left to the motor neurons on the right.
 
-    Synapses between columns are curves that leave to the right of the sender; those within
+    Colours are the wiring's polarity, which training may turn (``inspection.describe`` counts
+    the signs of now). Synapses between columns leave to the right of the sender; those within
     a column bow out to its right, and a ring marks a neuron that hears itself.
 
     Args:

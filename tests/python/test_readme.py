@@ -1,0 +1,61 @@
+"""The README's Python runs as it stands, and its table and sizes are what the demo says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from liquid_neural_networks import LiquidNetwork, demo
+
+TEXT = (Path(__file__).parents[2] / "README.org").read_text("utf-8")
+PYTHON = re.compile(r"^#\+begin_src python\n(.*?)^#\+end_src", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("time_constants", [0.7, torch.linspace(0.1, 2.0, 32)])
+def test_the_python_runs(time_constants: Any, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {
+        "inputs": torch.randn(4, 20, 10),
+        "targets": torch.randn(4, 20, 2),
+        "time_constants": time_constants,
+    }
+    blocks = PYTHON.findall(TEXT)
+    assert blocks[0].startswith("from liquid_neural_networks import LiquidNeuron, LiquidNetwork")
+    exec(blocks[0], names)
+    assert tuple(names["outputs"].shape) == (4, 20, 2)
+    gradients = [p.grad for p in names["network"].parameters() if p.grad is not None]
+    assert gradients and all(bool(g.isfinite().all()) for g in gradients)
+    for block in blocks[1:]:
+        exec(block, names)
+    assert names["steering"].shape == (2,)
+    assert "19: 12 inter, 6 command, 1 motor" in capsys.readouterr().out
+    assert (tmp_path / "time_constants.png").read_bytes().startswith(b"\x89PNG")
+
+
+def table() -> dict[str, list[str]]:
+    """Name -> the other cells of the row, of the table of forecasts."""
+    rows = [[cell.strip() for cell in row] for row in re.findall(_ROW, TEXT)]
+    return {name: cells for name, *cells in rows}
+
+
+_ROW = re.compile(r"^\| ([^|]+?) *\| *(\d+) \| *([\d.]+) \| *([^|]*?) *\|$", re.MULTILINE)
+
+
+def test_the_rules_do_as_well_as_the_table_says() -> None:
+    task = demo.make_task(demo.load_record())
+    actual = (task.record.ppm + task.rise)[task.test]
+    for name, forecasts in demo.baselines(task).items():
+        assert table()[name][:2] == ["0", f"{demo.rmse(forecasts[task.test], actual):.3f}"]
+
+
+def test_the_networks_have_the_sizes_the_text_says(tmp_path: Path) -> None:
+    for name, make in demo.NETWORKS.items():
+        assert table()[name][0] == str(sum(p.numel() for p in make(0).parameters()))
+    network = demo.make_liquid(0)
+    assert isinstance(network, LiquidNetwork)
+    network.save(tmp_path / "model.lnn")
+    assert (tmp_path / "model.lnn").stat().st_size < 4000
