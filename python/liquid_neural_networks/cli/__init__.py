@@ -15,7 +15,7 @@ import click
 from .. import __version__
 from ..errors import LiquidError
 
-COMMANDS = ("train", "predict", "evaluate", "inspect", "demo", "data", "conformance")
+COMMANDS = ("train", "predict", "evaluate", "inspect", "demo", "data", "conformance", "bench")
 
 
 class _Commands(click.Group):
