@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from .._checks import check_choice, check_count, check_flag, check_positive, check_seed
 from ..data import Windows
-from ..errors import DomainError, DtypeError, LiquidError, ModelFileError, OptionError
+from ..errors import DataError, DomainError, DtypeError, LiquidError, ModelFileError, OptionError
 from ._checkpoint import PathOrName, read, write
 from ._history import History
 from ._losses import Loss, cross_entropy, known, squared_error
@@ -83,6 +83,7 @@ def fit(
     Raises:
         DomainError: a number is out of range, or the loss became NaN or infinite.
         ShapeError, DtypeError: windows and network do not fit.
+        DataError: no target is known.
         OptionError: ``resume`` without ``checkpoint``, or the checkpoint belongs to a training
             on other data or with other settings.
         ModelFileError: the checkpoint is damaged, or of another network.
@@ -113,9 +114,9 @@ def fit(
     check_choice("schedule", schedule, SCHEDULES)
     if check_flag("resume", resume) and checkpoint is None:
         raise OptionError("needs a checkpoint to go on from", "resume")
-    for name, part in (("train", train), ("valid", valid)):
-        if not (isinstance(part, Windows) or (part is None and name == "valid")):
-            raise DtypeError(f"expected Windows, got {type(part).__name__}", name)
+    _check_windows("train", train)
+    if valid is not None:
+        _check_windows("valid", valid)
     if drop_last and len(train) < batch_size:
         raise DomainError(f"leaves out all {len(train)} windows of the only minibatch", "drop_last")
 
@@ -284,6 +285,13 @@ def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
 
 def _copy(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.detach().clone() for name, value in state.items()}
+
+
+def _check_windows(name: str, part: object) -> None:
+    if not isinstance(part, Windows):
+        raise DtypeError(f"expected Windows, got {type(part).__name__}", name)
+    if known(part.targets) == 0:
+        raise DataError("no target of these windows is known", name)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -16,8 +16,9 @@ from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
 from ._checkpoint import PathOrName
 from ._fit import fit
-from ._forecaster import Forecaster, lessons_in
+from ._forecaster import Forecaster
 from ._history import History
+from ._lessons import lessons_in
 
 
 def fit_table(
@@ -65,10 +66,10 @@ def fit_table(
         horizon: how many rows ahead to predict. Default: 1 for values, 0 (the same row) for
             classes.
         classes: whether the target is a class. Default: if it holds text or true and false.
-        changes: whether the network learns by how much the target will have changed, rather
-            than its value; what it predicts is the value either way. Makes it no worse than
-            repeating the latest value, also where a trend leaves the range of the training
-            rows. Default: if the target is a feature as well, and is predicted ahead.
+        changes: whether the network is fed and learns changes of the targets rather than their
+            level; predictions are values either way. It then starts from repeating the latest
+            value, and trends may leave the range of the training rows. Default: if the targets
+            are features as well, and are predicted ahead.
         window: rows per training window; each starts from the zero state.
         stride: rows between the starts of training windows. Default: half a window.
         valid, test: fractions of the rows kept for choosing the epoch and for the test.
@@ -108,8 +109,16 @@ def fit_table(
         changes = not classes and horizon > 0 and set(columns.targets) <= set(columns.features)
     if check_flag("changes", changes) and (classes or horizon == 0):
         raise OptionError("need values that are predicted at least one row ahead", "changes")
+    if changes and not set(columns.targets) <= set(columns.features):
+        raise OptionError("need the targets among the features", "changes")
     series = columns.series(rows)
-    training = series.rows(0, first)
+    training = lessons_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
+    if len(training.inputs) < window:
+        raise DataError(
+            f"{first} rows to train on, {horizon} ahead, are too few for a window of {window}; "
+            "use a longer table or a smaller window",
+            "table",
+        )
     forecaster = Forecaster(
         LiquidNetwork(
             len(columns.features),
@@ -125,21 +134,14 @@ def fit_table(
         horizon,
         changes,
         Scaling.of(training.inputs),
-        None if classes else Scaling.of(lessons_in(training, horizon, changes)),
+        None if classes else Scaling.of(training.targets),
         History(),
     )
-    stride = max(window // 2, 1) if stride is None else stride
-    train_part = _cut("train", forecaster.lessons(training), window, stride)
-    valid_part = None
-    if valid:
-        lessons = forecaster.lessons(series.rows(first, second))
-        # A short part is one shorter window: better than none.
-        longest = max(min(window, len(lessons.inputs)), 1)
-        valid_part = _cut("valid", lessons, longest, longest)
+    lessons = forecaster.lessons(series)
+    parts = _parts(lessons, first - horizon, slice(first, second - horizon), window, stride)
     history = fit(
         forecaster.network,
-        train_part,
-        valid_part,
+        *parts,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -154,14 +156,18 @@ def fit_table(
     return replace(forecaster, history=history, test=scores)
 
 
-def _cut(name: str, lessons: Series, length: int, stride: int) -> Windows:
-    if len(lessons.inputs) < length:
-        raise DataError(
-            f"this part of the table has {len(lessons.inputs)} rows whose future is known, a "
-            f"window needs {length}; use a longer table, or a smaller window or horizon",
-            name,
-        )
-    return windows(lessons, length, stride, horizon=0)
+def _parts(
+    lessons: Series, first: int, valid: slice, window: int, stride: Optional[int]
+) -> tuple[Windows, Optional[Windows]]:
+    """Windows of the lessons before row ``first``, and of the valid ones, if there are any."""
+    stride = max(window // 2, 1) if stride is None else stride
+    train_part = windows(lessons.rows(0, first), window, stride, horizon=0)
+    rows = valid.stop - valid.start
+    if rows < 1:
+        return train_part, None
+    # A short part is one shorter window: better than none.
+    length = min(window, rows)
+    return train_part, windows(lessons.rows(valid.start, valid.stop), length, horizon=0)
 
 
 def _complete(

@@ -14,10 +14,11 @@ import torch
 from .. import model_file
 from .._checks import check_flag, check_integer
 from ..data import Columns, Scaling, Series, Table, read_table
-from ..errors import DataError, DomainError, DtypeError, ModelFileError, ShapeError
+from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._checkpoint import PathOrName
 from ._history import History
+from ._lessons import inputs_in, latest_known, lessons_in
 from ._metrics import Metrics, class_metrics, value_metrics
 
 Array = npt.NDArray[Any]
@@ -34,8 +35,8 @@ class Forecaster:
         network: the network; it sees scaled features.
         columns: which columns it reads, and what they mean.
         horizon: rows from a sample to the target predicted at it.
-        changes: whether the network puts out the change since the target's latest value,
-            rather than the value itself.
+        changes: whether the network is fed and puts out changes of the targets, rather than
+            the values themselves.
         inputs: scaling of the features.
         outputs: scaling of what the network puts out; None for classes.
         history: the course of the training.
@@ -53,6 +54,8 @@ class Forecaster:
 
     def __post_init__(self) -> None:
         columns, network = self.columns, self.network
+        if self.changes and not set(columns.targets) <= set(columns.features):
+            raise OptionError("need the targets among the features", "changes")
         if not (network.input_size == len(self.inputs.mean) == len(columns.features)):
             raise ShapeError("the network, its scaling and the columns differ in size", "features")
         values = None if self.outputs is None else len(self.outputs.mean)
@@ -66,17 +69,18 @@ class Forecaster:
 
         The last ``horizon`` rows have nothing to put out, and are left away.
         """
-        targets = lessons_in(series, self.horizon, self.changes)
-        rows = series.rows(0, len(targets))
-        scaled = targets if self.outputs is None else self.outputs.apply(targets)
-        return Series(self.inputs.apply(rows.inputs), scaled, rows.elapsed_time)
+        lessons = lessons_in(series, self.columns, self.horizon, self.changes)
+        targets = lessons.targets
+        return lessons._replace(
+            inputs=self.inputs.apply(lessons.inputs),
+            targets=targets if self.outputs is None else self.outputs.apply(targets),
+        )
 
     def predict(self, table: Table) -> polars.DataFrame:
         """What the network predicts at each row of a table.
 
         Args:
-            table: a polars table, or the path of one, with the feature columns of the training,
-                and if the network predicts changes with the target columns.
+            table: a polars table, or the path of one, with the feature columns of the training.
 
         Returns:
             One row per row of the table: the time, if there is a time column, and for every
@@ -141,7 +145,7 @@ class Forecaster:
     def _outputs(self, series: Series) -> Array:
         """(T, O) values in the table's units, or probabilities of the classes."""
         like = next(self.network.parameters())
-        scaled = self.inputs.apply(series.inputs)
+        scaled = self.inputs.apply(inputs_in(series, self.columns, self.changes))
         seen = ~np.isnan(scaled)
         self.network.eval()
         outputs = self.network(
@@ -208,26 +212,11 @@ class Forecaster:
                 History.from_dict(metadata["history"]),
                 metadata["test"],
             )
-        except (DataError, DomainError, DtypeError, ShapeError) as error:
+        except (DataError, DomainError, DtypeError, OptionError, ShapeError) as error:
             raise ModelFileError(str(error), str(path)) from None
 
 
 _METADATA = {"columns", "horizon", "changes", "history", "test"}
-
-
-def lessons_in(series: Series, horizon: int, changes: bool) -> Array:
-    """(T - horizon, ...) what is to be put out at each row: the target ``horizon`` rows later,
-    or how much it will have changed by then."""
-    targets = series.targets[horizon:]
-    return targets - latest_known(series.targets)[: len(targets)] if changes else targets
-
-
-def latest_known(targets: Array) -> Array:
-    """(T, O) at each row the newest value known by then; NaN before the first one."""
-    rows = np.where(np.isnan(targets), -1, np.arange(len(targets))[:, None])
-    newest = np.maximum.accumulate(rows, axis=0)
-    values: Array = np.take_along_axis(targets, newest.clip(0), axis=0)
-    return values
 
 
 def _field(scaling: Mapping[str, Any], name: str) -> Any:
