@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_forecasts(task: demo.Task) -> None:
 
 
 def test_bad_input_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DomainError, match="epochs: expected .* got 0"):
+    with pytest.raises(DomainError, match=r"epochs: expected .* got 0"):
         demo.run(tmp_path, epochs=0)
     monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
     with pytest.raises(MissingDependencyError, match=r"liquid-neural-networks\[demo\]"):
