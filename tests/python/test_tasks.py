@@ -78,7 +78,7 @@ def test_a_download_that_is_not_what_was_published_is_refused(
     empty: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve(server, monkeypatch, MONTHS + b"x", MONTHS)
-    with pytest.raises(DataError, match="sunspots: downloading .* failed"):
+    with pytest.raises(DataError, match=r"sunspots: downloading .* failed"):
         data.find("sunspots")
     assert not list((empty / "cache" / "sunspots").glob("*.csv"))
 

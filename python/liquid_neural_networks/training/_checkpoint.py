@@ -34,11 +34,11 @@ def read(path: PathOrName, settings: Mapping[str, Any]) -> Checkpoint:
     Raises:
         ModelFileError: it is damaged, or no checkpoint.
         OptionError: it belongs to a training with other settings.
+        OSError: the system could not read it.
     """
+    data = Path(path).read_bytes()
     try:
-        found = torch.load(Path(path), map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many classes here, and documents none of them
         reason = str(error).partition("\n")[0][:200]
         raise ModelFileError(f"is no checkpoint, or a damaged one: {reason}", str(path)) from None
