@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
+import polars
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks import LiquidNetwork, model_file
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.errors import (
     DataError,
@@ -29,10 +30,12 @@ from liquid_neural_networks.errors import (
     ShapeError,
 )
 from liquid_neural_networks.training import (
+    Forecaster,
     History,
     class_metrics,
     evaluate,
     fit,
+    fit_table,
     predict,
     value_metrics,
 )
@@ -592,7 +595,7 @@ def test_a_table_of_classes(tmp_path: Path) -> None:
 def test_sizes_a_wiring_leaves_out_follow_from_the_table(
     wiring: Any, units: int, motor: int
 ) -> None:
-    built = small(swing(), "height", wiring=wiring, epochs=1).network.wiring
+    built = small(swing(), "height", time="when", wiring=wiring, epochs=1).network.wiring
     assert (built.units, built.motor, built.input_size) == (units, motor, 2)
 
 

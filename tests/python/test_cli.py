@@ -1,0 +1,267 @@
+"""The command line: what goes to standard output, and exit codes a script can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars
+import pytest
+from click.testing import CliRunner, Result
+
+from liquid_neural_networks import LiquidNetwork, __version__
+from liquid_neural_networks.cli import COMMANDS, main
+from liquid_neural_networks.training import Forecaster
+
+QUICK = ("--epochs", "3", "--hidden-size", "6", "--window", "16", "--quiet")
+
+
+def lnn(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table, a model of its values and a model of its classes."""
+    place = tmp_path_factory.mktemp("cli")
+    wave = np.sin(np.arange(200) / 3)
+    table = polars.DataFrame(
+        {
+            "hour": np.arange(200) * 0.5,
+            "wave": wave,
+            "state": np.where(wave > 0, "up", "down"),
+        }
+    )
+    table.write_csv(place / "table.csv")
+    table.write_parquet(place / "table.parquet")
+    for target, name in (("wave", "values"), ("state", "classes")):
+        model = place / f"{name}.lnn"
+        result = lnn("train", place / "table.csv", "--target", target, "--output", model, *QUICK)
+        assert result.exit_code == 0, result.output
+    return place
+
+
+def test_training_writes_a_model_and_prints_how_good_it_is(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "wave.lnn"
+    result = lnn(
+        *("train", folder / "table.parquet", "--target", "wave", "--time", "hour"),
+        *("--wiring", "ncp:inter=4,command=3", "--horizon", "2", "--output", model, "--json"),
+        *("--epochs", "3", "--window", "16"),
+    )
+    assert result.exit_code == 0, result.output
+    forecaster = Forecaster.load(model)
+    assert json.loads(result.stdout) == forecaster.test
+    assert forecaster.horizon == 2 and forecaster.network.wiring.units == 4 + 3 + 1
+    assert "best epoch" in result.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["wave.lnn"]
+
+
+def test_the_same_training_through_the_library_gives_the_same_network(
+    folder: Path, tmp_path: Path
+) -> None:
+    from liquid_neural_networks.training import fit_table
+
+    model = tmp_path / "wave.lnn"
+    lnn("train", folder / "table.csv", "--target", "wave", "--output", model, *QUICK)
+    expected = fit_table(
+        folder / "table.csv", "wave", epochs=3, hidden_size=6, window=16, progress=False
+    )
+    assert Forecaster.load(model).test == expected.test
+
+
+@pytest.mark.parametrize("ending", ["", ".csv", ".tsv", ".parquet"])
+def test_predictions_go_where_they_are_asked_to(folder: Path, tmp_path: Path, ending: str) -> None:
+    model, table, output = folder / "values.lnn", folder / "table.csv", tmp_path / f"out{ending}"
+    expected = Forecaster.load(model).predict(table)
+    if not ending:
+        result = lnn("predict", model, table)
+        found = polars.read_csv(StringIO(result.stdout))
+    else:
+        result = lnn("predict", model, table, "--output", output)
+        assert result.stdout == ""
+        if ending == ".parquet":
+            found = polars.read_parquet(output)
+        else:
+            found = polars.read_csv(output, separator="\t" if ending == ".tsv" else ",")
+    assert result.exit_code == 0
+    assert found.columns == expected.columns
+    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["values", "classes"])
+def test_evaluation_prints_for_people_and_for_scripts(folder: Path, name: str) -> None:
+    model, table = folder / f"{name}.lnn", folder / "table.csv"
+    scores = Forecaster.load(model).evaluate(table)
+    machine = json.loads(lnn("evaluate", model, table, "--json").stdout)
+    assert machine.pop("classes", None) == (["down", "up"] if name == "classes" else None)
+    assert machine == scores
+    human = lnn("evaluate", model, table).stdout
+    for metric, value in scores.items():
+        if not isinstance(value, list):
+            assert metric in human and f"{value:.6g}" in human
+    if name == "classes":
+        assert f"down: {scores['confusion'][1][0]}" in human
+
+
+def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.lnn", tmp_path / "broken.lnn"
+    arguments = ("train", folder / "table.csv", "--target", "wave", "--window", "16", "--quiet")
+    command = [sys.executable, "-m", "liquid_neural_networks.cli"]
+    running = [*command, *map(str, arguments), "--epochs", "1000000", "--patience", "0"]
+    with subprocess.Popen(
+        [*running, "--output", str(broken)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        checkpoint = tmp_path / "broken.lnn.checkpoint"
+        while not checkpoint.exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert output == b"" and b"--resume" in errors and b"Traceback" not in errors
+    assert checkpoint.exists() and not broken.exists()
+
+    import torch
+
+    done = len(torch.load(checkpoint, weights_only=True)["history"]["train_loss"])
+    ending = ("--epochs", done + 2, "--patience", "0")
+    resumed = lnn(*arguments, *ending, "--output", broken, "--resume")
+    direct = lnn(*arguments, *ending, "--output", whole)
+    assert resumed.exit_code == direct.exit_code == 0
+    assert resumed.stdout == direct.stdout
+    assert broken.read_bytes() == whole.read_bytes()
+    assert not checkpoint.exists()
+
+
+# -- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "none.csv", "--target", "wave"), "none.csv: there is no such file"),
+        (("train", "table.csv", "--target", "tide"), "tide: there is no such column"),
+        (("train", "table.csv", "--target", "wave", "--time", "wave"), "wave: cannot be the time"),
+        (("train", "table.csv", "--target", "wave", "--window", "900"), "too few for a window"),
+        (("train", "table.csv", "--target", "wave", "--wiring", "ncp:inner=3"), "inner: ncp"),
+        (("predict", "none.lnn", "table.csv"), "none.lnn"),
+        (("predict", "table.csv", "table.csv"), "table.csv: is no .lnn file"),
+        (("predict", "values.lnn", "broken.csv"), "broken.csv: cannot be read as a table"),
+        (("predict", "values.lnn", "other.csv"), "wave: there is no such column"),
+        (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
+        (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
+        (("data", "fetch", "half_cheet"), "did you mean 'half_cheetah'"),
+    ],
+)
+def test_what_cannot_be_done_exits_with_1_and_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("broken.csv").write_text("a,b\n1,2\n1,2,3\n")
+    Path("other.csv").write_text("hour\n1\n2\n")
+    LiquidNetwork(1, 2, 1).save("plain.lnn")
+    result = lnn(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ") and said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "table.csv"), "--target"),
+        (("train",), "TABLE"),
+        (("train", "table.csv", "--target", "wave", "--epochs", "0"), "--epochs"),
+        (("train", "table.csv", "--target", "wave,,hour"), "single commas"),
+        (("train", "table.csv", "--target", "wave", "--wiring", "npc"), "did you mean 'ncp'"),
+        (("train", "table.csv", "--target", "wave", "--wiring", "ncp:inter=x"), "OPTION=NUMBER"),
+        (("train", "table.csv", "--target", "wave", "--dynamics", "wet"), "--dynamics"),
+        (("train", "table.csv", "--target", "wave", "--output", "no/where.lnn"), "no folder"),
+        (("predict", "values.lnn", "table.csv", "--output", "out.xlsx"), ".parquet"),
+        (("predict", "values.lnn"), "TABLE"),
+        (("evaluate", "values.lnn", "table.csv", "--yaml"), "--yaml"),
+        (("conformance", "--folder", "none"), "none"),
+        (("fly",), "fly"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(folder)
+    result = lnn(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+# -- the other commands ------------------------------------------------------------------------
+
+
+def test_help_lists_every_command_and_each_shows_how_it_is_used() -> None:
+    text = lnn("--help").stdout
+    for command in COMMANDS:
+        assert f"  {command} " in text
+        assert lnn(command, "--help").exit_code == 0
+    for command in ("train", "predict", "evaluate", "data", "conformance"):
+        assert f"  lnn {command} " in lnn(command, "--help").stdout
+
+
+def test_help_and_version_load_no_table_library() -> None:
+    script = (
+        "import sys; from liquid_neural_networks.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "print(sorted({'polars', 'matplotlib', 'pooch'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert found.stdout.splitlines()[-1] == b"[]"
+
+
+def test_the_installed_command_runs() -> None:
+    program = Path(sys.executable).with_name("lnn")
+    found = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout == f"lnn {__version__}\n" and found.stderr == ""
+
+
+def test_data_lists_every_task_and_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from liquid_neural_networks.data import TASKS
+
+    (tmp_path / "sunspots").mkdir()
+    (tmp_path / "sunspots" / "monthly-sunspots.csv").touch()
+    monkeypatch.setenv("LNN_DATA", str(tmp_path))
+    listed = lnn("data", "list").stdout
+    for name, task in TASKS.items():
+        assert f"{name}\t" in listed and task.licence in listed
+    assert f"sunspots\t{tmp_path / 'sunspots'}" in listed
+    fetched = lnn("data", "fetch", "sunspots")
+    assert fetched.stdout == f"{tmp_path / 'sunspots'}{os.linesep}"
+
+
+class _Case(NamedTuple):
+    name: str
+    dtype: str
+    passed: bool
+    error: float
+    message: str
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_conformance_fails_when_a_case_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failing: int
+) -> None:
+    cases = [_Case("dense", "f8", True, 0.0, ""), _Case("ncp", "f4", not failing, 1.0, "too far")]
+    stand_in = ModuleType("conformance")
+    stand_in.run = lambda folder: cases if folder == tmp_path else []  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "liquid_neural_networks.conformance", stand_in)
+    result = lnn("conformance", "--folder", tmp_path)
+    assert result.exit_code == failing
+    assert f"{2 - failing} of 2 cases passed" in result.stdout
+    assert ("FAILED ncp (f4): too far" in result.stdout) == bool(failing)
