@@ -1,0 +1,256 @@
+"""The compiled step: the numbers of the reference path, on every instruction set."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import multiprocessing
+import resource
+import threading
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from liquid_neural_networks import LiquidNetwork, fused
+from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.fused import _operator as operator
+from liquid_neural_networks.wiring import random
+
+pytestmark = pytest.mark.skipif(
+    operator.kernel is None, reason=f"the compiled step is not tested: {operator.MISSING}"
+)
+
+INSTRUCTION_SETS = fused.instruction_sets()
+DYNAMICS = ["conductance", "dense", {"type": "dense", "activation": "tanh"}]
+
+
+def gradients(network: LiquidNetwork, arguments: dict[str, Tensor]) -> list[Tensor]:
+    """Outputs, then the gradient of every argument that has one and of every parameter."""
+    leaves = [each for each in arguments.values() if each.requires_grad]
+    leaves += list(network.parameters())
+    for leaf in leaves:
+        leaf.grad = None
+    outputs, state = network(**arguments, return_state=True)
+    weights = torch.linspace(-1, 1, outputs.numel(), dtype=outputs.dtype).view_as(outputs)
+    ((outputs * weights).sum() + state.square().sum()).backward()
+    return [outputs.detach()] + [
+        torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves
+    ]
+
+
+def arguments_for(
+    network: LiquidNetwork, batch: int, steps: int, dtype: torch.dtype, seed: int, rich: bool
+) -> dict[str, Tensor]:
+    """Everything a call can take; inputs are neither contiguous nor aligned."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    wide = normal(steps, batch, network.input_size + 1)
+    arguments = {"inputs": wide.transpose(0, 1)[..., 1:].requires_grad_()}
+    if rich:
+        shape = (batch, steps)
+        arguments["elapsed_time"] = (0.3 * normal(*shape).abs()).requires_grad_()
+        tau = 0.5 + normal(*shape, network.hidden_size).abs()
+        arguments["time_constants"] = tau.requires_grad_()
+        arguments["state"] = (0.5 * normal(1, batch, network.hidden_size)).requires_grad_()
+        arguments["mask"] = normal(*shape, network.input_size) > -0.5
+    return arguments
+
+
+def largest_difference(got: list[Tensor], wanted: list[Tensor]) -> float:
+    """Relative to the largest entry of each tensor."""
+    return max(
+        float((mine - theirs).abs().max() / theirs.abs().max().clamp(min=1e-3))
+        for mine, theirs in zip(got, wanted)
+        if theirs.numel()
+    )
+
+
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@settings(max_examples=15)
+@given(
+    dynamics=st.sampled_from(DYNAMICS),
+    solver=st.sampled_from(operator.SOLVERS),
+    sizes=st.tuples(
+        st.sampled_from([1, 2, 7, 16, 17, 37]),  # batch
+        st.sampled_from([1, 2, 5]),  # steps
+        st.sampled_from([1, 3, 11]),  # inputs
+        st.sampled_from([1, 2, 13]),  # units
+        st.sampled_from([1, 3]),  # unfolds
+    ),
+    sparsity=st.sampled_from([0.0, 0.5]),
+    rich=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_equals_the_reference(
+    instruction_set: str,
+    dynamics: object,
+    solver: str,
+    sizes: tuple[int, ...],
+    sparsity: float,
+    rich: bool,
+    seed: int,
+) -> None:
+    batch, steps, inputs, units, unfolds = sizes
+    if dynamics == DYNAMICS[2] and solver == "exponential":
+        solver = "fused"  # with tanh the rate passes through 0, where drive / rate has no digits
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-4)):
+        network = LiquidNetwork(
+            inputs,
+            output_size=2,
+            wiring=random(units, sparsity=sparsity, seed=seed),
+            dynamics=dynamics,
+            solver=solver,
+            unfolds=unfolds,
+            seed=seed,
+        ).to(dtype)
+        arguments = arguments_for(network, batch, steps, dtype, seed, rich)
+        with fused.instruction_set(instruction_set):
+            got = gradients(network, arguments)
+        with fused.disabled():
+            wanted = gradients(network, arguments)
+        assert largest_difference(got, wanted) < tolerance
+
+
+def small(batch: int = 70) -> tuple[LiquidNetwork, dict[str, Tensor]]:
+    network = LiquidNetwork(4, 9, 2, seed=0)
+    return network, arguments_for(network, batch, 6, torch.float32, 0, True)
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    network, arguments = small()
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        results.append(gradients(network, arguments))
+    assert all(torch.equal(one, two) for one, two in zip(*results))
+
+
+def test_the_same_call_twice_gives_the_same_bits() -> None:
+    network, arguments = small()
+    assert all(map(torch.equal, gradients(network, arguments), gradients(network, arguments)))
+
+
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1.5e-7), (torch.float64, 4e-16)])
+def test_error_of_the_sigmoid(instruction_set: str, dtype: torch.dtype, bound: float) -> None:
+    """Every 1009th float there is; all of them: ``python -m benchmarks.sigmoid``."""
+    bits = torch.arange(-(2**31), 2**31, 1009).to(torch.int32)
+    x = bits.view(torch.float32)
+    x = x[x.isfinite()].to(dtype)
+    got = torch.empty_like(x)
+    with fused.instruction_set(instruction_set):
+        operator.built().sigmoid(
+            x.data_ptr(), got.data_ptr(), x.numel(), int(dtype == torch.float64)
+        )
+    error = (got.double() - torch.sigmoid(x.double())).abs().max()
+    assert 0 < error < bound
+
+
+def test_second_derivatives_are_refused_in_words() -> None:
+    network, arguments = small(2)
+    outputs = network(**arguments).sum()
+    with pytest.raises(OptionError, match=r"fused\.disabled"):
+        torch.autograd.grad(outputs, arguments["inputs"], create_graph=True)
+
+
+def test_the_operator_keeps_torchs_rules() -> None:
+    network, arguments = small(3)
+    dynamics = network.neurons[0].dynamics
+    given = (
+        arguments["inputs"],
+        None,
+        arguments["elapsed_time"],
+        arguments["time_constants"],
+        arguments["state"][0],
+        [dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post],
+        [each.detach().requires_grad_() for each in dynamics.values().values()],
+        [0, 0, 0, 2],
+    )
+    torch.library.opcheck(torch.ops.liquid_neural_networks.step.default, given)
+
+
+def test_without_the_extension_the_reference_path_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, arguments = small(2)
+    wanted = network(**arguments)
+    monkeypatch.setattr(operator, "kernel", None)
+    monkeypatch.setattr(operator, "MISSING", "no such file")
+    available, reason, _ = fused.status()
+    assert not available
+    assert "no such file" in reason and "compiler" in reason
+    torch.testing.assert_close(network(**arguments), wanted)
+
+
+def test_an_instruction_set_that_is_not_there() -> None:
+    with pytest.raises(OptionError, match="name"), fused.instruction_set("sse9"):
+        pass
+
+
+def test_nan_parameters_give_nan() -> None:
+    network, arguments = small(2)
+    with torch.no_grad():
+        network.neurons[0].dynamics.sigma[0] = float("nan")
+    assert network(**arguments).isnan().any()
+
+
+def _in_child(network: LiquidNetwork, inputs: Tensor, queue: object) -> None:
+    torch.set_num_threads(1)  # as DataLoader does in its workers: OpenMP does not survive a fork
+    with torch.no_grad():
+        queue.put(network(inputs).numpy())
+
+
+def test_after_a_fork() -> None:
+    network, arguments = small()
+    inputs = arguments["inputs"].detach()
+    wanted = network(inputs)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(network, inputs, queue))
+    child.start()
+    got = torch.from_numpy(queue.get(timeout=60))
+    child.join(60)
+    assert child.exitcode == 0
+    assert torch.equal(got, wanted.detach())
+
+
+def test_two_networks_in_two_threads() -> None:
+    network, arguments = small()
+    pairs = [(network, arguments), (copy.deepcopy(network), small()[1])]
+    wanted = gradients(*pairs[0])
+    results: list[list[Tensor]] = []
+
+    def work(index: int) -> None:
+        for _ in range(20):
+            results.append(gradients(*pairs[index]))
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 40
+    assert all(torch.equal(a, b) for each in results for a, b in zip(each, wanted))
+
+
+def test_ten_thousand_calls_leak_nothing() -> None:
+    network = LiquidNetwork(4, 9, 2, seed=0)
+    inputs = torch.randn(40, 2, 4)
+
+    def peak() -> int:
+        gc.collect()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def train(times: int) -> None:
+        for _ in range(times):
+            network(inputs).sum().backward()
+
+    train(500)
+    before = peak()
+    train(9_500)
+    # One call works on about 250 KiB, so even one in a hundred lost would show.
+    assert peak() - before < 20_000
