@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from math import isfinite
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from . import fused
 from ._sequences import Number, real_array
-from .errors import DomainError, DtypeError, OptionError, ShapeError
+from .errors import DomainError, OptionError, ShapeError
 
 if TYPE_CHECKING:
     from .network import LiquidNetwork
@@ -36,8 +35,12 @@ class Stream:
 
     def __init__(self, network: LiquidNetwork):
         if network.bidirectional:
-            raise OptionError("a bidirectional network cannot stream: it needs the future")
+            raise OptionError(
+                "a network of both directions cannot stream: it needs the future", "bidirectional"
+            )
         self._input_size, self._units = network.input_size, network.hidden_size
+        limits = torch.finfo(next(network.parameters()).dtype)
+        self._smallest, self._largest = limits.tiny, limits.max
         self._engine: _Engine
         if fused.can_stream(network):
             self._engine = _Compiled(network)
@@ -76,14 +79,26 @@ class Stream:
         if values.shape != (self._input_size,):
             raise ShapeError(f"expected ({self._input_size},), got {values.shape}", "sample")
         seen: Optional[npt.NDArray[np.bool_]] = None
-        # One product tells whether anything is out of the ordinary.
-        if not isfinite(values.dot(values)):
+        # One product tells whether anything is out of the ordinary; comparing NaN is false.
+        if not values.dot(values) <= self._largest:
             seen = ~np.isnan(values)
-            if np.isinf(values).any():
-                raise DomainError("contains infinity", "sample")
             values = np.where(seen, values, 0.0)
+            if (np.abs(values) > self._largest).any():
+                raise DomainError("contains infinity, or nearly so", "sample")
         given = None if time_constants is None else self._time_constants(time_constants)
-        return self._engine.step(values, seen, _elapsed(elapsed_time), given)
+        return self._engine.step(values, seen, self._elapsed(elapsed_time), given)
+
+    def _elapsed(self, elapsed_time: object) -> float:
+        if not isinstance(elapsed_time, float):
+            array = real_array("elapsed_time", elapsed_time)
+            if array.shape != ():
+                raise ShapeError(f"expected a number, got {array.shape}", "elapsed_time")
+            elapsed_time = float(array)
+        if not 0.0 <= elapsed_time <= self._largest:
+            raise DomainError(
+                f"expected a finite number from 0, got {elapsed_time}", "elapsed_time"
+            )
+        return elapsed_time
 
     def _time_constants(self, time_constants: Number) -> Array:
         values = real_array("time_constants", time_constants)
@@ -91,7 +106,7 @@ class Stream:
             raise ShapeError(
                 f"expected a number or ({self._units},), got {values.shape}", "time_constants"
             )
-        if not (np.isfinite(values).all() and (values > 0).all()):
+        if not ((values >= self._smallest) & (values <= self._largest)).all():
             raise DomainError("expected positive finite numbers", "time_constants")
         return np.broadcast_to(values, (self._units,))
 
@@ -105,16 +120,6 @@ class Stream:
         traceback: Optional[TracebackType],
     ) -> None:
         self.reset()
-
-
-def _elapsed(elapsed_time: object) -> float:
-    try:
-        value = float(elapsed_time)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise DtypeError(f"expected a number, got {elapsed_time!r}", "elapsed_time") from None
-    if not (isfinite(value) and value >= 0):
-        raise DomainError(f"expected a finite number from 0, got {value!r}", "elapsed_time")
-    return value
 
 
 class _Engine(Protocol):
@@ -197,7 +202,8 @@ class _Reference:
         return np.asarray((outputs[-1] if self._network.return_sequences else outputs).cpu())
 
     def state(self) -> Array:
-        return np.array(self._state.cpu())
+        state: Array = self._state.cpu().numpy()
+        return state.copy()
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)

@@ -23,7 +23,8 @@ class LivePopulation:
     """
 
     def __init__(self, dynamics: Dynamics, solver: str, unfolds: int):
-        values = {name: each.detach().contiguous() for name, each in dynamics.values().items()}
+        # Copies: some values are the parameters themselves, which training would move.
+        values = {name: each.detach().clone() for name, each in dynamics.values().items()}
         dtype = values["b"].numpy().dtype
         self._dense = dynamics.name == "dense"
         if self._dense:

@@ -1,0 +1,159 @@
+"""Streaming: sample by sample gives what the whole sequence gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core_cases import ALL_DYNAMICS, ALL_SOLVERS, RECIPES, network, positive, sequences
+from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.errors import DomainError, OptionError
+
+pytestmark = pytest.mark.usefixtures("path")
+
+TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
+
+
+def check_stream(net: LiquidNetwork, dtype: torch.dtype = torch.float64, atol: float = 0) -> None:
+    """Streams one irregular sequence with holes beside the network itself."""
+    inputs, times, taus = sequences(1, 9)[0], positive(9), positive(9, net.hidden_size)
+    seen = torch.rand(9, 3) > 0.3
+    arguments = (inputs.to(dtype), taus.to(dtype))
+    options = {"elapsed_time": times.to(dtype), "mask": seen, "return_state": True}
+    wanted, state = net.eval()(*arguments, **options)
+    if not net.return_sequences:
+        prefixes = (slice(0, t + 1) for t in range(9))
+        wanted = torch.stack(
+            [
+                net(arguments[0][p], arguments[1][p], elapsed_time=times[p].to(dtype), mask=seen[p])
+                for p in prefixes
+            ]
+        )
+    with net.stream() as live:
+        for t in range(9):
+            sample = np.where(seen[t], inputs[t], np.nan)
+            output = live.step(sample, float(times[t]), taus[t].numpy())
+            close = {"rtol": 0, "atol": atol or TOLERANCE[dtype]}
+            np.testing.assert_allclose(output, wanted[t].detach(), **close)
+            assert output.shape == (2,) and output.dtype == wanted[t].detach().numpy().dtype
+        np.testing.assert_allclose(live.state, state.detach(), **close)
+
+
+@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("solver", ALL_SOLVERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_equals_the_sequence(dtype: torch.dtype, solver: str, dynamics: str) -> None:
+    # The adaptive solver is the same computation here, for one sequence has one step size.
+    check_stream(network(dynamics, solver, dtype), dtype)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+@pytest.mark.parametrize("readout", ["motor", "dense"])
+def test_equals_the_sequence_for_any_wiring_and_readout(readout: str, name: str) -> None:
+    check_stream(network(wiring=RECIPES[name], readout=readout))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_layers": 3, "dropout": 0.5},
+        {"return_sequences": False},
+        {"batch_first": False},
+        {"constraint": "softplus"},
+        {"unfolds": 1},
+    ],
+    ids=str,
+)
+def test_equals_the_sequence_with_every_option(options: dict[str, object]) -> None:
+    check_stream(network(**options))
+
+
+def test_a_missing_feature_is_nan() -> None:
+    net = network()
+    mask = torch.tensor([[True, False, True]])
+    sample = torch.tensor([[0.5, 9.0, -0.5]], dtype=torch.float64)
+    wanted = net(sample, mask=mask)[0].detach()
+    np.testing.assert_allclose(net.stream().step([0.5, float("nan"), -0.5]), wanted, atol=1e-12)
+    nothing = net(torch.zeros(1, 3, dtype=torch.float64), mask=[[False] * 3])[0].detach()
+    np.testing.assert_allclose(net.stream().step([float("nan")] * 3), nothing, atol=1e-12)
+
+
+def test_a_sample_may_be_a_list_an_array_or_a_tensor() -> None:
+    net = network()
+    wanted = net.stream().step([1.0, 2.0, 3.0])
+    samples = ((1, 2, 3), np.arange(1, 4), np.arange(1, 4, dtype="f4"), torch.arange(1.0, 4.0))
+    for sample in samples:
+        assert np.array_equal(net.stream().step(sample), wanted)
+    for elapsed in (1, np.float32(1), torch.tensor(1.0)):
+        assert np.array_equal(net.stream().step([1.0, 2.0, 3.0], elapsed), wanted)
+
+
+def test_reset_begins_again_and_leaving_the_session_resets() -> None:
+    live = network(num_layers=2).stream()
+    first = live.step([1.0, 2.0, 3.0])
+    second = live.step([1.0, 2.0, 3.0])
+    assert not np.allclose(first, second)
+    live.reset()
+    assert live.state.shape == (2, 5) and not live.state.any()
+    assert np.array_equal(live.step([1.0, 2.0, 3.0]), first)
+    with pytest.raises(KeyError), live:
+        raise KeyError("the caller's own errors pass through")
+    assert not live.state.any()
+
+
+def test_the_state_handed_out_is_a_copy() -> None:
+    live = network().stream()
+    live.step([1.0, 2.0, 3.0])
+    live.state[:] = 7.0
+    assert not (live.state == 7.0).any()
+
+
+def test_sessions_do_not_share_their_state() -> None:
+    net = network()
+    first, second = net.stream(), net.stream()
+    wanted = first.step([1.0, 2.0, 3.0])
+    first.step([1.0, 2.0, 3.0])
+    assert np.array_equal(second.step([1.0, 2.0, 3.0]), wanted)
+
+
+def test_a_session_keeps_the_parameters_it_was_opened_with() -> None:
+    net = network()
+    wanted = net.stream().step([1.0, 2.0, 3.0])
+    live = net.stream()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.5)
+    assert np.array_equal(live.step([1.0, 2.0, 3.0]), wanted)
+    assert not np.allclose(net.stream().step([1.0, 2.0, 3.0]), wanted)
+
+
+def test_a_refused_sample_leaves_the_state_as_it_was() -> None:
+    live = network(dtype=torch.float32).stream()
+    live.step([1.0, 2.0, 3.0])
+    before = live.state
+    for sample, elapsed in (([1.0, 2.0, float("inf")], 1.0), ([1.0, 2.0, 3.0], -1.0)):
+        with pytest.raises(DomainError):
+            live.step(sample, elapsed)
+    assert np.array_equal(live.state, before)
+
+
+def test_numbers_too_large_for_the_network_are_refused() -> None:
+    """Finite in float64, infinite in the network's float32."""
+    live = network(dtype=torch.float32).stream()
+    for argument, given in (
+        ("sample", {"sample": [1e100, 0.0, 0.0]}),
+        ("elapsed_time", {"sample": [0.0] * 3, "elapsed_time": 1e300}),
+        ("time_constants", {"sample": [0.0] * 3, "time_constants": 1e300}),
+        ("time_constants", {"sample": [0.0] * 3, "time_constants": 1e-300}),
+    ):
+        with pytest.raises(DomainError) as caught:
+            live.step(**given)
+        assert caught.value.argument == argument
+    assert np.isfinite(live.step([1e30, -1e30, 1e30])).all()
+
+
+def test_a_bidirectional_network_cannot_stream() -> None:
+    with pytest.raises(OptionError) as caught:
+        network(bidirectional=True).stream()
+    assert caught.value.argument == "bidirectional"
