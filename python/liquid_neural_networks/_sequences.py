@@ -259,7 +259,7 @@ def as_reals(name: str, value: Number, like: Tensor) -> Tensor:
             raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
         return value.to(like.dtype)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return torch.full((), value, dtype=like.dtype, device=like.device)
+        return torch.tensor(value, dtype=like.dtype, device=like.device)
     return torch.as_tensor(real_array(name, value)).to(like)
 
 

@@ -202,8 +202,8 @@ class _Reference:
         return np.asarray((outputs[-1] if self._network.return_sequences else outputs).cpu())
 
     def state(self) -> Array:
-        state: Array = self._state.cpu().numpy()
-        return state.copy()
+        state: Array = self._state.cpu().numpy().copy()
+        return state
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)
