@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint vectors clean
+.PHONY: help setup demo test lint bench vectors sanitize clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -29,8 +29,19 @@ lint: setup
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
 
+bench: setup     ## the fused step beside its peers, a table and a plot in out/bench
+	$(BIN)/python -m benchmarks
+
 vectors: setup   ## regenerate the conformance vectors from the float64 reference
 	$(BIN)/python -m spec.generate
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+sanitize: setup  ## the kernel's tests under the address and undefined-behaviour sanitizers
+	CFLAGS="$(SANITIZE) -g" LDFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build_ext --force --inplace
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(BIN)/python -m pytest -q \
+		tests/python/test_fused.py -k 'not leak' tests/python/test_conformance.py -p no:cacheprovider
+	$(BIN)/python setup.py -q build_ext --force --inplace
 
 clean:           ## remove the environment and everything built
 	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so

@@ -217,9 +217,9 @@ def check_floats(name: str, value: object, like: Tensor) -> None:
 def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> None:
     """No NaN, no infinity, nothing below ``minimum``.
 
-    Reads the data, so it stays out of traced graphs.
+    Not where data cannot be read; see :func:`_readable`.
     """
-    if torch.compiler.is_compiling() or value.numel() == 0:
+    if not _readable() or value.numel() == 0:
         return
     lowest = fused.lowest(value)
     if isnan(lowest):
@@ -233,9 +233,9 @@ def check_time_constants(value: Number, like: Tensor) -> Tensor:
     """Finite and positive."""
     tensor = as_reals("time_constants", value, like)
     check_finite("time_constants", tensor)
-    if not torch.compiler.is_compiling() and bool((tensor <= 0).any()):
+    if _readable() and bool((tensor <= 0).any()):
         raise DomainError(
-            f"expected positive numbers, got {float(tensor.min()):g}; "
+            f"expected positive numbers, got {float(tensor.detach().min()):g}; "
             "the time between samples is elapsed_time",
             "time_constants",
         )
@@ -285,9 +285,14 @@ def as_flags(mask: Number, device: torch.device) -> Tensor:
         raise DtypeError(f"expected booleans, got {_kind(mask)}", "mask") from None
     if tensor.dtype == torch.bool:
         return tensor
-    if not torch.compiler.is_compiling() and not bool(((tensor == 0) | (tensor == 1)).all()):
+    if _readable() and not bool(((tensor == 0) | (tensor == 1)).all()):
         raise DomainError("expected booleans, or zeros and ones", "mask")
     return tensor != 0
+
+
+def _readable() -> bool:
+    """Whether Python may look at numbers: not in traced graphs, nor under torch.func."""
+    return not (torch.compiler.is_compiling() or fused.transforming())
 
 
 def _kind(value: object) -> str:

@@ -7,9 +7,9 @@ solvers. Everything else takes the reference path. :func:`status` says which and
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
 import torch
@@ -20,13 +20,21 @@ from .._checks import check_choice
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from . import _operator as operator
 from ._live import LivePopulation
-from ._operator import Method, Sequence, Synapses, lowest
+from ._operator import Method, Sequence, Synapses, lowest, transforming
 
 if TYPE_CHECKING:
     from ..network import LiquidNetwork
     from ..neuron import LiquidNeuron
 
-__all__ = ["Status", "disabled", "instruction_set", "instruction_sets", "lowest", "status"]
+__all__ = [
+    "Status",
+    "disabled",
+    "instruction_set",
+    "instruction_sets",
+    "lowest",
+    "status",
+    "transforming",
+]
 
 
 class Status(NamedTuple):
@@ -43,7 +51,13 @@ class Status(NamedTuple):
     instruction_set: str
 
 
-_disabled: ContextVar[bool] = ContextVar("fused_disabled", default=False)
+class _Switch(threading.local):
+    """Per thread. Not a ``ContextVar``, which ``torch.compile`` cannot see through."""
+
+    off = False
+
+
+_switch = _Switch()
 
 
 def status() -> Status:
@@ -54,7 +68,7 @@ def status() -> Status:
             "such as gcc or clang, on the path"
         )
         return Status(False, reason, "")
-    if _disabled.get():
+    if _switch.off:
         return Status(False, "switched off by fused.disabled()", "")
     return Status(True, "", _instruction_set)
 
@@ -69,11 +83,11 @@ def disabled() -> Iterator[None]:
         ...     fused.status().available
         False
     """
-    token = _disabled.set(True)
+    before, _switch.off = _switch.off, True
     try:
         yield
     finally:
-        _disabled.reset(token)
+        _switch.off = before
 
 
 @contextmanager
@@ -110,8 +124,7 @@ _instruction_set = (instruction_sets() or [""])[0]
 def choose(dynamics: Dynamics, solver: str, inputs: Tensor) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
     # Transforms such as vmap and jvp see through plain torch only.
-    transformed = torch._C._functorch.peek_interpreter_stack() is not None
-    can = _can_run(dynamics, solver, inputs) and not transformed
+    can = _can_run(dynamics, solver, inputs) and not transforming()
     return integrate if can else solvers.integrate
 
 
@@ -130,7 +143,7 @@ def live_populations(network: LiquidNetwork) -> list[LivePopulation]:
 def _can_run(dynamics: Dynamics, solver: str, like: Tensor) -> bool:
     return (
         operator.kernel is not None
-        and not _disabled.get()
+        and not _switch.off
         and solver in operator.SOLVERS
         and type(dynamics) in _PREPARE
         and like.device.type == "cpu"

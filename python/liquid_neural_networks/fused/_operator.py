@@ -159,6 +159,13 @@ class Step(torch.autograd.Function):
         return (None, inputs, None, elapsed, given, state, None, *parameters)
 
 
+def transforming() -> bool:
+    """Whether a torch.func transform is at work, whose tensors have no memory of their own."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
 def lowest(tensor: Tensor) -> float:
     """The smallest number in a tensor, NaN if any is NaN or infinite.
 
