@@ -355,7 +355,7 @@ class LiquidNetwork(nn.Module):
         )
 
     def _initial_state(self, state: Optional[Tensor], sequences: Sequences) -> Tensor:
-        populations, batch = len(self.neurons), len(sequences.inputs)
+        populations, batch = len(self.neurons), sequences.inputs.shape[0]
         if state is None:
             return sequences.inputs.new_zeros(populations, batch, self.hidden_size)
         like = self._first.dynamics.like
