@@ -78,20 +78,31 @@ def streaming_step(seconds: float) -> dict[str, float]:
     }
 
 
+PEAK = """
+import sys
+from pathlib import Path
+import torch
+from benchmarks.__main__ import SPARSE
+from liquid_neural_networks import benchmark
+
+def kib(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+model = benchmark.contestants(SPARSE)[sys.argv[1]]
+x = torch.randn(SPARSE.batch, SPARSE.steps, SPARSE.inputs)
+model(x[:1, :1]).sum().backward()
+Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+before = kib("VmRSS")
+model(x).sum().backward()
+print((kib("VmHWM") - before) / 1024)
+"""
+
+
 def peak_memory(name: str) -> float:
-    """MiB that training one step on the sparse case adds to a fresh process."""
-    code = (
-        "import resource, torch\n"
-        "from liquid_neural_networks import benchmark\n"
-        "from benchmarks.__main__ import SPARSE\n"
-        f"model = benchmark.contestants(SPARSE)[{name!r}]\n"
-        "x = torch.randn(SPARSE.batch, SPARSE.steps, SPARSE.inputs)\n"
-        "tiny = model(x[:1, :1]).sum().backward()\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "before = peak(); model(x).sum().backward(); print((peak() - before) / 1024)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    """MiB that a training step on the sparse case adds to a fresh process (Linux)."""
+    command = [sys.executable, "-c", PEAK, name]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def roofline() -> dict[str, float]:
