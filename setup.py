@@ -1,5 +1,6 @@
 """Builds the C extension of the fused step; everything else is in pyproject.toml."""
 
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -21,7 +22,7 @@ setup(
                 "-fno-math-errno",
                 "-Wno-psabi",
             ],
-            extra_link_args=["-pthread"],
+            extra_link_args=["-pthread", "-ldl"] if sys.platform == "linux" else ["-pthread"],
             py_limited_api=True,
             # Without a compiler the installation goes on, and the reference path runs.
             optional=True,

@@ -239,6 +239,7 @@ def test_two_networks_in_two_threads() -> None:
 
 def test_ten_thousand_calls_leak_nothing() -> None:
     network = LiquidNetwork(4, 9, 2, seed=0)
+    torch.set_num_threads(1)
     inputs = torch.randn(40, 2, 4)
 
     def peak() -> int:

@@ -1,6 +1,5 @@
 /* Runs task(context, scratch, index) for every index in [0, count), each once, on up to `threads`
- * threads, each with `scratch_size` bytes of its own. Threads live for one call, so nothing is
- * left behind for a fork to trip over. Returns 0, or -1 when there was no memory. */
+ * threads, each with `scratch_size` bytes of its own. Returns 0, or -1 when there was no memory. */
 #ifndef LIQUID_PARALLEL_H
 #define LIQUID_PARALLEL_H
 
