@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, library
 
 from liquid_neural_networks import LiquidNetwork, fused
 from liquid_neural_networks.errors import OptionError
@@ -172,7 +172,7 @@ def test_the_operator_keeps_torchs_rules() -> None:
         [each.detach().requires_grad_() for each in dynamics.values().values()],
         [0, 0, 0, 2],
     )
-    torch.library.opcheck(torch.ops.liquid_neural_networks.step.default, given)
+    library.opcheck(torch.ops.liquid_neural_networks.step.default, given)
 
 
 def test_without_the_extension_the_reference_path_runs(monkeypatch: pytest.MonkeyPatch) -> None:

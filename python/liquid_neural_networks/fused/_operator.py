@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Optional
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from ..errors import OptionError
 
@@ -187,7 +187,7 @@ _ARGUMENTS = (
     "Tensor inputs, Tensor? mask, Tensor elapsed_time, Tensor? time_constants, Tensor state, "
     "Tensor[] synapses, Tensor[] parameters, int[] method"
 )
-_library = torch.library.Library("liquid_neural_networks", "DEF")
+_library = library.Library("liquid_neural_networks", "DEF")
 _library.define(f"step({_ARGUMENTS}) -> Tensor")
 _library.define(f"step_backward(Tensor grad_states, Tensor states, {_ARGUMENTS}) -> Tensor[]")
 
@@ -273,11 +273,11 @@ def _step_autograd(ctx: Any, grad_states: Tensor) -> tuple[Any, ...]:
 
 _library.impl("step", _step_cpu, "CPU")
 _library.impl("step_backward", _step_backward_cpu, "CPU")
-torch.library.register_fake("liquid_neural_networks::step", _step_fake, lib=_library)
-torch.library.register_fake(
+library.register_fake("liquid_neural_networks::step", _step_fake, lib=_library)
+library.register_fake(
     "liquid_neural_networks::step_backward", _step_backward_fake, lib=_library
 )
-torch.library.register_autograd(
+library.register_autograd(
     "liquid_neural_networks::step", _step_autograd, setup_context=_setup_context, lib=_library
 )
 
