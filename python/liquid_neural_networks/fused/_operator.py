@@ -274,9 +274,7 @@ def _step_autograd(ctx: Any, grad_states: Tensor) -> tuple[Any, ...]:
 _library.impl("step", _step_cpu, "CPU")
 _library.impl("step_backward", _step_backward_cpu, "CPU")
 library.register_fake("liquid_neural_networks::step", _step_fake, lib=_library)
-library.register_fake(
-    "liquid_neural_networks::step_backward", _step_backward_fake, lib=_library
-)
+library.register_fake("liquid_neural_networks::step_backward", _step_backward_fake, lib=_library)
 library.register_autograd(
     "liquid_neural_networks::step", _step_autograd, setup_context=_setup_context, lib=_library
 )
