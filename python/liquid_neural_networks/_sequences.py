@@ -87,7 +87,6 @@ def check_sequences(
         )
     layout = _Layout(inputs.dim() == 3, batch_first)
     inputs = layout.batch_major(inputs)
-    batch, steps, _ = inputs.shape
 
     seen, valid = _check_mask(mask, layout, inputs)
     if seen is not None:
@@ -96,18 +95,12 @@ def check_sequences(
         inputs = torch.where(valid.unsqueeze(-1), inputs, 0.0)
     check_finite("inputs", inputs)
 
-    elapsed = as_reals("elapsed_time", 1.0 if elapsed_time is None else elapsed_time, like)
-    if valid is None:
-        check_finite("elapsed_time", elapsed, minimum=0.0)
-    elapsed = _broadcast("elapsed_time", elapsed, layout, (batch, steps))
-    if valid is not None:
-        elapsed = torch.where(valid, elapsed, 0.0)
-        check_finite("elapsed_time", elapsed, minimum=0.0)
+    elapsed = _check_elapsed(elapsed_time, layout, valid, inputs)
 
     given: Optional[Tensor] = None
     if time_constants is not None:
         given = check_time_constants(time_constants, like)
-        given = _broadcast("time_constants", given, layout, (batch, steps, units), "N")
+        given = _broadcast("time_constants", given, layout, (*inputs.shape[:2], units), "N")
     return Sequences(
         inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, layout.batched
     )
@@ -154,6 +147,24 @@ def _check_mask(
         )
     flags = layout.batch_major(flags)
     return (flags, None) if per_feature else (None, flags)
+
+
+def _check_elapsed(
+    elapsed_time: Optional[Number], layout: _Layout, valid: Optional[Tensor], inputs: Tensor
+) -> Tensor:
+    """(B, T) times before the samples, 0 at padding; 1 if none are given."""
+    if elapsed_time is None:
+        elapsed = inputs.new_ones(inputs.shape[:2])
+    else:
+        elapsed = as_reals("elapsed_time", elapsed_time, inputs)
+        if valid is None:
+            check_finite("elapsed_time", elapsed, minimum=0.0)
+        elapsed = _broadcast("elapsed_time", elapsed, layout, inputs.shape[:2])
+    if valid is None:
+        return elapsed
+    elapsed = torch.where(valid, elapsed, 0.0)
+    check_finite("elapsed_time", elapsed, minimum=0.0)
+    return elapsed
 
 
 def _broadcast(

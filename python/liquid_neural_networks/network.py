@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union, cast
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +116,8 @@ class LiquidNetwork(nn.Module):
         directions = 2 if check_flag("bidirectional", bidirectional) else 1
         wirings = _wirings(wiring, input_size, hidden_size, num_layers, directions)
         first = wirings[0]
+        self.input_size = input_size
+        self.hidden_size = first.units
         self.output_size = _output_size(output_size, first)
         self.readout_kind = _readout_kind(readout, first, self.output_size, bidirectional)
         self.num_layers = num_layers
@@ -149,25 +151,13 @@ class LiquidNetwork(nn.Module):
         return 2 if self.bidirectional else 1
 
     @property
-    def input_size(self) -> int:
-        """I, features per sample."""
-        return self._first.input_size
-
-    @property
-    def hidden_size(self) -> int:
-        """N, neurons per layer and direction."""
-        return self._first.hidden_size
-
-    @property
     def wiring(self) -> Wiring:
         """The wiring of the first layer."""
         return self._first.wiring
 
     @property
     def _first(self) -> LiquidNeuron:
-        neuron = self.neurons[0]
-        assert isinstance(neuron, LiquidNeuron)
-        return neuron
+        return cast(LiquidNeuron, next(iter(self.neurons)))
 
     def config(self) -> dict[str, Any]:
         """Every option except the wirings, as plain data; what ``.lnn`` files store."""
@@ -225,7 +215,7 @@ class LiquidNetwork(nn.Module):
             ShapeError, DtypeError, DomainError: naming the argument.
         """
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
-        states, _ = self._run(sequences, self._initial_state(state, sequences))
+        states, _ = self._run(sequences, self._initial_states(state, sequences))
         outputs = self._read_out(states)
         if not sequences.batched:
             outputs = outputs.squeeze(0)
@@ -284,7 +274,7 @@ class LiquidNetwork(nn.Module):
         """
         layer = check_integer("layer", layer, 0, len(self.neurons) - 1)
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
-        states, fed = self._run(sequences, self._initial_state(state, sequences))
+        states, fed = self._run(sequences, self._initial_states(state, sequences))
         own, sequences = states[layer], fed[layer // self.directions]
         neuron = self.neurons[layer]
         assert isinstance(neuron, LiquidNeuron)
@@ -356,10 +346,14 @@ class LiquidNetwork(nn.Module):
             batch_first=self.batch_first,
         )
 
-    def _initial_state(self, state: Optional[Tensor], sequences: Sequences) -> Tensor:
+    def _initial_states(
+        self, state: Optional[Tensor], sequences: Sequences
+    ) -> Union[Tensor, list[Tensor]]:
+        """(B, N) for every population."""
         populations, batch = len(self.neurons), sequences.inputs.shape[0]
         if state is None:
-            return sequences.inputs.new_zeros(populations, batch, self.hidden_size)
+            zeros = sequences.inputs.new_zeros(batch, self.hidden_size)
+            return [zeros] * populations
         like = self._first.dynamics.like
         if sequences.batched:
             layout = "(num_layers * directions, B, N)"
@@ -369,10 +363,13 @@ class LiquidNetwork(nn.Module):
         check_state(state, (populations, self.hidden_size), layout, like)
         return state.unsqueeze(1)
 
-    def _run(self, sequences: Sequences, state: Tensor) -> tuple[list[Tensor], list[Sequences]]:
+    def _run(
+        self, sequences: Sequences, initial: Union[Tensor, list[Tensor]]
+    ) -> tuple[list[Tensor], list[Sequences]]:
         """(B, T, N) states of every population, in forward time order; what each layer was fed."""
         states: list[Tensor] = []
         fed: list[Sequences] = []
+        neurons = cast("list[LiquidNeuron]", list(self.neurons))
         for depth in range(self.num_layers):
             if depth > 0:
                 inputs = self._between(states, depth - 1)
@@ -380,12 +377,11 @@ class LiquidNetwork(nn.Module):
             fed.append(sequences)
             for direction in range(self.directions):
                 index = depth * self.directions + direction
-                neuron = self.neurons[index]
-                assert isinstance(neuron, LiquidNeuron)
+                neuron, state = neurons[index], initial[index]
                 if direction == 0:
-                    states.append(neuron.sequence(sequences, state[index]))
+                    states.append(neuron.sequence(sequences, state))
                 else:
-                    states.append(neuron.sequence(sequences.reversed(), state[index]).flip(1))
+                    states.append(neuron.sequence(sequences.reversed(), state).flip(1))
         return states, fed
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
@@ -422,7 +418,8 @@ class MotorReadout(nn.Module):
         self.shift = nn.Parameter(torch.zeros(output_size))
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.scale * states[..., : len(self.scale)] + self.shift
+        scale = self.scale
+        return torch.addcmul(self.shift, scale, states.narrow(-1, 0, scale.shape[0]))
 
 
 def _wirings(

@@ -19,6 +19,7 @@ from torch import Tensor
 from . import fused
 from ._sequences import Number, real_array
 from .errors import DomainError, OptionError, ShapeError
+from .fused._live import LiveNetwork
 
 if TYPE_CHECKING:
     from .network import LiquidNetwork
@@ -38,7 +39,7 @@ class Stream:
             raise OptionError(
                 "a network of both directions cannot stream: it needs the future", "bidirectional"
             )
-        self._input_size, self._units = network.input_size, network.hidden_size
+        self._shape, self._units = (network.input_size,), network.hidden_size
         limits = torch.finfo(next(network.parameters()).dtype)
         self._smallest, self._largest = limits.tiny, limits.max
         self._engine: _Engine
@@ -75,18 +76,14 @@ class Stream:
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; the state is as before.
         """
-        values = real_array("sample", sample)
-        if values.shape != (self._input_size,):
-            raise ShapeError(f"expected ({self._input_size},), got {values.shape}", "sample")
-        seen: Optional[npt.NDArray[np.bool_]] = None
-        # One product tells whether anything is out of the ordinary; comparing NaN is false.
-        if not values.dot(values) <= self._largest:
-            seen = ~np.isnan(values)
-            values = np.where(seen, values, 0.0)
-            if (np.abs(values) > self._largest).any():
-                raise DomainError("contains infinity, or nearly so", "sample")
+        if isinstance(sample, np.ndarray) and sample.dtype.kind in "fiu":
+            values = sample
+        else:
+            values = real_array("sample", sample)
+        if values.shape != self._shape:
+            raise ShapeError(f"expected {self._shape}, got {values.shape}", "sample")
         given = None if time_constants is None else self._time_constants(time_constants)
-        return self._engine.step(values, seen, self._elapsed(elapsed_time), given)
+        return self._engine.step(values, self._elapsed(elapsed_time), given)
 
     def _elapsed(self, elapsed_time: object) -> float:
         if not isinstance(elapsed_time, float):
@@ -126,11 +123,7 @@ class _Engine(Protocol):
     """What carries a checked sample through the network."""
 
     def step(
-        self,
-        values: Array,
-        seen: Optional[npt.NDArray[np.bool_]],
-        elapsed_time: float,
-        time_constants: Optional[Array],
+        self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Array: ...
 
     def state(self) -> Array: ...
@@ -142,37 +135,27 @@ class _Compiled:
     """Every population on the compiled step."""
 
     def __init__(self, network: LiquidNetwork):
-        self._populations = fused.live_populations(network)
-        weights = {
-            name: each.detach().numpy().copy() for name, each in network.readout.named_parameters()
-        }
-        self._dense = network.readout_kind == "dense"
-        self._weight: Array = weights["weight" if self._dense else "scale"]
-        self._shift: Array = weights["bias" if self._dense else "shift"]
+        self._live = LiveNetwork(network)
 
     def step(
-        self,
-        values: Array,
-        seen: Optional[npt.NDArray[np.bool_]],
-        elapsed_time: float,
-        time_constants: Optional[Array],
+        self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Array:
-        for population in self._populations:
-            values = population.step(values, seen, elapsed_time, time_constants)
-            seen = None
-        if self._dense:
-            outputs: Array = self._weight.dot(values)
-        else:
-            outputs = values[: len(self._weight)] * self._weight
-        outputs += self._shift
+        live = self._live
+        live.sample[:] = sample
+        live.elapsed_time[0] = elapsed_time
+        if time_constants is not None:
+            live.time_constants[:] = time_constants
+        if not live.step(time_constants is not None):
+            raise DomainError(_BEYOND, "sample")
+        outputs: Array = live.outputs.copy()
         return outputs
 
     def state(self) -> Array:
-        return np.stack([each.state for each in self._populations])
+        states: Array = self._live.states.copy()
+        return states
 
     def reset(self) -> None:
-        for each in self._populations:
-            each.state[:] = 0.0
+        self._live.states[:] = 0.0
 
 
 class _Reference:
@@ -181,21 +164,22 @@ class _Reference:
     def __init__(self, network: LiquidNetwork):
         self._network = copy.deepcopy(network).eval()
         like = next(network.parameters()).detach()
+        self._largest = torch.finfo(like.dtype).max
         self._state = like.new_zeros(network.num_layers, network.hidden_size)
 
     @torch.no_grad()
     def step(
-        self,
-        values: Array,
-        seen: Optional[npt.NDArray[np.bool_]],
-        elapsed_time: float,
-        time_constants: Optional[Array],
+        self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Array:
+        seen = ~np.isnan(sample)
+        values = np.where(seen, sample, 0.0).astype(np.float64)
+        if (np.abs(values) > self._largest).any():
+            raise DomainError(_BEYOND, "sample")
         outputs, self._state = self._network(
             torch.from_numpy(values).to(self._state).unsqueeze(0),
-            None if time_constants is None else time_constants,
+            time_constants,
             elapsed_time=elapsed_time,
-            mask=None if seen is None else seen[None],
+            mask=None if seen.all() else seen[None],
             state=self._state,
             return_state=True,
         )
@@ -207,3 +191,6 @@ class _Reference:
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)
+
+
+_BEYOND = "contains infinity, or nearly so"

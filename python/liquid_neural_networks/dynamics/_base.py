@@ -123,14 +123,17 @@ class Dynamics(nn.Module, ABC):
         """Any parameter: its dtype and device are those of all."""
         return next(iter(self._parameters.values()))  # type: ignore[return-value]
 
+    def stored(self) -> Values:
+        """Every parameter by name, as it is stored and optimised."""
+        return self._parameters  # type: ignore[return-value]
+
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
         return {
             name: self._constraint.value(stored, self.lower_bounds[name])
             if name in self.lower_bounds
             else stored
-            for name, stored in self._parameters.items()
-            if stored is not None
+            for name, stored in self.stored().items()
         }
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
 import torch
@@ -17,9 +18,8 @@ from torch import Tensor
 
 from .. import solvers
 from .._checks import check_choice
-from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
+from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics, Values
 from . import _operator as operator
-from ._live import LivePopulation
 from ._operator import Method, Sequence, Synapses, lowest, transforming
 
 if TYPE_CHECKING:
@@ -134,12 +134,6 @@ def can_stream(network: LiquidNetwork) -> bool:
     return all(_can_run(each.dynamics, each.solver, each.dynamics.like) for each in neurons)
 
 
-def live_populations(network: LiquidNetwork) -> list[LivePopulation]:
-    """The populations of a network, ready to step on single samples."""
-    neurons = cast("list[LiquidNeuron]", list(network.neurons))
-    return [LivePopulation(each.dynamics, each.solver, each.unfolds) for each in neurons]
-
-
 def _can_run(dynamics: Dynamics, solver: str, like: Tensor) -> bool:
     return (
         operator.kernel is not None
@@ -165,35 +159,42 @@ def integrate(
 
     Differentiable once, in everything but the mask.
     """
+    # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
+    clip = dynamics.constraint == "clip" and not torch.compiler.is_compiling()
+    values = dynamics.stored() if clip else dynamics.values()
     prepare = _PREPARE[type(dynamics)]
-    inputs, mask, activation, synapses, parameters = prepare(dynamics, inputs, mask)
+    inputs, mask, activation, synapses, parameters = prepare(dynamics, values, inputs, mask)
+    bounds = [dynamics.lower_bounds.get(name, -inf) for name in parameters] if clip else ()
     method = Method(
         operator.DYNAMICS.index(dynamics.name),
         operator.SOLVERS.index(solver),
         operator.ACTIVATIONS.index(activation),
         unfolds,
+        tuple(bounds),
     )
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return operator.run(method, sequence, synapses, parameters)
+    return operator.run(method, sequence, synapses, tuple(parameters.values()))
 
 
 def _prepare_conductance(
-    dynamics: Dynamics, inputs: Tensor, mask: Optional[Tensor]
-) -> tuple[Tensor, Optional[Tensor], str, Synapses, tuple[Tensor, ...]]:
-    synapses = Synapses(dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post)
-    return inputs, mask, "sigmoid", synapses, tuple(dynamics.values().values())
+    dynamics: Dynamics, values: Values, inputs: Tensor, mask: Optional[Tensor]
+) -> tuple[Tensor, Optional[Tensor], str, Synapses, Values]:
+    # One look at a dictionary each: an attribute that is a buffer costs a search.
+    buffers = dynamics._buffers
+    synapses = Synapses(*[buffers[name] for name in Synapses._fields])  # type: ignore[arg-type]
+    return inputs, mask, "sigmoid", synapses, values
 
 
 def _prepare_dense(
-    dynamics: Dynamics, inputs: Tensor, mask: Optional[Tensor]
-) -> tuple[Tensor, Optional[Tensor], str, Synapses, tuple[Tensor, ...]]:
+    dynamics: Dynamics, values: Values, inputs: Tensor, mask: Optional[Tensor]
+) -> tuple[Tensor, Optional[Tensor], str, Synapses, Values]:
     """The input's share is one matrix product, which torch does best."""
-    values = dynamics.values()
     (activations,) = dynamics.sensory(values, inputs, mask)
     none = dynamics.pre[:0]
     synapses = Synapses(dynamics.pre, dynamics.post, none, none)
     activation: Any = dynamics.options()["activation"]
-    return activations, None, activation, synapses, (values["W_rec"], values["tau"], values["A"])
+    parameters = {name: values[name] for name in ("W_rec", "tau", "A")}
+    return activations, None, activation, synapses, parameters
 
 
 _PREPARE: dict[type[Dynamics], Callable[..., Any]] = {

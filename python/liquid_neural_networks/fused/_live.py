@@ -1,103 +1,106 @@
-"""One population, one sample at a time: the compiled step without torch in between."""
+"""A network on single samples: the compiled step, without torch in between."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from torch import nn
 
-from ..dynamics import Dynamics
 from . import _operator as operator
 from ._operator import Method
+
+if TYPE_CHECKING:
+    from ..network import LiquidNetwork
+    from ..neuron import LiquidNeuron
 
 Array = npt.NDArray[np.floating[Any]]
 
 
-class LivePopulation:
-    """A population with the parameters of now, stepping on arrays of its own.
+class LiveNetwork:
+    """A network with the parameters of now, stepping on arrays of its own.
 
     Attributes:
-        state: (N,) array; the step reads it and writes the new state there.
+        sample: (I,) doubles to write before a step; NaN marks a missing feature.
+        elapsed_time: (1,) to write before a step.
+        time_constants: (N,) to write before a step that is given them.
+        states: (num_layers, N); a step reads them and leaves the new ones there.
+        outputs: (O,) of the last step.
     """
 
-    def __init__(self, dynamics: Dynamics, solver: str, unfolds: int):
-        # Copies: some values are the parameters themselves, which training would move.
-        values = {name: each.detach().clone() for name, each in dynamics.values().items()}
-        dtype = values["b"].numpy().dtype
-        self._dense = dynamics.name == "dense"
-        if self._dense:
-            # The input's share, W_in u + b, is what the kernel takes as its input.
-            w_in = np.zeros((dynamics.units, dynamics.input_size), dtype)
-            w_in[dynamics.sensory_post, dynamics.sensory_pre] = values["W_in"].numpy()
-            self._w_in, self._b = w_in, values["b"].numpy()
-            parameters = [values[name] for name in ("W_rec", "tau", "A")]
-        else:
-            parameters = list(values.values())
-        empty = torch.empty(0, dtype=torch.int64)
-        sensory = (empty, empty) if self._dense else (dynamics.sensory_pre, dynamics.sensory_post)
-        tensors = [dynamics.pre, dynamics.post, *sensory, *parameters]
-        width = dynamics.units if self._dense else dynamics.input_size
-        self.state: Array = np.zeros(dynamics.units, dtype)
-        self._inputs: Array = np.zeros(width, dtype)
-        self._seen: Array = np.ones(width, dtype)
-        self._elapsed: Array = np.zeros(1, dtype)
-        self._given: Array = np.ones(dynamics.units, dtype)
-        activation = operator.ACTIVATIONS.index(dynamics.options().get("activation", "sigmoid"))
-        method = Method(
-            operator.DYNAMICS.index(dynamics.name),
-            operator.SOLVERS.index(solver),
-            activation,
-            unfolds,
-        )
-        self._sizes = (
-            *method,
-            1,
-            1,
-            width,
-            dynamics.units,
-            len(tensors[0]),
-            len(sensory[0]),
+    def __init__(self, network: LiquidNetwork):
+        neurons = cast("list[LiquidNeuron]", list(network.neurons))
+        self._kept: list[Any] = []  # alive as long as the session, which knows only addresses
+        dtype = neurons[0].dynamics.like.detach().numpy().dtype
+        self.sample: npt.NDArray[np.float64] = np.zeros(network.input_size)
+        self.elapsed_time: Array = np.zeros(1, dtype)
+        self.time_constants: Array = np.ones(network.hidden_size, dtype)
+        self.states: Array = np.zeros((len(neurons), network.hidden_size), dtype)
+        self.outputs: Array = np.zeros(network.output_size, dtype)
+        read, seen = np.zeros(network.input_size, dtype), np.ones(network.input_size, dtype)
+        mask = self._address(seen)
+        stages, inputs = [], read
+        for neuron, state in zip(neurons, self.states):
+            stages += self._steps(neuron, inputs, mask, state)
+            inputs, mask = state, 0
+        stages.append(self._affine(*_readout(network.readout), inputs, self.outputs))
+        sample = (
+            self._address(self.sample),
+            self._address(read),
+            self._address(seen),
+            network.input_size,
             int(dtype == np.float64),
         )
-        self._tensors = tensors  # keeps alive what the addresses point to
-        self._addresses = {
-            (masked, given): self._list_addresses(masked, given)
-            for masked in (False, True)
-            for given in (False, True)
-        }
-        self._forward = operator.built().forward
+        self._session = operator.built().live_open(sample, tuple(stages))
+        self._step = operator.built().live_step
 
-    def _list_addresses(self, masked: bool, given: bool) -> tuple[int, ...]:
-        state = self.state.ctypes.data
-        return (
-            self._inputs.ctypes.data,
-            self._seen.ctypes.data if masked and not self._dense else 0,
-            self._elapsed.ctypes.data,
-            self._given.ctypes.data if given else 0,
-            state,
-            state,
-            *(each.data_ptr() for each in self._tensors),
+    def step(self, given: bool) -> bool:
+        """One sample further; False, and nothing done, if it is infinite or nearly so."""
+        done: bool = self._step(self._session, given)
+        return done
+
+    def _steps(
+        self, neuron: LiquidNeuron, inputs: Array, mask: int, state: Array
+    ) -> list[tuple[Any, ...]]:
+        dynamics = neuron.dynamics
+        values = {name: each.detach().numpy().copy() for name, each in dynamics.values().items()}
+        recurrent = (dynamics.pre.numpy(), dynamics.post.numpy())
+        sensory = (dynamics.sensory_pre.numpy(), dynamics.sensory_post.numpy())
+        stages = []
+        if dynamics.name == "dense":
+            # The input's share, W_in u + b, is what the step takes as its input.
+            w_in = np.zeros((dynamics.units, dynamics.input_size), inputs.dtype)
+            w_in[sensory[1], sensory[0]] = values.pop("W_in")
+            share = np.zeros(dynamics.units, inputs.dtype)
+            stages.append(self._affine(w_in, values.pop("b"), inputs, share))
+            inputs, mask, sensory = share, 0, (sensory[0][:0], sensory[1][:0])
+        method = Method(
+            operator.DYNAMICS.index(dynamics.name),
+            operator.SOLVERS.index(neuron.solver),
+            operator.ACTIVATIONS.index(dynamics.options().get("activation", "sigmoid")),
+            neuron.unfolds,
         )
+        double = int(inputs.dtype == np.float64)
+        counts = (len(inputs), len(state), len(recurrent[0]), len(sensory[0]), double)
+        addresses = [self._address(inputs), mask]
+        addresses += [self._address(each) for each in (self.elapsed_time, self.time_constants)]
+        addresses += [self._address(each) for each in (state, state, *recurrent, *sensory)]
+        addresses += [self._address(each) for each in values.values()]
+        return [*stages, ((*method[:4], 1, 1, *counts), tuple(addresses), ())]
 
-    def step(
-        self,
-        inputs: Array,
-        seen: Optional[npt.NDArray[np.bool_]],
-        elapsed_time: float,
-        given: Optional[Array],
-    ) -> Array:
-        """The new state (N,) from inputs (I,), zero where ``seen`` (I,) is False."""
-        if self._dense:
-            np.matmul(self._w_in, inputs, out=self._inputs)
-            self._inputs += self._b
-        else:
-            self._inputs[:] = inputs
-            if seen is not None:
-                self._seen[:] = seen
-        self._elapsed[0] = elapsed_time
-        if given is not None:
-            self._given[:] = given
-        self._forward(self._sizes, self._addresses[seen is not None, given is not None], 1)
-        return self.state
+    def _affine(self, matrix: Array, shift: Array, x: Array, y: Array) -> tuple[int, ...]:
+        arrays = (matrix, shift, x, y)
+        return (*(self._address(each) for each in arrays), *matrix.shape)
+
+    def _address(self, array: npt.NDArray[Any]) -> int:
+        self._kept.append(array)
+        return array.ctypes.data
+
+
+def _readout(readout: nn.Module) -> tuple[Array, Array]:
+    """Matrix and shift: of a dense read-out, or of the scale on each motor neuron."""
+    own = {name: each.detach().numpy().copy() for name, each in readout.named_parameters()}
+    if "weight" in own:
+        return own["weight"], own["bias"]
+    return np.diag(own["scale"]), own["shift"]

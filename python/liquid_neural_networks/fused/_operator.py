@@ -36,12 +36,17 @@ def built() -> ModuleType:
 
 
 class Method(NamedTuple):
-    """What is computed, as the numbers the kernel knows; see ``src/kernel.h``."""
+    """What is computed, as the numbers the kernel knows; see ``src/kernel.h``.
+
+    ``lower_bounds``, one a parameter, are what the kernel clips parameters to, as ``torch.clamp``
+    would; empty where they are clipped already.
+    """
 
     dynamics: int
     solver: int
     activation: int
     unfolds: int
+    lower_bounds: tuple[float, ...] = ()
 
 
 class Synapses(NamedTuple):
@@ -67,32 +72,36 @@ class Sequence(NamedTuple):
     state: Tensor
 
 
+# Lists rather than generators below: on a short sequence these lines cost as much as the step.
+
+
 def _contiguous(tensors: tuple[Optional[Tensor], ...]) -> list[Optional[Tensor]]:
     return [None if each is None else each.contiguous() for each in tensors]
 
 
-def _addresses(tensors: tuple[Optional[Tensor], ...]) -> tuple[int, ...]:
-    return tuple(0 if each is None else each.data_ptr() for each in tensors)
+def _addresses(tensors: list[Optional[Tensor]]) -> tuple[int, ...]:
+    return tuple([0 if each is None else each.data_ptr() for each in tensors])
 
 
 def _sizes(method: Method, sequence: Sequence, synapses: Synapses) -> tuple[int, ...]:
-    inputs, state = sequence.inputs, sequence.state
-    recurrent, sensory = len(synapses.pre), len(synapses.sensory_pre)
-    double = int(inputs.dtype == torch.float64)
-    return (*method, *inputs.shape, state.shape[1], recurrent, sensory, double)
+    inputs = sequence.inputs
+    units = sequence.state.shape[1]
+    recurrent, sensory = synapses.pre.shape[0], synapses.sensory_pre.shape[0]
+    double = inputs.dtype == torch.float64
+    return (*method[:4], *inputs.shape, units, recurrent, sensory, int(double))
 
 
 def forward(
     method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
 ) -> Tensor:
     """(B, T, N) states after every time step."""
-    sequence = Sequence(*_contiguous(sequence))  # type: ignore[arg-type]
     batch, steps, _ = sequence.inputs.shape
     states = sequence.state.new_empty(batch, steps, sequence.state.shape[1])
-    kept = tuple(each.contiguous() for each in parameters)
+    kept = _contiguous((*sequence, states, *synapses, *parameters))
     built().forward(
         _sizes(method, sequence, synapses),
-        _addresses((*sequence, states, *synapses, *kept)),
+        _addresses(kept),
+        method.lower_bounds,
         torch.get_num_threads(),
     )
     return states
@@ -107,16 +116,15 @@ def backward(
     parameters: tuple[Tensor, ...],
 ) -> tuple[list[Optional[Tensor]], list[Tensor]]:
     """Gradients of (inputs, elapsed_time, time_constants, state) and of the parameters."""
-    sequence = Sequence(*_contiguous(sequence))  # type: ignore[arg-type]
-    kept = tuple(each.contiguous() for each in parameters)
+    kept = _contiguous((*sequence, states, *synapses, *parameters))
     wanted = (sequence.inputs, sequence.elapsed_time, sequence.time_constants, sequence.state)
-    grads = [None if each is None else torch.empty_like(each) for each in wanted]
-    parameter_grads = [torch.empty_like(each) for each in kept]
-    grad_states = grad_states.contiguous()
+    grads = [None if each is None else each.new_empty(each.shape) for each in wanted]
+    parameter_grads = [each.new_empty(each.shape) for each in parameters]
     built().backward(
         _sizes(method, sequence, synapses),
-        _addresses((*sequence, states, *synapses, *kept)),
-        _addresses((grad_states, *grads, *parameter_grads)),
+        _addresses(kept),
+        method.lower_bounds,
+        _addresses([grad_states.contiguous(), *grads, *parameter_grads]),
         torch.get_num_threads(),
     )
     return grads, parameter_grads
@@ -192,6 +200,11 @@ _library.define(f"step({_ARGUMENTS}) -> Tensor")
 _library.define(f"step_backward(Tensor grad_states, Tensor states, {_ARGUMENTS}) -> Tensor[]")
 
 
+def _as_method(numbers: list[int]) -> Method:
+    dynamics, solver, activation, unfolds = numbers
+    return Method(dynamics, solver, activation, unfolds)
+
+
 def _step_cpu(
     inputs: Tensor,
     mask: Optional[Tensor],
@@ -203,7 +216,7 @@ def _step_cpu(
     method: list[int],
 ) -> Tensor:
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return forward(Method(*method), sequence, Synapses(*synapses), tuple(parameters))
+    return forward(_as_method(method), sequence, Synapses(*synapses), tuple(parameters))
 
 
 def _step_backward_cpu(
@@ -221,8 +234,8 @@ def _step_backward_cpu(
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
     grads, parameter_grads = backward(
         grad_states,
-        states.contiguous(),
-        Method(*method),
+        states,
+        _as_method(method),
         sequence,
         Synapses(*synapses),
         tuple(parameters),
@@ -286,7 +299,7 @@ def run(
     """(B, T, N) states after every time step, differentiable once."""
     if torch.compiler.is_compiling():
         states: Tensor = torch.ops.liquid_neural_networks.step(
-            *sequence, list(synapses), list(parameters), list(method)
+            *sequence, list(synapses), list(parameters), list(method[:4])
         )
         return states
     if not torch.is_grad_enabled():

@@ -6,6 +6,7 @@
 #ifndef LIQUID_KERNEL_H
 #define LIQUID_KERNEL_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -39,11 +40,19 @@ typedef struct {
     const void *time_constants; /* (B, T, N), or NULL */
     const void *state;          /* (B, N) */
     const void *parameters[MAX_PARAMETERS];
+    double lower_bounds[MAX_PARAMETERS]; /* what is stored below is taken as the bound */
     void *states;               /* (B, T, N): written forward, read backward */
 
     const void *grad_states;    /* (B, T, N) */
     void *grad_u, *grad_elapsed, *grad_time_constants, *grad_state;
 } Problem;
+
+/* y (rows,) = matrix (rows, columns) x + shift */
+typedef struct {
+    const void *matrix, *shift, *from;
+    void *to;
+    ptrdiff_t rows, columns;
+} Affine;
 
 /* Work is cut into chunks of `lanes` batch rows; chunks are gathered into at most MAX_GROUPS
  * groups, each with its own parameter gradients. Both depend only on the batch size, and the
@@ -66,6 +75,9 @@ typedef struct {
     void (*add)(void *to, const void *from, ptrdiff_t count);
     /* The sigmoid itself, for measuring its error and its speed. */
     void (*sigmoid)(const void *from, void *to, ptrdiff_t count);
+    /* For live sessions, see live.inc. */
+    void (*affine)(const Affine *);
+    ptrdiff_t (*read_sample)(const double *from, ptrdiff_t count, void *to, void *seen);
 } Kernel;
 
 /* Number of entries of one parameter. */

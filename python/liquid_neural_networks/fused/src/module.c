@@ -1,14 +1,13 @@
 /* liquid_neural_networks.fused._step: the fused step as two Python functions.
  *
- * Tensors arrive as addresses of contiguous memory, checked by the caller (_operator.py). Limited
- * API of Python 3.9: one build serves every later version.
+ * Tensors arrive as addresses of contiguous memory, checked by the caller (_operator.py).
  */
-#define Py_LIMITED_API 0x03090000
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
+#include <math.h>
 #include <stdlib.h>
 
-#include "kernel.h"
+#include "live.h"
 #include "parallel.h"
 
 /* ---- kernels and instruction sets ---------------------------------------------------------- */
@@ -40,7 +39,7 @@ static int usable(int set) {
 
 static int chosen_set; /* index into instruction_sets, set when the module is loaded */
 
-static const Kernel *kernel_for(int is_double) {
+const Kernel *kernel_for(int is_double) {
     const InstructionSet *set = &instruction_sets[chosen_set];
     return is_double ? set->f64 : set->f32;
 }
@@ -127,8 +126,7 @@ enum { INPUTS, MASK, ELAPSED, TIME_CONSTANTS, STATE, STATES, PRE, POST, SENSORY_
 enum { GRAD_STATES, GRAD_INPUTS, GRAD_ELAPSED, GRAD_TIME_CONSTANTS, GRAD_STATE,
        FIRST_GRADIENT };
 
-/* Reads `count` integers from a tuple. */
-static int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to) {
+int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to) {
     if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != count) {
         PyErr_Format(PyExc_TypeError, "expected a tuple of %zd integers", count);
         return -1;
@@ -140,7 +138,20 @@ static int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to) {
     return 0;
 }
 
-static int read_problem(PyObject *sizes, PyObject *addresses, Problem *p) {
+/* One lower bound a parameter, or an empty tuple for none at all. */
+static int read_bounds(PyObject *tuple, Problem *p) {
+    int parameters = parameter_count(p);
+    Py_ssize_t size = PyTuple_Size(tuple);
+    if (size != 0 && size != parameters) {
+        if (size > 0) PyErr_Format(PyExc_TypeError, "expected %d lower bounds", parameters);
+        return -1;
+    }
+    for (int i = 0; i < parameters; i++)
+        p->lower_bounds[i] = size ? PyFloat_AsDouble(PyTuple_GetItem(tuple, i)) : -INFINITY;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+int read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p) {
     intptr_t s[SIZES], a[FIRST_PARAMETER + MAX_PARAMETERS];
     if (read_integers(sizes, SIZES, s)) return -1;
     *p = (Problem){
@@ -161,7 +172,7 @@ static int read_problem(PyObject *sizes, PyObject *addresses, Problem *p) {
     p->sensory.pre = (const int64_t *)a[SENSORY_PRE];
     p->sensory.post = (const int64_t *)a[SENSORY_POST];
     for (int i = 0; i < parameters; i++) p->parameters[i] = (const void *)a[FIRST_PARAMETER + i];
-    return (int)s[10]; /* the number type: 0 float, 1 double */
+    return read_bounds(bounds, p) ? -1 : (int)s[10];
 }
 
 static PyObject *finish_call(int failed) {
@@ -170,12 +181,12 @@ static PyObject *finish_call(int failed) {
 }
 
 static PyObject *step_forward(PyObject *self, PyObject *args) {
-    PyObject *sizes, *addresses;
+    PyObject *sizes, *addresses, *bounds;
     Problem p;
     int threads, is_double, failed;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOi", &sizes, &addresses, &threads)) return NULL;
-    if ((is_double = read_problem(sizes, addresses, &p)) < 0) return NULL;
+    if (!PyArg_ParseTuple(args, "OOOi", &sizes, &addresses, &bounds, &threads)) return NULL;
+    if ((is_double = read_problem(sizes, addresses, bounds, &p)) < 0) return NULL;
     Py_BEGIN_ALLOW_THREADS
     failed = run_problem(kernel_for(is_double), &p, NULL, threads);
     Py_END_ALLOW_THREADS
@@ -183,14 +194,15 @@ static PyObject *step_forward(PyObject *self, PyObject *args) {
 }
 
 static PyObject *step_backward(PyObject *self, PyObject *args) {
-    PyObject *sizes, *addresses, *gradient_addresses;
+    PyObject *sizes, *addresses, *bounds, *gradient_addresses;
     Problem p;
     intptr_t g[FIRST_GRADIENT + MAX_PARAMETERS];
     int threads, is_double, failed;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOi", &sizes, &addresses, &gradient_addresses, &threads))
+    if (!PyArg_ParseTuple(args, "OOOOi", &sizes, &addresses, &bounds, &gradient_addresses,
+                          &threads))
         return NULL;
-    if ((is_double = read_problem(sizes, addresses, &p)) < 0) return NULL;
+    if ((is_double = read_problem(sizes, addresses, bounds, &p)) < 0) return NULL;
     if (read_integers(gradient_addresses, FIRST_GRADIENT + parameter_count(&p), g)) return NULL;
     p.grad_states = (const void *)g[GRAD_STATES];
     p.grad_u = (void *)g[GRAD_INPUTS];
@@ -272,13 +284,15 @@ static PyObject *step_use(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"forward", step_forward, METH_VARARGS,
-     "forward(sizes, addresses, threads): the states after every time step."},
+     "forward(sizes, addresses, lower_bounds, threads): the states after every time step."},
     {"backward", step_backward, METH_VARARGS,
-     "backward(sizes, addresses, gradient_addresses, threads): every gradient."},
+     "backward(sizes, addresses, lower_bounds, gradient_addresses, threads): every gradient."},
     {"sigmoid", step_sigmoid, METH_VARARGS,
      "sigmoid(from, to, count, is_double): the kernel's sigmoid on an array."},
     {"lowest", step_lowest, METH_VARARGS,
      "lowest(address, count, is_double): the smallest number, NaN if one is not finite."},
+    {"live_open", live_open, METH_VARARGS, live_open_doc},
+    {"live_step", live_step, METH_VARARGS, live_step_doc},
     {"instruction_sets", step_instruction_sets, METH_NOARGS,
      "instruction_sets(): names of those this machine can run, best first."},
     {"use", step_use, METH_VARARGS, "use(name): runs on this instruction set from now on."},

@@ -6,12 +6,14 @@
 #if REAL_BITS == 32
 typedef float real;
 typedef int32_t integer;
+#define REAL_MAX FLT_MAX
 #define MANTISSA_BITS 23
 #define ROUNDING 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
 #define LIMIT 120.0f         /* 2^120 is still finite */
 #else
 typedef double real;
 typedef int64_t integer;
+#define REAL_MAX DBL_MAX
 #define MANTISSA_BITS 52
 #define ROUNDING 6755399441055744.0 /* 1.5 * 2^52 */
 #define LIMIT 1000.0

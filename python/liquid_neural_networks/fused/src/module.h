@@ -1,0 +1,22 @@
+/* What the files that speak Python share. */
+#ifndef LIQUID_MODULE_H
+#define LIQUID_MODULE_H
+
+/* Limited API of Python 3.9: one build serves every later version. */
+#define Py_LIMITED_API 0x03090000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "kernel.h"
+
+/* The kernel of the instruction set in use. */
+const Kernel *kernel_for(int is_double);
+
+/* Reads `count` integers from a tuple. */
+int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to);
+
+/* A problem from tuples of sizes, addresses and lower bounds, as _operator.py makes them. Returns
+ * the number type, 0 float and 1 double, or -1. */
+int read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p);
+
+#endif
