@@ -117,6 +117,7 @@ def backward(
 ) -> tuple[list[Optional[Tensor]], list[Tensor]]:
     """Gradients of (inputs, elapsed_time, time_constants, state) and of the parameters."""
     kept = _contiguous((*sequence, states, *synapses, *parameters))
+    grad_states = grad_states.contiguous()
     wanted = (sequence.inputs, sequence.elapsed_time, sequence.time_constants, sequence.state)
     grads = [None if each is None else each.new_empty(each.shape) for each in wanted]
     parameter_grads = [each.new_empty(each.shape) for each in parameters]
@@ -124,7 +125,7 @@ def backward(
         _sizes(method, sequence, synapses),
         _addresses(kept),
         method.lower_bounds,
-        _addresses([grad_states.contiguous(), *grads, *parameter_grads]),
+        _addresses([grad_states, *grads, *parameter_grads]),
         torch.get_num_threads(),
     )
     return grads, parameter_grads
