@@ -45,6 +45,7 @@ typedef struct {
 
     const void *grad_states;    /* (B, T, N) */
     void *grad_u, *grad_elapsed, *grad_time_constants, *grad_state;
+    void *gradients[MAX_PARAMETERS];
 } Problem;
 
 /* y (rows,) = matrix (rows, columns) x + shift */

@@ -7,10 +7,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "kernel.h"
-
-/* The kernel of the instruction set in use. */
-const Kernel *kernel_for(int is_double);
+#include "problem.h"
 
 /* Reads `count` integers from a tuple. */
 int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to);
