@@ -19,12 +19,16 @@ static void get(void *to, size_t size) {
 }
 
 static void put(const Array *array) {
+    if (array->length == 0) return;
     if (fwrite(array->data, 1, (size_t)array->length, stdout) != (size_t)array->length) exit(3);
 }
 
 static void get_array(Array *array) {
     get(&array->length, sizeof array->length);
-    array->data = array->length ? malloc((size_t)array->length) : NULL;
+    array->data = NULL;
+    if (array->length == 0) return;
+    array->data = malloc((size_t)array->length);
+    if (!array->data) exit(5);
     get(array->data, (size_t)array->length);
 }
 

@@ -137,7 +137,7 @@ static void hand_out(const Run *run) {
     const char *from = run->gradients;
     for (int i = 0; i < parameter_count(run->problem); i++) {
         size_t size = (size_t)parameter_size(run->problem, i) * run->kernel->real_size;
-        memcpy(run->problem->gradients[i], from, size);
+        if (size) memcpy(run->problem->gradients[i], from, size); /* an empty one has no address */
         from += size;
     }
 }
