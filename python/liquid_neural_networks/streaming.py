@@ -181,7 +181,7 @@ class _Reference:
     def __init__(self, network: LiquidNetwork):
         self._network = copy.deepcopy(network).eval()
         like = next(network.parameters()).detach()
-        self._state = like.new_zeros(network.num_layers, network.hidden_size)
+        self._state = like.new_zeros(network.num_layers, network.state_size)
 
     @torch.no_grad()
     def step(
