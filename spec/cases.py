@@ -6,12 +6,12 @@ float32, so a case is the same case in either precision.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 from zlib import crc32
 
 import numpy as np
 
-from .reference import Array, Model
+from .reference import Array, Model, pairs
 
 INPUTS, UNITS, OUTPUTS, BATCH, STEPS = 2, 5, 2, 2, 3
 
@@ -20,6 +20,33 @@ DYNAMICS = {
     "dense-sigmoid": {"type": "dense", "activation": "sigmoid"},
     "dense-tanh": {"type": "dense", "activation": "tanh"},
 }
+CLOSED_FORMS = {
+    f"closed-form-{mode.replace('_', '-')}": {
+        "type": "closed_form",
+        "mode": mode,
+        "backbone_layers": 0,
+        "leaky_wiring": False,
+    }
+    for mode in ("default", "pure", "no_gate")
+}
+BACKBONES = {
+    f"closed-form-backbone-{activation.replace('_', '-')}": {
+        "type": "closed_form",
+        "mode": mode,
+        "backbone_layers": layers,
+        "backbone_units": 3,
+        "backbone_activation": activation,
+        "backbone_dropout": 0.0,
+    }
+    for activation, mode, layers in (
+        ("lecun_tanh", "default", 1),
+        ("tanh", "pure", 2),
+        ("relu", "no_gate", 1),
+        ("silu", "default", 3),
+        ("gelu", "no_gate", 2),
+    )
+}
+ALL = {**DYNAMICS, **CLOSED_FORMS, **BACKBONES}
 SOLVERS = ("fused", "exponential", "euler", "rk4", "adaptive")
 WIRINGS = ("full", "random", "ncp", "auto-ncp")
 
@@ -123,8 +150,10 @@ def from_masks(
 # -- parameters --------------------------------------------------------------------------------
 
 
-def parameters(draw: Draw, dynamics: dict[str, str], wired: dict[str, Any]) -> dict[str, Array]:
+def parameters(draw: Draw, dynamics: dict[str, Any], wired: dict[str, Any]) -> dict[str, Array]:
     """Values for one population, away from their bounds."""
+    if dynamics["type"] == "closed_form":
+        return _closed_form(draw, dynamics, wired)
     units, synapses, sensory = wired["units"], len(wired["pre"]), len(wired["sensory_pre"])
     if dynamics["type"] == "dense":
         return {
@@ -154,10 +183,45 @@ def parameters(draw: Draw, dynamics: dict[str, str], wired: dict[str, Any]) -> d
     return values | {"a": draw(0.7, 1.3, inputs), "b": draw(-0.3, 0.3, inputs)}
 
 
+def _closed_form(draw: Draw, dynamics: dict[str, Any], wired: dict[str, Any]) -> dict[str, Array]:
+    units, inputs = wired["units"], wired["input_size"]
+    layers, hidden = dynamics["backbone_layers"], dynamics.get("backbone_units", 0)
+    values: dict[str, Array] = {}
+    for layer in range(layers):
+        start = f"backbone_{layer}"
+        if layer == 0:
+            values[f"{start}_W_in"] = draw(-1, 1, hidden, inputs)
+            values[f"{start}_W_rec"] = draw(-1, 1, hidden, units)
+        else:
+            values[f"{start}_W"] = draw(-1, 1, hidden, hidden)
+        values[f"{start}_b"] = draw(-0.5, 0.5, hidden)
+    pure = dynamics["mode"] == "pure"
+    for head in ["ff1"] if pure else ["ff1", "ff2", "time_a", "time_b"]:
+        if layers:
+            values[f"{head}_W"] = draw(-1, 1, units, hidden)
+        else:
+            sensory, recurrent = pairs(wired, head, dynamics["leaky_wiring"])
+            values[f"{head}_W_in"] = draw(-1, 1, len(sensory))
+            values[f"{head}_W_rec"] = draw(-1, 1, len(recurrent))
+        values[f"{head}_b"] = draw(0.5, 1.5, units) * draw.signs(units)
+    if pure:
+        values |= {"w_tau": draw(0.3, 1, units) * draw.signs(units), "A": draw(-1, 1, units)}
+    return {name: as_single(value) for name, value in values.items()}
+
+
+def _memory(draw: Draw, wired: dict[str, Any]) -> dict[str, Array]:
+    units, inputs = wired["units"], wired["input_size"]
+    return {
+        "memory.W_in": draw(-1, 1, 4 * units, inputs),
+        "memory.W_rec": draw(-1, 1, 4 * units, units),
+        "memory.b": draw(-0.5, 0.5, 4 * units),
+    }
+
+
 def model(
     draw: Draw,
     *,
-    dynamics: str = "conductance",
+    dynamics: Union[str, dict[str, Any]] = "conductance",
     kind: str = "full",
     inputs: int = INPUTS,
     units: int = UNITS,
@@ -172,10 +236,11 @@ def model(
         "input_size": inputs,
         "hidden_size": units,
         "output_size": outputs,
-        "dynamics": DYNAMICS[dynamics],
+        "dynamics": dynamics if isinstance(dynamics, dict) else ALL[dynamics],
         "solver": "fused",
         "unfolds": 3,
         "constraint": "clip",
+        "mixed_memory": False,
         "num_layers": 1,
         "dropout": 0.0,
         "bidirectional": False,
@@ -184,6 +249,8 @@ def model(
         "readout": readout or ("motor" if motor else "dense"),
         **options,
     }
+    if config["dynamics"]["type"] == "closed_form":
+        config |= {"solver": None, "unfolds": None}
     directions = 2 if config["bidirectional"] else 1
     wirings = [
         wired or wiring(draw, kind, inputs if depth == 0 else units * directions, units, motor)
@@ -195,6 +262,12 @@ def model(
         for index, each in enumerate(wirings)
         for name, value in parameters(draw, config["dynamics"], each).items()
     }
+    if config["mixed_memory"]:
+        tensors |= {
+            f"neurons.{index}.{name}": value
+            for index, each in enumerate(wirings)
+            for name, value in _memory(draw, each).items()
+        }
     if config["readout"] == "motor":
         tensors |= {
             "readout.scale": draw(0.5, 1.5, outputs),
@@ -211,11 +284,12 @@ def model(
 def arguments(draw: Draw, made: Model, **given: Any) -> dict[str, Any]:
     """A call's arguments: random inputs and state, defaults else, unless given."""
     config, populations = made["config"], len(made["wirings"])
+    numbers = config["hidden_size"] * (2 if config["mixed_memory"] else 1)
     return {
         "inputs": draw(-1, 1.5, BATCH, STEPS, config["input_size"]),
         "time_constants": None,
         "elapsed_time": draw(0.1, 0.9, BATCH, STEPS),
         "mask": None,
-        "state": draw(-0.5, 0.5, populations, BATCH, config["hidden_size"]),
+        "state": draw(-0.5, 0.5, populations, BATCH, numbers),
         **given,
     }

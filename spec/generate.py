@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from .cases import (
+    BACKBONES,
     BATCH,
+    CLOSED_FORMS,
     DYNAMICS,
     INPUTS,
     SOLVERS,
@@ -30,6 +32,7 @@ from .encoding import VECTORS, VERSION, decode, encode, path_of
 from .gradients import gradients
 from .reference import forward, prepare, run
 
+CLOSED = {"solver": None, "unfolds": None}
 TOLERANCE = {"f8": 1e-12, "f4": 1e-4}
 ADAPTIVE_TOLERANCE = {"f8": 1e-4, "f4": 1e-3}
 
@@ -41,8 +44,48 @@ def valid_cases() -> Iterator[Case]:
             yield _case(f"{dynamics}-{solver}", "irregular times", dynamics=dynamics, solver=solver)
         for kind in WIRINGS[1:]:
             yield _case(f"{dynamics}-{kind}", f"{kind} wiring", dynamics=dynamics, kind=kind)
+    yield from _closed_forms()
     yield from _edges()
     yield from _layouts()
+    yield from _memories()
+
+
+def _closed_forms() -> Iterator[Case]:
+    for dynamics, options in CLOSED_FORMS.items():
+        for kind in WIRINGS:
+            yield _case(f"{dynamics}-{kind}", f"{kind} wiring", dynamics=dynamics, kind=kind)
+        for kind in WIRINGS[1:]:
+            yield _case(f"{dynamics}-leaky-{kind}", f"{kind} wiring as published code treats it",
+                        dynamics={**options, "leaky_wiring": True}, kind=kind)  # fmt: skip
+        yield _case(f"{dynamics}-skips", "synapses across layers, forwards and backwards",
+                    dynamics=dynamics, wired=_skipping(Draw(f"{dynamics}-skips wiring")),
+                    readout="dense")  # fmt: skip
+    for dynamics in BACKBONES:
+        yield _case(dynamics, "a dense network before the heads", dynamics=dynamics)
+
+
+def _skipping(draw: Draw) -> dict[str, Any]:
+    """Three layers and synapses of any kind between them; inputs reach all."""
+    heard, sensed = draw.chosen(0.5, UNITS, UNITS), draw.chosen(0.6, UNITS, INPUTS)
+    layers = {"b": np.array([3, 0]), "a": np.array([1, 4]), "c": np.array([2])}
+    return from_masks(draw, heard, sensed, 0, layers)
+
+
+def _memories() -> Iterator[Case]:
+    for dynamics in ("conductance", "dense-sigmoid", *CLOSED_FORMS, "closed-form-backbone-silu"):
+        yield _case(f"{dynamics}-memory", "an LSTM cell beside the liquid state",
+                    dynamics=dynamics, mixed_memory=True)  # fmt: skip
+    yield _case("memory-ncp", "a memory hears all, whatever the wiring", kind="ncp",
+                mixed_memory=True)  # fmt: skip
+    yield _case("memory-both-ways", "two layers, both ways", bidirectional=True, num_layers=2,
+                readout="dense", mixed_memory=True)  # fmt: skip
+    yield _case("memory-missing", "mask (B, T, I)", mixed_memory=True,
+                given=lambda d: {"mask": d.chosen(0.5, BATCH, STEPS, INPUTS)})  # fmt: skip
+    for dynamics in ("conductance", "closed-form-default"):
+        yield _case(f"{dynamics}-memory-padding", "held, the memory as well",
+                    lambda d: {"mask": np.array([[True] * 3, [False, True, False]])},
+                    dynamics=dynamics, mixed_memory=True, bidirectional=True,
+                    readout="dense")  # fmt: skip
 
 
 def _case(name: str, description: str, given: Any = None, **options: Any) -> Case:
@@ -52,7 +95,7 @@ def _case(name: str, description: str, given: Any = None, **options: Any) -> Cas
 
 
 def _edges() -> Iterator[Case]:
-    for dynamics in ("conductance", "dense-sigmoid"):
+    for dynamics in ("conductance", "dense-sigmoid", *CLOSED_FORMS):
 
         def case(
             name: str, description: str, given: Any = None, dynamics: str = dynamics, **more: Any
@@ -62,7 +105,7 @@ def _edges() -> Iterator[Case]:
         yield case("one-step", "T = 1", lambda d: {
             "inputs": d(-1, 1, BATCH, 1, INPUTS), "elapsed_time": d(0.1, 1, BATCH, 1)})  # fmt: skip
         yield case("one-neuron", "N = 1, one unfold", units=1, unfolds=1)
-        yield case("no-time", "elapsed time 0 leaves the state alone",
+        yield case("no-time", "elapsed time 0 leaves the state of a differential equation alone",
                    lambda d: {"elapsed_time": np.zeros((BATCH, STEPS))})  # fmt: skip
         yield case("defaults", "no state, elapsed time 1",
                    lambda d: {"state": None, "elapsed_time": None})  # fmt: skip
@@ -87,7 +130,7 @@ def _edges() -> Iterator[Case]:
 
 
 def _layouts() -> Iterator[Case]:
-    for dynamics in ("conductance", "dense-sigmoid"):
+    for dynamics in ("conductance", "dense-sigmoid", "closed-form-default", "closed-form-pure"):
         yield _case(f"{dynamics}-two-layers", "num_layers 2", dynamics=dynamics, num_layers=2)
         yield _case(f"{dynamics}-bidirectional", "both ways, dense read-out", dynamics=dynamics,
                     bidirectional=True, readout="dense")  # fmt: skip
@@ -158,6 +201,14 @@ def refused_cases() -> Iterator[dict[str, Any]]:
         ("dynamics", "OptionError", "dynamics", {"dynamics": {"type": "magic"}}),
         ("constraint", "OptionError", "constraint", {"constraint": "magic"}),
         ("unfolds", "DomainError", "unfolds", {"unfolds": 0}),
+        ("solver-of-closed-form", "OptionError", "solver", {"dynamics": {"type": "closed_form"}}),
+        ("unfolds-of-closed-form", "OptionError", "unfolds",
+         {"dynamics": {"type": "closed_form"}, "solver": None}),
+        ("mode", "OptionError", "mode", {**CLOSED, "dynamics": {"type": "closed_form",
+                                                                "mode": "magic"}}),
+        ("backbone", "OptionError", "backbone_layers", {**CLOSED, "dynamics": {
+            "type": "closed_form", "backbone_layers": 0, "backbone_units": 4}}),
+        ("memory", "DtypeError", "mixed_memory", {"mixed_memory": 1}),
         ("layers", "DomainError", "num_layers", {"num_layers": 0}),
         ("dropout", "DomainError", "dropout", {"dropout": 1.0}),
         ("output-size", "DomainError", "output_size", {"output_size": 0}),

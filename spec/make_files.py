@@ -122,6 +122,62 @@ def dense_tensors(described: Document, dtype: str) -> Document:
     return {name: array(value, dtype) for name, value in tensors.items()}
 
 
+def closed_form_tensors(
+    described: Document, dtype: str, mode: str, hidden: int, layers: int
+) -> Document:
+    """``layers`` of a backbone of ``hidden`` units; with none, weights of the synapses."""
+    units, inputs = described["units"], described["input_size"]
+
+    def weights(*shape: int) -> Any:
+        return spread(int(np.prod(shape)), -0.5, 0.5).reshape(shape)
+
+    tensors: dict[str, Any] = {}
+    for layer in range(layers):
+        start = f"backbone_{layer}"
+        if layer == 0:
+            tensors |= {f"{start}_W_in": weights(hidden, inputs)}
+            tensors |= {f"{start}_W_rec": weights(hidden, units)}
+        else:
+            tensors |= {f"{start}_W": weights(hidden, hidden)}
+        tensors |= {f"{start}_b": spread(hidden, -0.1, 0.1)}
+    for head in ["ff1"] if mode == "pure" else ["ff1", "ff2", "time_a", "time_b"]:
+        if layers:
+            tensors |= {f"{head}_W": weights(units, hidden)}
+        else:
+            tensors |= {f"{head}_W_in": weights(size_of(described, "sensory_pre"))}
+            tensors |= {f"{head}_W_rec": weights(len(recurrent_pairs(described)))}
+        tensors |= {f"{head}_b": spread(units, -0.1, 0.1)}
+    if mode == "pure":
+        tensors |= {"w_tau": spread(units, 0.1, 1.0), "A": spread(units, -1.0, 1.0)}
+    return {name: array(value, dtype) for name, value in tensors.items()}
+
+
+def recurrent_pairs(described: Document) -> set[tuple[int, int]]:
+    """The synapses, and every neuron on itself."""
+    pre, post = (np.frombuffer(described[name]["data"], "<i4") for name in ("pre", "post"))
+    return set(zip(pre.tolist(), post.tolist())) | {(i, i) for i in range(described["units"])}
+
+
+def memory_tensors(described: Document, dtype: str) -> Document:
+    units, inputs = described["units"], described["input_size"]
+    tensors = {
+        "W_in": spread(4 * units * inputs, -0.5, 0.5).reshape(4 * units, inputs),
+        "W_rec": spread(4 * units * units, -0.5, 0.5).reshape(4 * units, units),
+        "b": spread(4 * units, -0.1, 0.1),
+    }
+    return {f"memory.{name}": array(value, dtype) for name, value in tensors.items()}
+
+
+def population_tensors(described: Document, config: Document, dtype: str) -> Document:
+    options = config["dynamics"]
+    if options["type"] == "closed_form":
+        sizes = (options.get("backbone_units", 0), options["backbone_layers"])
+        tensors = closed_form_tensors(described, dtype, options["mode"], *sizes)
+    else:
+        tensors = TENSORS[options["type"]](described, dtype)
+    return tensors | (memory_tensors(described, dtype) if config["mixed_memory"] else {})
+
+
 TENSORS: dict[str, Callable[[Document, str], Document]] = {
     "conductance": conductance_tensors,
     "dense": dense_tensors,
@@ -139,6 +195,7 @@ def document(wirings: list[Document], dtype: str = "f4", **config: Any) -> Docum
         "solver": "fused",
         "unfolds": 6,
         "constraint": "clip",
+        "mixed_memory": False,
         "num_layers": len(wirings),
         "dropout": 0.0,
         "bidirectional": False,
@@ -147,11 +204,12 @@ def document(wirings: list[Document], dtype: str = "f4", **config: Any) -> Docum
         "readout": "motor" if first["motor"] else "dense",
         **config,
     }
-    make = TENSORS[config["dynamics"]["type"]]
+    if config["dynamics"]["type"] == "closed_form":
+        config |= {"solver": None, "unfolds": None}
     tensors = {
         f"neurons.{index}.{name}": tensor
         for index, each in enumerate(wirings)
-        for name, tensor in make(each, dtype).items()
+        for name, tensor in population_tensors(each, config, dtype).items()
     }
     outputs = config["output_size"]
     width = first["units"] * (2 if config["bidirectional"] else 1)
@@ -164,7 +222,7 @@ def document(wirings: list[Document], dtype: str = "f4", **config: Any) -> Docum
         tensors["readout.bias"] = array(spread(outputs, -0.1, 0.1), dtype)
     return {
         "format": "lnn",
-        "version": 1,
+        "version": 2,
         "library": "spec",
         "config": config,
         "wirings": wirings,
@@ -181,6 +239,14 @@ def valid_documents() -> dict[str, Document]:
     deaf = wiring(1, 1, 0, [], [], {"neurons": [0]})
     dense = {"type": "dense", "activation": "sigmoid"}
     tanh = {"type": "dense", "activation": "tanh"}
+    closed = {"type": "closed_form", "mode": "default", "backbone_layers": 0}
+    backbone = {
+        **closed,
+        "backbone_layers": 2,
+        "backbone_units": 3,
+        "backbone_activation": "silu",
+        "backbone_dropout": 0.25,
+    }
     layers = [full_wiring(3, 4), full_wiring(4, 4)]
     both_ways = [full_wiring(2, 3), full_wiring(2, 3), full_wiring(6, 3), full_wiring(6, 3)]
     return {
@@ -190,6 +256,12 @@ def valid_documents() -> dict[str, Document]:
         "no-synapses": document([deaf], output_size=1),
         "dense": document([full_wiring(3, 4)], dynamics=dense),
         "dense-tanh-f8": document([chain_wiring()], "f8", dynamics=tanh),
+        "closed-form": document([chain_wiring()], dynamics={**closed, "leaky_wiring": False}),
+        "closed-form-pure-f8": document(
+            [full_wiring(3, 4)], "f8", dynamics={**closed, "mode": "pure", "leaky_wiring": False}
+        ),
+        "closed-form-backbone": document([full_wiring(3, 4)], dynamics=backbone),
+        "mixed-memory": document([chain_wiring()], mixed_memory=True),
         "softplus": document([full_wiring(3, 4)], constraint="softplus"),
         "layers": document(layers, dropout=0.25, solver="exponential", unfolds=2),
         "bidirectional": document(
@@ -202,6 +274,7 @@ def valid_documents() -> dict[str, Document]:
 # -- hostile files -----------------------------------------------------------------------------
 
 REMOVED = object()
+CLOSED = {"type": "closed_form", "mode": "pure"}
 
 
 def edited(path: str, value: Any) -> bytes:
@@ -235,8 +308,14 @@ def nested(depth: int) -> bytes:
 def hostile_bytes() -> dict[str, tuple[bytes, str]]:
     """Damage below the level of values: name -> the file, and what an error must say."""
     good = pack(document([chain_wiring()]))
+    many = wiring(1, 3_000, 0, [], [], {"neurons": range(3_000)})
+    claims = document([many], output_size=1)
+    claims["config"] |= {"dynamics": {**CLOSED, "leaky_wiring": True}, "solver": None}
+    claims["config"] |= {"unfolds": None}
+    claims["tensors"] = {"readout.bias": array([0.0], "f4")}
     early, kept = "ends too early", "where a plain value should start"
     return {
+        "closed-form-leaky": (pack(claims), "tensors"),
         "empty": (b"", "no .lnn file"),
         "text": (b"A liquid network in words.\n", "no .lnn file"),
         "pickle": (pickle.dumps({"format": "lnn"}, protocol=4), "no .lnn file"),
@@ -274,7 +353,8 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
     """Well-formed msgpack that is no network: name -> the file, and what an error must say."""
     w, w_path = "tensors.neurons.0.w", "tensors/neurons.0.w"
     edits: dict[str, tuple[str, Any, str]] = {
-        "version-2": ("version", 2, "version"),
+        "version-1": ("version", 1, "version"),
+        "version-3": ("version", 3, "version"),
         "version-true": ("version", True, "version"),
         "version-missing": ("version", REMOVED, "version"),
         "field-missing": ("config", REMOVED, "config is missing"),
@@ -302,6 +382,21 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
         "dynamics-string": ("config/dynamics", "conductance", "config.dynamics"),
         "dynamics-unknown": ("config/dynamics", {"type": "static"}, "dynamics"),
         "dynamics-option": ("config/dynamics/wiring", "x", "dynamics"),
+        "dynamics-list": ("config/dynamics/type", ["dense"], "config.dynamics.type"),
+        "closed-form-with-solver": ("config/dynamics", CLOSED, "solver"),
+        "backbone-layers-billion": (
+            "config/dynamics",
+            {**CLOSED, "backbone_layers": 10**9},
+            "backbone_layers",
+        ),
+        "backbone-units-billion": (
+            "config/dynamics",
+            {**CLOSED, "backbone_layers": 1, "backbone_units": 10**9},
+            "config",
+        ),
+        "solver-nil": ("config/solver", None, "config.solver"),
+        "memory-missing": ("config/mixed_memory", True, "memory"),
+        "memory-number": ("config/mixed_memory", 1, "config.mixed_memory"),
         "readout-unknown": ("config/readout", "none", "readout"),
         "readout-other": ("config/readout", "dense", "tensors"),
         "wirings-map": ("wirings", {}, "wirings"),

@@ -10,6 +10,7 @@ the batch would be. That is how many perturbed networks run at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -34,6 +35,33 @@ def sigmoid(z: Array) -> Array:
     return np.where(positive, 1.0, e) / (1.0 + e)
 
 
+def absolute(z: Array) -> Array:
+    """|z|, as an analytic function away from 0."""
+    return np.where(z.real < 0, -z, z)
+
+
+def erf(z: Array) -> Array:
+    """The error function; the imaginary part, if any, is infinitesimal."""
+    real = np.vectorize(math.erf, otypes=[float])(z.real)
+    if not np.iscomplexobj(z):
+        return real
+    return real + 1j * z.imag * 2 / np.sqrt(np.pi) * np.exp(-(z.real**2))
+
+
+ACTIVATIONS = {
+    "lecun_tanh": lambda y: 1.7159 * np.tanh(0.666 * y),
+    "tanh": np.tanh,
+    "relu": lambda y: np.where(y.real > 0, y, 0.0),
+    "silu": lambda y: y * sigmoid(y),
+    "gelu": lambda y: y * (1 + erf(y / np.sqrt(2))) / 2,
+}
+
+
+def times(weight: Array, z: Array) -> Array:
+    """weight (..., rows, columns) times z (..., B, columns)."""
+    return (weight * z[..., None, :]).sum(-1)
+
+
 def incoming(terms: Array, post: Array, units: int) -> Array:
     """(..., E) one term a synapse -> (..., N) their sums by receiving neuron."""
     return terms @ (post[:, None] == np.arange(units)).astype(terms.dtype)
@@ -42,12 +70,107 @@ def incoming(terms: Array, post: Array, units: int) -> Array:
 # -- dynamics: dx/dt = drive - rate x ----------------------------------------------------------
 
 
+def pairs(wiring: dict[str, Any], head: str, leaky: bool) -> tuple[Array, Array]:
+    """The sensory and the recurrent (receiver, sender) pairs of a closed-form head, sorted."""
+    synapses = set(zip(wiring["post"].tolist(), wiring["pre"].tolist()))
+    sensory = set(zip(wiring["sensory_post"].tolist(), wiring["sensory_pre"].tolist()))
+    if not leaky:
+        recurrent = synapses | {(i, i) for i in range(wiring["units"])}
+        return _listed(sensory), _listed(recurrent)
+    layers = [ids.tolist() for ids in wiring["layers"].values()]
+    everything = head in ("time_a", "time_b")
+    inputs = range(wiring["input_size"])
+    sensory = {(i, k) for i in layers[0] for k in inputs if everything or (i, k) in sensory}
+    recurrent = {(i, j) for ids in layers for i in ids for j in ids}
+    for before, here in zip(layers, layers[1:]):
+        recurrent |= {(i, j) for i in here for j in before if everything or (i, j) in synapses}
+    return _listed(sensory), _listed(recurrent)
+
+
+def _listed(found: set[tuple[int, int]]) -> Array:
+    return np.array(sorted(found), dtype=int).reshape(-1, 2)
+
+
 class Population(NamedTuple):
     """One population: its dynamics, its wiring, the values of its parameters."""
 
-    dynamics: dict[str, str]
+    dynamics: dict[str, Any]
     wiring: dict[str, Any]
     values: dict[str, Array]
+
+    def advance(
+        self,
+        method: tuple[str, int],
+        x: Array,
+        u: Array,
+        seen: Optional[Array],
+        tau: Optional[Array],
+        elapsed: Array,
+    ) -> Array:
+        """The state (..., B, N) after ``elapsed`` (..., B); ``method`` is solver and unfolds."""
+        if self.dynamics["type"] == "closed_form":
+            return self._closed_form(x, u, seen, tau, elapsed[..., None])
+        return cross(*method, lambda y: self.rate_and_drive(y, u, seen, tau), x, elapsed)
+
+    def time_constants(
+        self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
+    ) -> Array:
+        """The effective ones (..., B, N) at the state x."""
+        if self.dynamics["type"] != "closed_form":
+            return 1.0 / self.rate_and_drive(x, u, seen, tau)[0]
+        heads = self._heads(x, u, seen, tau)
+        if self.dynamics["mode"] != "pure":
+            return 1.0 / absolute(heads["time_a"])
+        base = absolute(self.values["w_tau"]) if tau is None else 1.0 / tau
+        return 1.0 / (base + absolute(heads["ff1"]))
+
+    def _closed_form(
+        self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array], dt: Array
+    ) -> Array:
+        """Layer by layer, each hearing the new state of those before it."""
+        y = x
+        for ids in self.wiring["layers"].values():
+            after = self._solution(self._heads(y, u, seen, tau), tau, dt)
+            here = np.isin(np.arange(self.wiring["units"]), ids)
+            y = np.where(here, after, y)
+        return y
+
+    def _solution(self, heads: dict[str, Array], tau: Optional[Array], dt: Array) -> Array:
+        p, mode = self.values, self.dynamics["mode"]
+        if mode == "pure":
+            rate = (absolute(p["w_tau"]) if tau is None else 1.0 / tau) + absolute(heads["ff1"])
+            return p["A"] - p["A"] * heads["ff1"] * np.exp(-dt * rate)
+        s = sigmoid(heads["time_a"] * dt + heads["time_b"])
+        first = np.tanh(heads["ff1"]) * (1.0 if mode == "no_gate" else 1.0 - s)
+        return first + s * np.tanh(heads["ff2"])
+
+    def _heads(
+        self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
+    ) -> dict[str, Array]:
+        p, names = self.values, ["ff1"]
+        if self.dynamics["mode"] != "pure":
+            names += ["ff2", "time_a", "time_b"]
+        u = u if seen is None else u * seen
+        biases = {name: p[f"{name}_b"] for name in names}
+        if tau is not None and "time_a" in biases:
+            biases["time_a"] = np.where(biases["time_a"].real < 0, -1.0, 1.0) / tau
+        if self.dynamics["backbone_layers"] == 0:
+            return {name: biases[name] + self._weighed(name, x, u) for name in names}
+        act = ACTIVATIONS[self.dynamics["backbone_activation"]]
+        z = act(
+            times(p["backbone_0_W_in"], u) + times(p["backbone_0_W_rec"], x) + p["backbone_0_b"]
+        )
+        for layer in range(1, self.dynamics["backbone_layers"]):
+            z = act(times(p[f"backbone_{layer}_W"], z) + p[f"backbone_{layer}_b"])
+        return {name: times(p[f"{name}_W"], z) + biases[name] for name in names}
+
+    def _weighed(self, head: str, x: Array, u: Array) -> Array:
+        """What the synapses bring to a head."""
+        units = self.wiring["units"]
+        sensory, recurrent = pairs(self.wiring, head, self.dynamics["leaky_wiring"])
+        heard = self.values[f"{head}_W_in"] * u[..., sensory[:, 1]]
+        told = self.values[f"{head}_W_rec"] * x[..., recurrent[:, 1]]
+        return incoming(heard, sensory[:, 0], units) + incoming(told, recurrent[:, 0], units)
 
     def rate_and_drive(
         self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
@@ -92,6 +215,17 @@ class Population(NamedTuple):
             + p["b"]
         )
         return 1.0 / (p["tau"] if tau is None else tau) + f, f * p["A"]
+
+
+# -- memory ------------------------------------------------------------------------------------
+
+
+def remember(values: dict[str, Array], x: Array, m: Array, u: Array) -> tuple[Array, Array]:
+    """What the dynamics start from, and the new memory; each (..., B, N)."""
+    gates = times(values["memory.W_in"], u) + times(values["memory.W_rec"], x) + values["memory.b"]
+    new, write, forget, show = np.split(gates, 4, axis=-1)
+    m = sigmoid(forget + 1.0) * m + sigmoid(write) * np.tanh(new)
+    return sigmoid(show) * np.tanh(m), m
 
 
 # -- solvers: one step of length h -------------------------------------------------------------
@@ -153,7 +287,7 @@ class Sequences(NamedTuple):
 
     ``inputs`` (B, T, I), 0 where missing; ``seen`` (B, T, I) or None; ``valid`` (B, T), False
     at padding; ``elapsed_time`` (B, T), 0 at padding; ``time_constants`` (B, T, N) or None;
-    ``state`` (P, B, N).
+    ``state`` (P, B, N), or (P, B, 2 N) with a memory.
     """
 
     inputs: Array
@@ -191,6 +325,7 @@ def prepare(model: Model, arguments: dict[str, Any]) -> Sequences:
     elapsed = np.where(valid, np.broadcast_to(elapsed, (batch, steps)), 0.0)
 
     units = config["hidden_size"]
+    numbers = 2 * units if config["mixed_memory"] else units
     taus = arguments["time_constants"]
     if taus is not None:
         if taus.ndim == (3 if batched else 2):
@@ -201,7 +336,7 @@ def prepare(model: Model, arguments: dict[str, Any]) -> Sequences:
 
     state = arguments["state"]
     if state is None:
-        state = np.zeros((len(model["wirings"]), batch, units))
+        state = np.zeros((len(model["wirings"]), batch, numbers))
     elif not batched:
         state = state[:, None, :]
     return Sequences(inputs, seen, valid, elapsed, taus, state)
@@ -223,7 +358,10 @@ def backwards(elapsed: Array, valid: Array) -> Array:
 
 
 class Result(NamedTuple):
-    """What a call gives; ``states`` and ``time_constants`` are (P, B, T, N), batch first."""
+    """What a call gives; ``states`` and ``time_constants`` are (P, B, T, N), batch first.
+
+    ``state`` has the memory as well, if there is one.
+    """
 
     outputs: Array
     state: Array
@@ -258,7 +396,7 @@ def run(model: Model, given: Sequences) -> Result:
             inputs, seen = _join(states[-directions:], axis=-1), None
         backward = index % directions == 1
         path, taus = _run_population(population, config, given, inputs, seen, index, backward)
-        states.append(path)
+        states.append(path[..., : config["hidden_size"]])
         constants.append(taus)
         final.append(path[..., 0 if backward else -1, :])
     last = states if config["return_sequences"] else [x[..., None, :] for x in final]
@@ -280,7 +418,8 @@ def _run_population(
     index: int,
     backward: bool,
 ) -> tuple[Array, Array]:
-    """(..., B, T, N) states after each sample, and effective time constants there."""
+    """States after each sample, with the memory, and effective time constants there."""
+    units, method = config["hidden_size"], (config["solver"], config["unfolds"])
     elapsed = backwards(given.elapsed_time, given.valid) if backward else given.elapsed_time
     order = list(range(inputs.shape[-2]))
     x = given.state[..., index, :, :]
@@ -290,14 +429,15 @@ def _run_population(
         u = inputs[..., t, :]
         here = None if seen is None else seen[:, t]
         tau = None if given.time_constants is None else given.time_constants[..., t, :]
-
-        def field(
-            y: Array, u: Array = u, here: Optional[Array] = here, tau: Optional[Array] = tau
-        ) -> tuple[Array, Array]:
-            return population.rate_and_drive(y, u, here, tau)
-
-        x = cross(config["solver"], config["unfolds"], field, x, elapsed[..., t])
-        path[t], taus[t] = x, 1.0 / field(x)[0]
+        before = x
+        if config["mixed_memory"]:
+            start, m = remember(population.values, x[..., :units], x[..., units:], u)
+            after = population.advance(method, start, u, here, tau, elapsed[..., t])
+            x = _join([after, m], axis=-1)
+        else:
+            x = population.advance(method, x, u, here, tau, elapsed[..., t])
+        x = np.where(given.valid[:, t, None], x, before)
+        path[t], taus[t] = x, population.time_constants(x[..., :units], u, here, tau)
     return _stack(path, axis=-2), _stack(taus, axis=-2)
 
 

@@ -37,6 +37,21 @@ class Sequences(NamedTuple):
     time_constants: Optional[Tensor]
     batched: bool
 
+    def reordered(self, order: Tensor) -> Sequences:
+        """The samples of each sequence in another order (B, T), all of them taken for seen."""
+
+        def moved(value: Tensor) -> Tensor:
+            index = order if value.dim() == 2 else order.unsqueeze(-1).expand_as(value)
+            return value.gather(1, index)
+
+        return self._replace(
+            inputs=moved(self.inputs),
+            mask=None if self.mask is None else moved(self.mask),
+            valid=None,
+            elapsed_time=moved(self.elapsed_time),
+            time_constants=None if self.time_constants is None else moved(self.time_constants),
+        )
+
     def reversed(self) -> Sequences:
         """The same samples in reverse order, with the times between them."""
         # elapsed_time[t] lies between samples t-1 and t; backwards, sample t-1 comes after it,

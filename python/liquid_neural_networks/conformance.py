@@ -179,7 +179,7 @@ def build(model: Mapping[str, Any], dtype: torch.dtype) -> LiquidNetwork:
             for name, each in model["tensors"].items()
             if name.startswith(start)
         }
-        cast(LiquidNeuron, neuron).dynamics.set_values(values)
+        cast(LiquidNeuron, neuron).set_values(values)
     with torch.no_grad():
         for name, parameter in network.readout.named_parameters():
             parameter.copy_(torch.tensor(model["tensors"][f"readout.{name}"]))

@@ -171,14 +171,13 @@ def _population(neuron: LiquidNeuron) -> Population:
     wiring, dynamics = neuron.wiring, neuron.dynamics
     values = dynamics.values()
     base = dynamics.base_time_constants(values).double()
-    names = ("E", "sensory_E") if dynamics.name == "conductance" else ("W_rec", "W_in")
-    recurrent, sensory = (_count_signs(values[name]) for name in names)
+    recurrent, sensory = (_count_signs(each) for each in dynamics.polarities(values))
     return Population(
         layers={name: len(ids) for name, ids in wiring.layers.items()},
         inputs=wiring.input_size,
         synapses=recurrent,
         sensory_synapses=sensory,
-        parameters={name: value.numel() for name, value in values.items()},
+        parameters={name: value.numel() for name, value in neuron.values().items()},
         time_constants={name: float(base.quantile(q)) for name, q in QUANTILES.items()},
     )
 

@@ -29,7 +29,7 @@ from .wiring import Wiring
 
 __all__ = ["ModelFile", "dumps", "load", "loads", "save"]
 
-FORMAT, VERSION = "lnn", 1
+FORMAT, VERSION = "lnn", 2
 FIELDS = (
     "format",
     "version",
@@ -184,7 +184,7 @@ def _tensors(network: LiquidNetwork) -> dict[str, Tensor]:
     tensors = {
         f"neurons.{index}.{name}": value
         for index, neuron in enumerate(_populations(network))
-        for name, value in neuron.dynamics.values().items()
+        for name, value in neuron.values().items()
     }
     for name, parameter in network.readout.named_parameters():
         tensors[f"readout.{name}"] = parameter
@@ -193,11 +193,9 @@ def _tensors(network: LiquidNetwork) -> dict[str, Tensor]:
 
 def _shapes(network: LiquidNetwork) -> dict[str, tuple[int, ...]]:
     """Every tensor's shape by its name in a file; a value has the shape of what is stored."""
-    parts = {f"neurons.{i}": n.dynamics for i, n in enumerate(_populations(network))}
     return {
-        f"{part}.{name}": tuple(parameter.shape)
-        for part, module in {**parts, "readout": network.readout}.items()
-        for name, parameter in module.named_parameters()
+        name.replace(".dynamics", ""): tuple(parameter.shape)
+        for name, parameter in network.named_parameters()
     }
 
 
@@ -308,11 +306,15 @@ def _check_number(where: str, value: object) -> None:
         _refuse(where, "a number", value)
 
 
+def _or_nil(check: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    return lambda where, value: None if value is None else check(where, value)
+
+
 def _check_dynamics(where: str, value: object) -> None:
     for name, option in _mapped(value, where).items():
         if isinstance(option, str):
             _check_text(f"{where}.{name}", option)
-        else:
+        elif not isinstance(option, bool):
             _check_number(f"{where}.{name}", option)
 
 
@@ -322,9 +324,10 @@ _CONFIG: Mapping[str, Callable[[str, object], None]] = {
     "hidden_size": _check_count,
     "output_size": _check_count,
     "dynamics": _check_dynamics,
-    "solver": _check_text,
-    "unfolds": _check_count,
+    "solver": _or_nil(_check_text),
+    "unfolds": _or_nil(_check_count),
     "constraint": _check_text,
+    "mixed_memory": _check_flag,
     "num_layers": _check_count,
     "dropout": _check_number,
     "bidirectional": _check_flag,
@@ -411,12 +414,16 @@ def _indices(value: object, where: str) -> Array:
 def _network(
     config: Mapping[str, Any], wirings: list[Wiring], tensors: Mapping[str, Array]
 ) -> LiquidNetwork:
+    _check_density(config, wirings, tensors)
     try:
         # The meta device knows shapes but has no memory: a first network, to compare with.
         with torch.device("meta"):
             plan = LiquidNetwork(**config, wiring=wirings)
     except LiquidError as error:
         raise ModelFileError(str(error), "config") from None
+    for name in ("solver", "unfolds"):
+        if config[name] != plan.config()[name]:
+            _refuse(f"config.{name}", "a value for these dynamics", config[name])
     _check_tensors(plan, tensors)
     with torch.device("cpu"):
         network = LiquidNetwork(**config, wiring=wirings, seed=0)
@@ -424,6 +431,21 @@ def _network(
     network.to(next(iter(values.values())).dtype)
     _set_tensors(network, values)
     return network.eval()
+
+
+def _check_density(
+    config: Mapping[str, Any], wirings: list[Wiring], tensors: Mapping[str, Array]
+) -> None:
+    """Refuses weights that no wiring lists and the file does not hold, before any room is made."""
+    if config["dynamics"].get("leaky_wiring") is not True:
+        return
+    held = sum(array.size for array in tensors.values())
+    needed = 0
+    for wiring in wirings:
+        sizes = [len(ids) for ids in wiring.layers.values()]
+        needed += sizes[0] * wiring.input_size + sum(size**2 for size in sizes)
+    if needed > held:
+        raise ModelFileError(f"need {needed} numbers and more, got {held}", "tensors")
 
 
 def _check_tensors(plan: LiquidNetwork, tensors: Mapping[str, Array]) -> None:
@@ -452,7 +474,7 @@ def _check_tensors(plan: LiquidNetwork, tensors: Mapping[str, Array]) -> None:
 def _set_tensors(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
     for index, neuron in enumerate(_populations(network)):
         start = f"neurons.{index}."
-        neuron.dynamics.set_values(
+        neuron.set_values(
             {name[len(start) :]: v for name, v in values.items() if name.startswith(start)}
         )
     for name, parameter in network.readout.named_parameters():

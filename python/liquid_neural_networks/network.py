@@ -54,13 +54,17 @@ class LiquidNetwork(nn.Module):
             ``{"type": "ncp", "inter": 12, "command": 6, "motor": 1}``. A list gives each
             population its own, num_layers * directions in the order of ``state``. Default:
             fully connected.
-        dynamics: ``"conductance"`` or ``"dense"``, or plain data with options such as
-            ``{"type": "dense", "activation": "tanh"}``.
-        solver: ``"fused"``, ``"exponential"``, ``"euler"``, ``"rk4"`` or ``"adaptive"``.
-        unfolds: U, solver steps per sample.
+        dynamics: ``"conductance"``, ``"dense"`` or ``"closed_form"``, or plain data with options
+            such as ``{"type": "closed_form", "mode": "pure", "backbone_units": 64}``; see
+            :mod:`liquid_neural_networks.dynamics`.
+        solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
+            ``"adaptive"``; closed-form dynamics have none.
+        unfolds: U, solver steps per sample, by default 6; closed-form dynamics have none.
         constraint: ``"clip"`` or ``"softplus"``, keeps capacitances, leaks, weights and time
             constants positive; nothing needs to be called after an optimiser step.
         num_layers: populations stacked on one another.
+        mixed_memory: add an LSTM memory cell beside the liquid state of every population, see
+            :mod:`liquid_neural_networks.memory`. States then have 2 N numbers.
         dropout: probability of dropping a neuron's value between layers, in [0, 1).
         bidirectional: also run every layer backwards in time; needs the dense read-out.
         batch_first: inputs are (B, T, I) if True, (T, B, I) if False.
@@ -98,9 +102,10 @@ class LiquidNetwork(nn.Module):
         *,
         wiring: Union[WiringLike, Sequence[WiringLike], None] = None,
         dynamics: DynamicsLike = "conductance",
-        solver: str = "fused",
-        unfolds: int = 6,
+        solver: Optional[str] = None,
+        unfolds: Optional[int] = None,
         constraint: str = "clip",
+        mixed_memory: bool = False,
         num_layers: int = 1,
         dropout: float = 0.0,
         bidirectional: bool = False,
@@ -134,10 +139,12 @@ class LiquidNetwork(nn.Module):
                 solver=solver,
                 unfolds=unfolds,
                 constraint=constraint,
+                mixed_memory=mixed_memory,
                 seed=own_seed,
             )
             for each, own_seed in zip(wirings, seeds)
         )
+        self.state_size = self._first.state_size
         self.dropout = nn.Dropout(dropout)
         self.readout = _build_readout(
             self.readout_kind, first.units * directions, self.output_size, readout_seed
@@ -170,6 +177,7 @@ class LiquidNetwork(nn.Module):
             "solver": first.solver,
             "unfolds": first.unfolds,
             "constraint": first.dynamics.constraint,
+            "mixed_memory": first.memory is not None,
             "num_layers": self.num_layers,
             "dropout": self.dropout.p,
             "bidirectional": self.bidirectional,
@@ -203,7 +211,8 @@ class LiquidNetwork(nn.Module):
                 its synapses stay closed and its value may be NaN. (B, T): False at padding of
                 ragged sequences; the state is held there.
             state: (num_layers * directions, B, N), or without B for one sequence; what a
-                previous call returned. Default: zeros.
+                previous call returned. With a memory 2 N numbers: the neurons', then the
+                memory's. Default: zeros.
             return_state: also return the state after the last sample.
 
         Returns:
@@ -236,7 +245,7 @@ class LiquidNetwork(nn.Module):
         state: Optional[Tensor] = None,
         layer: int = 0,
     ) -> Tensor:
-        """The liquid time constants tau(t) = 1 / rate while the network runs.
+        """The liquid time constants tau(t) while the network runs: 1 / rate.
 
         Arguments are those of :meth:`forward`; ``layer`` counts populations as ``state`` does.
 
@@ -275,7 +284,7 @@ class LiquidNetwork(nn.Module):
         layer = check_integer("layer", layer, 0, len(self.neurons) - 1)
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states, fed = self._run(sequences, self._initial_states(state, sequences))
-        own, sequences = states[layer], fed[layer // self.directions]
+        own, sequences = self._neurons_part(states[layer]), fed[layer // self.directions]
         neuron = self.neurons[layer]
         assert isinstance(neuron, LiquidNeuron)
         fields: list[Optional[Tensor]] = [own]
@@ -283,7 +292,7 @@ class LiquidNetwork(nn.Module):
         # so nothing needs to be reversed here.
         fields.append(neuron.effective_time_constants(sequences, own))
         if synapses:
-            values = neuron.dynamics.values()
+            values = neuron.dynamics.prepare(neuron.dynamics.values())
             fields.append(neuron.dynamics.activations(values, own))
             fields.append(
                 neuron.dynamics.sensory_activations(values, sequences.inputs, sequences.mask)
@@ -352,21 +361,25 @@ class LiquidNetwork(nn.Module):
         """(B, N) for every population."""
         populations, batch = len(self.neurons), sequences.inputs.shape[0]
         if state is None:
-            zeros = sequences.inputs.new_zeros(batch, self.hidden_size)
+            zeros = sequences.inputs.new_zeros(batch, self.state_size)
             return [zeros] * populations
         like = self._first.dynamics.like
+        last = "N" if self.state_size == self.hidden_size else "2 N"
         if sequences.batched:
-            layout = "(num_layers * directions, B, N)"
-            check_state(state, (populations, batch, self.hidden_size), layout, like)
+            layout = f"(num_layers * directions, B, {last})"
+            check_state(state, (populations, batch, self.state_size), layout, like)
             return state
-        layout = "(num_layers * directions, N)"
-        check_state(state, (populations, self.hidden_size), layout, like)
+        layout = f"(num_layers * directions, {last})"
+        check_state(state, (populations, self.state_size), layout, like)
         return state.unsqueeze(1)
 
     def _run(
         self, sequences: Sequences, initial: Union[Tensor, list[Tensor]]
     ) -> tuple[list[Tensor], list[Sequences]]:
-        """(B, T, N) states of every population, in forward time order; what each layer was fed."""
+        """States (B, T, N) of every population, in forward time order; what each layer was fed.
+
+        With a memory they are (B, T, 2 N).
+        """
         states: list[Tensor] = []
         fed: list[Sequences] = []
         neurons = cast("list[LiquidNeuron]", list(self.neurons))
@@ -390,7 +403,13 @@ class LiquidNetwork(nn.Module):
         return handed
 
     def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
-        return states[depth * self.directions : (depth + 1) * self.directions]
+        """What the neurons of a layer say, in each direction."""
+        own = states[depth * self.directions : (depth + 1) * self.directions]
+        return [self._neurons_part(each) for each in own]
+
+    def _neurons_part(self, state: Tensor) -> Tensor:
+        """A state without its memory."""
+        return state if self.state_size == self.hidden_size else state[..., : self.hidden_size]
 
     def _final_states(self, states: list[Tensor]) -> list[Tensor]:
         """(B, N) of every population: the backward direction ends at the first sample."""
@@ -401,7 +420,7 @@ class LiquidNetwork(nn.Module):
 
     def _read_out(self, states: list[Tensor]) -> Tensor:
         kept = states if self.return_sequences else self._final_states(states)
-        outputs: Tensor = self.readout(_joined(kept[-self.directions :]))
+        outputs: Tensor = self.readout(_joined(self._layer(kept, self.num_layers - 1)))
         return outputs
 
 

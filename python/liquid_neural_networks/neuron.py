@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from . import fused, solvers
-from ._checks import check_choice, check_count, check_seed
+from ._checks import check_choice, check_count, check_flag, check_seed
 from ._sequences import (
     Number,
     Sequences,
@@ -26,6 +26,7 @@ from ._sequences import (
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
 from .errors import DtypeError, OptionError, ShapeError
+from .memory import MemoryCell
 from .wiring import Recipe, Wiring, fully_connected, recipe
 
 WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
@@ -41,13 +42,16 @@ class LiquidNeuron(nn.Module):
         wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
             recipe such as ``wiring.ncp(...)``, or its plain data ``{"type": "ncp", ...}``.
             Default: fully connected.
-        dynamics: ``"conductance"`` (default) or ``"dense"``, or plain data with options such
-            as ``{"type": "dense", "activation": "tanh"}``.
+        dynamics: ``"conductance"`` (default), ``"dense"`` or ``"closed_form"``, or plain data
+            with options such as ``{"type": "dense", "activation": "tanh"}``.
         solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
-            ``"adaptive"``; see :mod:`liquid_neural_networks.solvers`.
-        unfolds: U, solver steps per time step. Default 6, as published.
+            ``"adaptive"``; see :mod:`liquid_neural_networks.solvers`. Closed-form dynamics have
+            none.
+        unfolds: U, solver steps per time step. Default 6, as published; none likewise.
         constraint: how capacitances, leaks, weights and time constants stay positive:
             ``"clip"`` (default) or ``"softplus"``.
+        mixed_memory: add an LSTM memory cell beside the liquid state, see
+            :mod:`liquid_neural_networks.memory`. The state is then (B, 2 N): neurons, memory.
         seed: of the initial parameters. Default: torch's global random state.
 
     Raises:
@@ -70,18 +74,21 @@ class LiquidNeuron(nn.Module):
         *,
         wiring: Optional[WiringLike] = None,
         dynamics: DynamicsLike = "conductance",
-        solver: str = "fused",
-        unfolds: int = 6,
+        solver: Optional[str] = None,
+        unfolds: Optional[int] = None,
         constraint: str = "clip",
+        mixed_memory: bool = False,
         seed: Optional[int] = None,
     ):
         super().__init__()
-        check_choice("solver", solver, solvers.SOLVERS)
         check_choice("constraint", constraint, CONSTRAINTS)
         self.wiring = build_wiring(wiring, check_count("input_size", input_size), hidden_size)
-        self.solver = solver
-        self.unfolds = check_count("unfolds", unfolds)
-        self.dynamics = _build_dynamics(dynamics, self.wiring, constraint, seed)
+        generator = None if seed is None else torch.Generator().manual_seed(check_seed(seed))
+        self.dynamics = _build_dynamics(dynamics, self.wiring, constraint, generator)
+        self.solver, self.unfolds = _method(self.dynamics, solver, unfolds)
+        self.memory: Optional[MemoryCell] = None
+        if check_flag("mixed_memory", mixed_memory):
+            self.memory = MemoryCell(self.input_size, self.hidden_size, generator)
 
     @property
     def input_size(self) -> int:
@@ -92,6 +99,11 @@ class LiquidNeuron(nn.Module):
     def hidden_size(self) -> int:
         """N, number of neurons."""
         return self.wiring.units
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in a state: N, or 2 N with a memory (the neurons' first, then the memory's)."""
+        return self.hidden_size * (1 if self.memory is None else 2)
 
     def forward(
         self,
@@ -106,7 +118,7 @@ class LiquidNeuron(nn.Module):
 
         Args:
             inputs: (B, I), or (I,) for one sample.
-            state: (B, N), or (N,). Default: zeros.
+            state: (B, N), or (N,); 2 N numbers with a memory. Default: zeros.
             time_constants: base time constants in place of the learned ones, positive: a
                 number, (N,) or (B, N), in the unit of ``elapsed_time``.
             elapsed_time: time since the previous sample, at least 0: a number or (B,).
@@ -114,7 +126,7 @@ class LiquidNeuron(nn.Module):
             mask: (B, I) or (I,), False where an input is missing.
 
         Returns:
-            (B, N), or (N,) for one sample.
+            (B, N), or (N,) for one sample; 2 N numbers with a memory.
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
@@ -139,19 +151,32 @@ class LiquidNeuron(nn.Module):
             like=like,
             batch_first=True,
         )
-        shape = (*inputs.shape[:-1], self.hidden_size)
+        shape = (*inputs.shape[:-1], self.state_size)
         if state is None:
             state = inputs.new_zeros(shape)
         else:
-            check_state(state, shape, "(B, N)" if batched else "(N,)", like)
+            last = "N" if self.memory is None else "2 N"
+            check_state(state, shape, f"(B, {last})" if batched else f"({last},)", like)
         after = self.sequence(sequences, state if batched else state.unsqueeze(0))[:, 0]
         return after if batched else after.squeeze(0)
 
     def sequence(self, sequences: Sequences, state: Tensor) -> Tensor:
         """(B, T, N) states after each step of checked sequences, from state (B, N).
 
-        Runs the fused step where it can, the reference path elsewhere.
+        With a memory both have 2 N numbers. Runs the fused step where it can, the reference path
+        elsewhere.
         """
+        if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
+            return self._run(sequences, state)  # without elapsed time, a solver holds the state
+        order, last = _seen_first(sequences.valid)
+        states = self._run(sequences.reordered(order), state)
+        held = torch.cat([state.unsqueeze(1), states], dim=1)
+        return held.gather(1, last.unsqueeze(-1).expand(-1, -1, state.shape[-1]))
+
+    def _run(self, sequences: Sequences, state: Tensor) -> Tensor:
+        """The same, for sequences without padding."""
+        if self.memory is not None:
+            return self._remember(self.memory, sequences, state)
         integrate = fused.choose(self.dynamics, self.solver, sequences.inputs)
         states: Tensor = integrate(
             self.dynamics,
@@ -165,15 +190,85 @@ class LiquidNeuron(nn.Module):
         )
         return states
 
+    def _remember(self, cell: MemoryCell, sequences: Sequences, state: Tensor) -> Tensor:
+        """Memory and neurons by turns, one sample at a time."""
+        step = self._stepper(sequences)
+        heard = cell.heard(sequences.inputs).unbind(1)
+        x, memory = torch.split(state, self.hidden_size, -1)
+        states = []
+        for t, now in enumerate(heard):
+            x, memory = cell(now, x, memory)
+            x = step(t, x)
+            states.append(torch.cat([x, memory], -1))
+        return torch.stack(states, dim=1)
+
+    def _stepper(self, sequences: Sequences) -> solvers.Step:
+        inputs, mask, _, elapsed, given, _ = sequences
+        integrate = fused.choose(self.dynamics, self.solver, inputs)
+        if integrate is solvers.integrate:
+            return solvers.stepper(
+                self.dynamics, self.solver, self.unfolds, inputs, mask, elapsed, given
+            )
+
+        def step(t: int, state: Tensor) -> Tensor:
+            now = slice(t, t + 1)
+            states: Tensor = integrate(
+                self.dynamics,
+                self.solver,
+                self.unfolds,
+                inputs[:, now],
+                None if mask is None else mask[:, now],
+                elapsed[:, now],
+                None if given is None else given[:, now],
+                state,
+            )
+            return states.squeeze(1)
+
+        return step
+
     def effective_time_constants(self, sequences: Sequences, states: Tensor) -> Tensor:
-        """(B, T, N) tau(t) = 1 / rate at the given states (B, T, N) and inputs."""
-        values = self.dynamics.values()
+        """(B, T, N) tau(t) at the given states of the neurons (B, T, N) and inputs."""
+        values = self.dynamics.prepare(self.dynamics.values())
         sensory = self.dynamics.sensory(values, sequences.inputs, sequences.mask)
-        rate, _ = self.dynamics.rate_and_drive(values, states, sensory, sequences.time_constants)
-        return 1.0 / rate
+        return self.dynamics.effective_time_constants(
+            values, states, sensory, sequences.time_constants
+        )
+
+    def values(self) -> dict[str, Tensor]:
+        """Every parameter by name, as it enters the equations; what ``.lnn`` files store."""
+        remembered = {} if self.memory is None else dict(self.memory.named_parameters())
+        return {
+            **self.dynamics.values(),
+            **{f"memory.{name}": value for name, value in remembered.items()},
+        }
+
+    def set_values(self, values: Mapping[str, Tensor]) -> None:
+        """Sets the parameters that :meth:`values` returns, or some of them.
+
+        Raises:
+            OptionError, ShapeError, DtypeError, DomainError: as for
+                :meth:`~liquid_neural_networks.dynamics.Dynamics.set_values`.
+        """
+        memory = {} if self.memory is None else dict(self.memory.named_parameters())
+        remembered = {
+            name: value
+            for name, value in values.items()
+            if name.startswith("memory.") and name[len("memory.") :] in memory
+        }
+        for name, value in remembered.items():
+            parameter = memory[name[len("memory.") :]]
+            if value.shape != parameter.shape:
+                raise ShapeError(
+                    f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name
+                )
+        self.dynamics.set_values({n: v for n, v in values.items() if n not in remembered})
+        with torch.no_grad():
+            for name, value in remembered.items():
+                memory[name[len("memory.") :]].copy_(value)
 
     def extra_repr(self) -> str:
-        return f"{self.wiring!r}, solver={self.solver!r}, unfolds={self.unfolds}"
+        method = f", solver={self.solver!r}, unfolds={self.unfolds}" if self.solver else ""
+        return f"{self.wiring!r}{method}"
 
 
 def build_wiring(
@@ -212,8 +307,34 @@ def as_recipe(wiring: object) -> Recipe:
     )
 
 
+def _method(
+    dynamics: Dynamics, solver: Optional[str], unfolds: Optional[int]
+) -> tuple[Optional[str], Optional[int]]:
+    """The solver and its unfolds, or None and None where nothing is to be solved."""
+    if dynamics.solvable:
+        solver = "fused" if solver is None else solver
+        check_choice("solver", solver, solvers.SOLVERS)
+        return solver, check_count("unfolds", 6 if unfolds is None else unfolds)
+    for name, value in (("solver", solver), ("unfolds", unfolds)):
+        if value is not None:
+            raise OptionError(
+                f"is {value!r}, but {dynamics.name} dynamics need none; leave it out", name
+            )
+    return None, None
+
+
+def _seen_first(valid: Tensor) -> tuple[Tensor, Tensor]:
+    """For flags (B, T): the order that puts seen samples first, and for each sample how many
+    were seen up to it."""
+    order = torch.argsort((~valid).to(torch.int8), dim=1, stable=True)
+    return order, valid.cumsum(1)
+
+
 def _build_dynamics(
-    description: DynamicsLike, wiring: Wiring, constraint: str, seed: Optional[int]
+    description: DynamicsLike,
+    wiring: Wiring,
+    constraint: str,
+    generator: Optional[torch.Generator],
 ) -> Dynamics:
     if not isinstance(description, (str, Mapping)):
         raise DtypeError(
@@ -226,9 +347,6 @@ def _build_dynamics(
     for name in options:
         if name not in make.option_names():
             raise OptionError(f"{kind} dynamics has no option {name!r}", "dynamics")
-    generator = None
-    if seed is not None:
-        generator = torch.Generator().manual_seed(check_seed(seed))
     return make(wiring, constraint, generator, **options)
 
 

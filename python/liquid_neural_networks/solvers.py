@@ -1,7 +1,8 @@
 """Solvers: how the state crosses one elapsed interval. Plain torch, the reference path.
 
 A solver sees the dynamics only as ``field(state) -> (rate, drive)``, the two terms of
-dx/dt = drive - rate x, with the inputs held constant over the interval.
+dx/dt = drive - rate x, with the inputs held constant over the interval. Closed-form dynamics
+need no solver.
 
 Fixed-step solvers divide the interval into ``unfolds`` equal steps of length h:
 
@@ -24,15 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Optional, Protocol
 
 import torch
 from torch import Tensor
 
-from .dynamics import Dynamics
+from .dynamics import Dynamics, Field
 from .errors import MissingDependencyError
-
-Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Solver(Protocol):
@@ -134,10 +134,14 @@ SOLVERS: Mapping[str, Solver] = {
 }
 
 
+Step = Callable[[int, Tensor], Tensor]
+"""(t, state before sample t) -> state after it, both (B, N)."""
+
+
 def integrate(
     dynamics: Dynamics,
-    solver: str,
-    unfolds: int,
+    solver: Optional[str],
+    unfolds: Optional[int],
     inputs: Tensor,
     mask: Optional[Tensor],
     elapsed_time: Tensor,
@@ -148,8 +152,8 @@ def integrate(
 
     Args:
         dynamics: the population.
-        solver: a name in :data:`SOLVERS`.
-        unfolds: U, steps of the solver per time step.
+        solver: a name in :data:`SOLVERS`, or None for dynamics that need none.
+        unfolds: U, steps of the solver per time step, or None likewise.
         inputs: (B, T, I).
         mask: (B, T, I), 1 where a feature was seen and 0 where not, or None.
         elapsed_time: (B, T), time before each sample.
@@ -159,18 +163,32 @@ def integrate(
     Returns:
         (B, T, N).
     """
-    values = dynamics.values()
-    sensory = dynamics.sensory(values, inputs, mask)
+    step = stepper(dynamics, solver, unfolds, inputs, mask, elapsed_time, time_constants)
     states = []
     for t in range(inputs.shape[1]):
-        now = tuple(term[:, t] for term in sensory)
-        given = None if time_constants is None else time_constants[:, t]
-
-        def field(
-            x: Tensor, now: tuple[Tensor, ...] = now, given: Optional[Tensor] = given
-        ) -> tuple[Tensor, Tensor]:
-            return dynamics.rate_and_drive(values, x, now, given)
-
-        state = SOLVERS[solver](field, state, elapsed_time[:, t, None], unfolds)
+        state = step(t, state)
         states.append(state)
     return torch.stack(states, dim=1)
+
+
+def stepper(
+    dynamics: Dynamics,
+    solver: Optional[str],
+    unfolds: Optional[int],
+    inputs: Tensor,
+    mask: Optional[Tensor],
+    elapsed_time: Tensor,
+    time_constants: Optional[Tensor],
+) -> Step:
+    """One step of :func:`integrate`, what does not depend on the state already worked out."""
+    values = dynamics.prepare(dynamics.values())
+    # Unbound once: slicing at every step would cost more than the step of a small population.
+    sensory = list(zip(*(term.unbind(1) for term in dynamics.sensory(values, inputs, mask))))
+    elapsed = elapsed_time.unsqueeze(-1).unbind(1)
+    given = [None] * len(elapsed) if time_constants is None else time_constants.unbind(1)
+    solve = None if solver is None else partial(SOLVERS[solver], unfolds=unfolds or 1)
+
+    def step(t: int, state: Tensor) -> Tensor:
+        return dynamics.advance(values, state, sensory[t], elapsed[t], given[t], solve)
+
+    return step

@@ -165,7 +165,7 @@ class _Reference:
         self._network = copy.deepcopy(network).eval()
         like = next(network.parameters()).detach()
         self._largest = torch.finfo(like.dtype).max
-        self._state = like.new_zeros(network.num_layers, network.hidden_size)
+        self._state = like.new_zeros(network.num_layers, network.state_size)
 
     @torch.no_grad()
     def step(

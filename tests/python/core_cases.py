@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
@@ -13,6 +13,10 @@ from liquid_neural_networks.solvers import SOLVERS
 
 ALL_DYNAMICS = sorted(DYNAMICS)
 ALL_SOLVERS = sorted(SOLVERS)
+ODES = sorted(name for name, each in DYNAMICS.items() if each.solvable)
+METHODS = [(dynamics, solver) for dynamics in ODES for solver in ALL_SOLVERS]
+METHODS += [(dynamics, None) for dynamics in ALL_DYNAMICS if dynamics not in ODES]
+"""Every dynamics with every solver it takes."""
 
 RECIPES = {
     "full": wiring.fully_connected(7, motor=2),
@@ -24,12 +28,14 @@ RECIPES = {
 
 def network(
     dynamics: Any = "conductance",
-    solver: str = "fused",
+    solver: Optional[str] = None,
     dtype: torch.dtype = torch.float64,
     **options: Any,
 ) -> LiquidNetwork:
     """3 inputs, 5 neurons, 2 outputs unless told otherwise."""
     options.setdefault("seed", 0)
+    if not DYNAMICS[dynamics if isinstance(dynamics, str) else dynamics["type"]].solvable:
+        options.pop("unfolds", None)
     sizes = {} if "wiring" in options else {"hidden_size": 5}
     built = LiquidNetwork(3, output_size=2, dynamics=dynamics, solver=solver, **sizes, **options)
     return built.to(dtype)

@@ -53,7 +53,7 @@ def network(**options: Any) -> LiquidNetwork:
 def values(made: LiquidNetwork) -> dict[str, torch.Tensor]:
     found = {f"readout.{name}": value.detach() for name, value in made.readout.named_parameters()}
     for index, neuron in enumerate(made.neurons):
-        for name, value in neuron.dynamics.values().items():
+        for name, value in neuron.values().items():
             found[f"{index}.{name}"] = value.detach()
     return found
 
@@ -94,6 +94,13 @@ def test_a_network_comes_back_bit_for_bit(recipe, dynamics, constraint, dtype, t
         {"return_sequences": False, "batch_first": False},
         {"solver": "exponential", "unfolds": 2, "readout": "dense"},
         {"dynamics": {"type": "dense", "activation": "tanh"}},
+        {"dynamics": {"type": "closed_form", "mode": "pure", "leaky_wiring": True}},
+        {
+            "dynamics": {"type": "closed_form", "backbone_layers": 2, "backbone_dropout": 0.5},
+            "wiring": WIRINGS["full"],
+        },
+        {"mixed_memory": True, "bidirectional": True},
+        {"mixed_memory": True, "dynamics": "closed_form", "num_layers": 2},
         {"wiring": [wiring.random(6, seed=1), wiring.random(6, seed=2)], "num_layers": 2},
     ],
     ids=str,

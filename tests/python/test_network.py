@@ -58,6 +58,9 @@ OPTIONS = [
     {"bidirectional": True},
     {"num_layers": 2, "bidirectional": True},
     {"dynamics": "dense"},
+    {"dynamics": "closed_form", "bidirectional": True},
+    {"mixed_memory": True, "num_layers": 2, "bidirectional": True},
+    {"dynamics": {"type": "closed_form", "mode": "pure"}, "mixed_memory": True},
 ]
 
 
@@ -66,7 +69,7 @@ def test_one_sequence_without_a_batch(options: dict[str, object]) -> None:
     net = network(**options)
     inputs, times, taus = sequences(1), positive(1, 6), positive(1, 6, 5)
     mask = torch.rand(1, 6, 3) > 0.3
-    state = positive(len(net.neurons), 1, 5)
+    state = positive(len(net.neurons), 1, net.state_size)
     wanted, wanted_state = net(
         inputs, taus, elapsed_time=times, mask=mask, state=state, return_state=True
     )
@@ -111,7 +114,7 @@ def test_last_output_only(options: dict[str, object], batch_first: bool) -> None
     last = network(**options, batch_first=batch_first, return_sequences=False)
     inputs = sequences() if batch_first else sequences().transpose(0, 1)
     outputs, state = last(inputs, return_state=True)
-    top = torch.cat(list(state[-last.directions :]), dim=-1)
+    top = torch.cat(list(state[-last.directions :, ..., : last.hidden_size]), dim=-1)
     assert outputs.shape == (4, 2)
     torch.testing.assert_close(outputs, last.readout(top))
     torch.testing.assert_close(last(sequences()[0]), outputs[0])
@@ -228,7 +231,7 @@ def test_padding_equals_sequences_run_alone(
     }[side]
     valid[0, 3] = valid[1, 6] = valid[2, 4] = valid[3, 2] = True
     hidden = torch.where(valid, 0.0, torch.nan)
-    start = positive(len(net.neurons), 4, 5, low=-1.0)
+    start = positive(len(net.neurons), 4, net.state_size, low=-1.0)
     together, final = net(
         inputs + hidden.unsqueeze(-1),
         taus,
@@ -250,9 +253,10 @@ def test_padding_equals_sequences_run_alone(
         torch.testing.assert_close(final[:, row], last)
 
 
-def test_a_row_of_nothing_but_padding_keeps_its_state() -> None:
-    net = network(bidirectional=True)
-    start = positive(2, 2, 5)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_row_of_nothing_but_padding_keeps_its_state(options: dict[str, object]) -> None:
+    net = network(**options)
+    start = positive(len(net.neurons), 2, net.state_size)
     valid = torch.tensor([[True] * 6, [False] * 6])
     _, final = net(sequences(2), mask=valid, state=start, return_state=True)
     assert torch.equal(final[:, 1], start[:, 1])
@@ -354,11 +358,15 @@ def test_trace_and_effective_time_constants(dynamics: str) -> None:
     net, inputs, times = network(dynamics), sequences(), positive(4, 6)
     trace = net.trace(inputs, elapsed_time=times, synapses=True)
     neuron = net.neurons[0].dynamics
-    values = neuron.values()
+    values = neuron.prepare(neuron.values())
     sensory = neuron.sensory(values, inputs, None)
-    rate, _ = neuron.rate_and_drive(values, trace.states, sensory, None)
-    torch.testing.assert_close(trace.time_constants, 1 / rate)
-    assert torch.equal(net.effective_time_constants(inputs, elapsed_time=times), 1 / rate)
+    wanted = neuron.effective_time_constants(values, trace.states, sensory, None)
+    if neuron.solvable:
+        rate, _ = neuron.rate_and_drive(values, trace.states, sensory, None)
+        torch.testing.assert_close(wanted, 1 / rate)
+    assert (wanted > 0).all()
+    assert torch.equal(trace.time_constants, wanted)
+    assert torch.equal(net.effective_time_constants(inputs, elapsed_time=times), wanted)
     assert trace.activations.shape == (4, 6, net.wiring.synapse_count)
     assert trace.sensory_activations.shape == (4, 6, net.wiring.sensory_synapse_count)
     assert torch.equal(net(inputs, elapsed_time=times), net.readout(trace.states))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import pytest
 import torch
 
-from core_cases import ALL_DYNAMICS, ALL_SOLVERS, RECIPES, positive, sequences
+from core_cases import ALL_DYNAMICS, METHODS, RECIPES, positive, sequences
 from liquid_neural_networks import LiquidNeuron
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -15,9 +17,8 @@ def neuron(dynamics: str = "conductance", **options: object) -> LiquidNeuron:
     return LiquidNeuron(3, 5, dynamics=dynamics, seed=0, **options).double()
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
-@pytest.mark.parametrize("solver", ALL_SOLVERS)
-def test_one_sample_is_a_row_of_a_batch(solver: str, dynamics: str) -> None:
+@pytest.mark.parametrize(("dynamics", "solver"), METHODS)
+def test_one_sample_is_a_row_of_a_batch(dynamics: str, solver: Optional[str]) -> None:
     step = neuron(dynamics, solver=solver)
     inputs, state = sequences(4, 1)[:, 0], positive(4, 5, low=-1.0)
     times, taus, mask = positive(4), positive(4, 5), torch.rand(4, 3) > 0.3

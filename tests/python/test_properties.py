@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core_cases import ALL_DYNAMICS, network, sequences
+from core_cases import ALL_DYNAMICS, ODES, network, sequences
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, wiring
+from liquid_neural_networks.dynamics import DYNAMICS, ClosedFormDynamics
 from liquid_neural_networks.solvers import SOLVERS
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -21,21 +22,31 @@ UNCONDITIONAL = ("fused", "exponential")
 
 seeds = st.integers(0, 2**16)
 dynamics_names = st.sampled_from(ALL_DYNAMICS)
+MODES = [{"type": "closed_form", "mode": mode} for mode in ("default", "pure", "no_gate")]
+CLOSED_FORMS = [*MODES, *({**each, "backbone_layers": 0} for each in MODES)]
+EVERY = [*ODES, *CLOSED_FORMS]
 
 
 @st.composite
-def networks(draw: st.DrawFn, solvers: tuple[str, ...] = UNCONDITIONAL) -> LiquidNetwork:
+def networks(
+    draw: st.DrawFn, dynamics: list[Any] = EVERY, solvers: tuple[str, ...] = UNCONDITIONAL
+) -> LiquidNetwork:
     """Random sizes, wirings and parameters, the parameters far from where they start."""
     units = draw(st.integers(1, 7))
+    kind = draw(st.sampled_from(dynamics))
+    # A backbone needs a full wiring.
+    sparse = kind in ODES or kind.get("backbone_layers") == 0
+    solved = {"solver": draw(st.sampled_from(solvers)), "unfolds": draw(st.integers(1, 4))}
     net = LiquidNetwork(
         draw(st.integers(1, 4)),
         wiring=wiring.random(
-            units, sparsity=draw(st.sampled_from([0.0, 0.3, 0.8])), seed=draw(seeds)
+            units,
+            sparsity=draw(st.sampled_from([0.0, 0.3, 0.8] if sparse else [0.0])),
+            seed=draw(seeds),
         ),
         output_size=1,
-        dynamics=draw(dynamics_names),
-        solver=draw(st.sampled_from(solvers)),
-        unfolds=draw(st.integers(1, 4)),
+        dynamics=kind,
+        **(solved if kind in ODES else {}),
         constraint=draw(st.sampled_from(["clip", "softplus"])),
         seed=draw(seeds),
     ).double()
@@ -46,9 +57,11 @@ def networks(draw: st.DrawFn, solvers: tuple[str, ...] = UNCONDITIONAL) -> Liqui
 
 
 @st.composite
-def cases(draw: st.DrawFn, solvers: tuple[str, ...] = UNCONDITIONAL) -> dict[str, Any]:
+def cases(
+    draw: st.DrawFn, dynamics: list[Any] = EVERY, solvers: tuple[str, ...] = UNCONDITIONAL
+) -> dict[str, Any]:
     """A network and everything that runs it."""
-    net = draw(networks(solvers))
+    net = draw(networks(dynamics, solvers))
     batch, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     random = torch.Generator().manual_seed(draw(seeds))
     size = draw(st.sampled_from([1.0, 100.0, 1e12]))
@@ -77,7 +90,7 @@ def run(case: dict[str, Any], **changes: Any) -> tuple[Tensor, Tensor]:
     return outputs, state
 
 
-@given(cases())
+@given(cases(ODES))
 def test_theorem_1_bounds_of_the_time_constant(case: dict[str, Any]) -> None:
     """tau / (1 + tau W) <= tau_sys <= tau, with W the most that all synapses can conduct."""
     arguments = dict(case)
@@ -99,7 +112,25 @@ def test_theorem_1_bounds_of_the_time_constant(case: dict[str, Any]) -> None:
     assert (taus * slack >= base / (1 + base * most)).all()
 
 
-@given(cases())
+@given(cases(CLOSED_FORMS))
+def test_bounds_of_closed_forms(case: dict[str, Any]) -> None:
+    """Gated states are between their heads; the pure solution forgets no slower than at rest."""
+    arguments = dict(case)
+    net = arguments.pop("net")
+    dynamics = net.neurons[0].dynamics
+    assert isinstance(dynamics, ClosedFormDynamics)
+    trace = net.trace(**arguments)
+    assert (trace.time_constants > 0).all() and torch.isfinite(trace.states).all()
+    if dynamics.mode == "pure":
+        base = dynamics.base_time_constants(dynamics.values())
+        if case["time_constants"] is not None:
+            base = case["time_constants"]
+        assert (trace.time_constants <= base * (1 + 1e-9)).all()
+    else:
+        assert trace.states.abs().max() <= (1.0 if dynamics.mode == "default" else 2.0)
+
+
+@given(cases(ODES))
 def test_theorem_2_bounds_of_the_state(case: dict[str, Any]) -> None:
     """However large the inputs and long the times, each state stays in the hull of what pulls."""
     arguments = dict(case)
@@ -125,13 +156,13 @@ def test_theorem_2_bounds_of_the_state(case: dict[str, Any]) -> None:
         assert (states[:, :, i] <= high.unsqueeze(1) + slack).all()
 
 
-@given(cases(tuple(sorted(SOLVERS))))
+@given(cases(ODES, tuple(sorted(SOLVERS))))
 def test_no_elapsed_time_leaves_the_state_alone(case: dict[str, Any]) -> None:
     _, state = run(case, elapsed_time=0.0)
     assert torch.equal(state, case["state"])
 
 
-@given(networks(("exponential",)), seeds, st.integers(2, 5))
+@given(networks(ODES, ("exponential",)), seeds, st.integers(2, 5))
 def test_splitting_an_interval_with_frozen_rates(net: LiquidNetwork, seed: int, parts: int) -> None:
     """Without recurrent synapses the inputs freeze the rates: many short steps make a long one."""
     wired = wiring.Wiring(
@@ -215,7 +246,7 @@ def test_width_of_the_batch_does_not_change_a_row(case: dict[str, Any], copies: 
 )
 def test_huge_inputs_stay_finite(solver: str, dynamics: str, dtype: torch.dtype, seed: int) -> None:
     """Values and gradients, for inputs near the end of float32 and times of a million."""
-    net = network(dynamics, solver, dtype, seed=seed)
+    net = network(dynamics, solver if DYNAMICS[dynamics].solvable else None, dtype, seed=seed)
     inputs = (1e30 * sequences(seed=seed)).to(dtype).requires_grad_()
     outputs = net(inputs, elapsed_time=1e6)
     outputs.sum().backward()

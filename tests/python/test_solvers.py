@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from typing import Optional
 
 import pytest
 import torch
 from torch import Tensor
 
-from core_cases import ALL_DYNAMICS, ALL_SOLVERS, network, positive, sequences
+from core_cases import ALL_DYNAMICS, ALL_SOLVERS, METHODS, ODES, network, positive, sequences
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, fused, wiring
 from liquid_neural_networks.solvers import SOLVERS, FixedStep
 
@@ -30,7 +31,7 @@ def states(dynamics: str, solver: str, unfolds: int, elapsed: float = 1.0) -> Te
     return torch.stack(steps, dim=1)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 @pytest.mark.parametrize("solver", FIXED)
 def test_order_of_accuracy(solver: str, dynamics: str) -> None:
     """Halving the step divides the error by 2 to the solver's order."""
@@ -42,19 +43,19 @@ def test_order_of_accuracy(solver: str, dynamics: str) -> None:
     assert measured == pytest.approx([wanted] * 2, abs=0.25)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 def test_adaptive_keeps_to_its_tolerance(dynamics: str) -> None:
     with fused.disabled():
         exact = states(dynamics, "rk4", 512)
     torch.testing.assert_close(states(dynamics, "adaptive", 1), exact, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 def test_adaptive_does_not_use_unfolds(dynamics: str) -> None:
     assert torch.equal(states(dynamics, "adaptive", 1), states(dynamics, "adaptive", 7))
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 @pytest.mark.parametrize("solver", ["fused", "exponential", "adaptive"])
 def test_stable_for_long_steps(solver: str, dynamics: str) -> None:
     """Explicit solvers diverge here; these three must not."""
@@ -62,7 +63,7 @@ def test_stable_for_long_steps(solver: str, dynamics: str) -> None:
     assert states(dynamics, solver, 1, elapsed=50.0).abs().max() <= bound
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 def test_exponential_is_exact_for_one_neuron_without_synapses(dynamics: str) -> None:
     """Nothing but a leak is left: x(t) = x_inf + (x0 - x_inf) exp(-t rate)."""
     lonely = wiring.Wiring(1, 1, 0, [], [], [], [0], [0], [1])
@@ -80,14 +81,13 @@ def test_exponential_is_exact_for_one_neuron_without_synapses(dynamics: str) -> 
 # -- gradients ---------------------------------------------------------------------------------
 
 
-def small(dynamics: str, solver: str, **options: object) -> LiquidNetwork:
+def small(dynamics: str, solver: Optional[str], **options: object) -> LiquidNetwork:
     wired = wiring.random(4, motor=2, sparsity=0.3, seed=3)
     return network(dynamics, solver, wiring=wired, unfolds=2, **options)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
-@pytest.mark.parametrize("solver", ALL_SOLVERS)
-def test_gradients_of_everything(solver: str, dynamics: str) -> None:
+@pytest.mark.parametrize(("dynamics", "solver"), METHODS)
+def test_gradients_of_everything(dynamics: str, solver: Optional[str]) -> None:
     """Inputs, initial state, elapsed time, given time constants and every parameter."""
     if solver == "adaptive":
         # Its step sizes depend on the state, which finite differences see: fewer, larger checks.
@@ -129,7 +129,7 @@ def check_adaptive_gradients(dynamics: str) -> None:
 def test_gradients_with_missing_features_padding_and_two_layers(
     constraint: str, dynamics: str
 ) -> None:
-    net = small(dynamics, "fused", constraint=constraint, num_layers=2)
+    net = small(dynamics, None, constraint=constraint, num_layers=2)
     missing = torch.rand(2, 3, 3) > 0.4
     padding = torch.tensor([[True, True, False], [True, True, True]])
     for mask in (missing, padding):
@@ -157,10 +157,9 @@ def test_float32_follows_float64(dynamics: str) -> None:
     torch.testing.assert_close(got, wanted.float(), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
-@pytest.mark.parametrize("solver", ALL_SOLVERS)
+@pytest.mark.parametrize(("dynamics", "solver"), METHODS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_both_paths_agree(dtype: torch.dtype, solver: str, dynamics: str) -> None:
+def test_both_paths_agree(dtype: torch.dtype, dynamics: str, solver: Optional[str]) -> None:
     """Values and gradients of the path under test against plain torch in float64."""
     inputs, times = sequences(5, 4), positive(5, 4)
     mask = torch.rand(5, 4, 3) > 0.2
@@ -181,7 +180,7 @@ def test_both_paths_agree(dtype: torch.dtype, solver: str, dynamics: str) -> Non
 
 
 @pytest.mark.parametrize("solver", FIXED)
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+@pytest.mark.parametrize("dynamics", ODES)
 def test_the_named_path_is_the_one_that_runs(dynamics: str, solver: str, path: str) -> None:
     """Otherwise half of this module would test the other half's code."""
     chosen = fused.choose(network(dynamics).neurons[0].dynamics, solver, sequences())

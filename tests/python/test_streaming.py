@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 import pytest
 import torch
 
-from core_cases import ALL_DYNAMICS, ALL_SOLVERS, RECIPES, network, positive, sequences
+from core_cases import METHODS, RECIPES, network, positive, sequences
 from liquid_neural_networks import LiquidNetwork
 from liquid_neural_networks.errors import DomainError, OptionError
 
@@ -40,10 +42,9 @@ def check_stream(net: LiquidNetwork, dtype: torch.dtype = torch.float64, atol: f
         np.testing.assert_allclose(live.state, state.detach(), **close)
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
-@pytest.mark.parametrize("solver", ALL_SOLVERS)
+@pytest.mark.parametrize(("dynamics", "solver"), METHODS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_equals_the_sequence(dtype: torch.dtype, solver: str, dynamics: str) -> None:
+def test_equals_the_sequence(dtype: torch.dtype, dynamics: str, solver: Optional[str]) -> None:
     # The adaptive solver is the same computation here, for one sequence has one step size.
     check_stream(network(dynamics, solver, dtype), dtype)
 
@@ -62,6 +63,8 @@ def test_equals_the_sequence_for_any_wiring_and_readout(readout: str, name: str)
         {"batch_first": False},
         {"constraint": "softplus"},
         {"unfolds": 1},
+        {"mixed_memory": True},
+        {"mixed_memory": True, "num_layers": 2, "dynamics": "closed_form"},
     ],
     ids=str,
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from .._checks import check_choice
+from ..dynamics import DYNAMICS
 from ..errors import OptionError
 from ..wiring import RECIPES
 
@@ -22,9 +24,19 @@ def names(text: str) -> tuple[str, ...]:
 
 def wiring(text: str) -> dict[str, Any]:
     """A wiring such as ``ncp:inter=12,command=6``, as plain data."""
+    return _described(text, RECIPES, "NUMBER")
+
+
+def dynamics(text: str) -> dict[str, Any]:
+    """Dynamics such as ``closed_form:mode=pure``, as plain data."""
+    return _described(text, DYNAMICS, "VALUE")
+
+
+def _described(text: str, kinds: Iterable[str], wanted: str) -> dict[str, Any]:
+    """Plain data from KIND[:OPTION=VALUE,...]; a value may be a bare word if so wanted."""
     kind, _, options = text.partition(":")
     try:
-        check_choice("kind", kind, RECIPES)
+        check_choice("kind", kind, kinds)
     except OptionError as error:
         raise click.BadParameter(str(error)) from None
     description: dict[str, Any] = {"type": kind}
@@ -33,5 +45,7 @@ def wiring(text: str) -> dict[str, Any]:
         try:
             description[name.strip()] = json.loads(value)
         except json.JSONDecodeError:
-            raise click.BadParameter(f"expected OPTION=NUMBER, got {part!r}") from None
+            if wanted == "NUMBER" or not value.strip():
+                raise click.BadParameter(f"expected OPTION={wanted}, got {part!r}") from None
+            description[name.strip()] = value.strip()
     return description

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from ..dynamics import DYNAMICS
 from ..solvers import SOLVERS
-from ._options import names, wiring
+from ._options import dynamics, names, wiring
 from ._results import show_metrics
 
 
@@ -61,10 +60,22 @@ from ._results import show_metrics
     help="Such as ncp:inter=12,command=6 or auto_ncp:units=32.  [default: fully connected]",
 )
 @click.option(
-    "--dynamics", type=click.Choice(sorted(DYNAMICS)), default="conductance", show_default=True
+    "--dynamics",
+    type=dynamics,
+    metavar="KIND[:OPTION=VALUE,...]",
+    default="conductance",
+    show_default=True,
+    help="Such as dense or closed_form:mode=pure,backbone_units=64.",
 )
-@click.option("--solver", type=click.Choice(sorted(SOLVERS)), default="fused", show_default=True)
-@click.option("--unfolds", type=click.IntRange(1), default=6, show_default=True)
+@click.option(
+    "--solver",
+    type=click.Choice(sorted(SOLVERS)),
+    help="[default: fused; closed_form dynamics have none]",
+)
+@click.option(
+    "--unfolds", type=click.IntRange(1), help="Solver steps a row.  [default: 6; none likewise]"
+)
+@click.option("--mixed-memory", is_flag=True, help="Add an LSTM memory cell beside the neurons.")
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option(

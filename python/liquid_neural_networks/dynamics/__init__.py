@@ -1,4 +1,4 @@
-"""The right-hand sides: what a population of liquid neurons does in continuous time.
+"""Dynamics: what a population of liquid neurons does in continuous time.
 
 A dynamics is registered under its name in :data:`DYNAMICS`; networks, files, tests and the
 spec all walk that registry.
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._base import Dynamics, Sensory, Values
+from ._base import Dynamics, Field, Sensory, Solve, Values
+from ._closed_form import ClosedFormDynamics
 from ._conductance import ConductanceDynamics
 from ._dense import DenseDynamics
+from ._ode import OdeDynamics
 
 DYNAMICS: Mapping[str, type[Dynamics]] = {
-    dynamics.name: dynamics for dynamics in (ConductanceDynamics, DenseDynamics)
+    dynamics.name: dynamics for dynamics in (ConductanceDynamics, DenseDynamics, ClosedFormDynamics)
 }
 
 __all__ = [
     "DYNAMICS",
+    "ClosedFormDynamics",
     "ConductanceDynamics",
     "DenseDynamics",
     "Dynamics",
+    "Field",
+    "OdeDynamics",
     "Sensory",
+    "Solve",
     "Values",
 ]

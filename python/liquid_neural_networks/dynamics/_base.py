@@ -1,11 +1,10 @@
 """``Dynamics``: the parameters of one population and the equation they enter.
 
-Every liquid dynamics here has the same form,
-
-    dx/dt = drive(x, u) - rate(x, u) * x
-
-with ``rate > 0``, so ``1 / rate`` is the effective ("liquid") time constant and
-``drive / rate`` the state it decays to. Solvers need nothing but ``rate`` and ``drive``.
+There are two kinds. :class:`~liquid_neural_networks.dynamics.OdeDynamics` are differential
+equations that a solver integrates; closed-form dynamics say themselves where the state is after
+any time. To whoever runs a sequence both are the same: what the inputs contribute is worked out
+for all time steps at once (:meth:`Dynamics.sensory`), then the state crosses one elapsed interval
+after the other (:meth:`Dynamics.advance`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Optional
+from typing import Any, Callable, ClassVar, Optional, Union
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,13 @@ Values = dict[str, Tensor]
 """Parameter name -> constrained value, as it enters the equations."""
 
 Sensory = tuple[Tensor, ...]
-"""What the inputs contribute, constant over the unfolds; each (..., N)."""
+"""What the inputs contribute, constant over an elapsed interval; each (..., something)."""
+
+Field = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""State -> rate and drive of dx/dt = drive - rate x."""
+
+Solve = Callable[[Field, Tensor, Tensor], Tensor]
+"""A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
 
 
 class Dynamics(nn.Module, ABC):
@@ -40,6 +45,8 @@ class Dynamics(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    solvable: ClassVar[bool] = False
+    """Whether a solver integrates it."""
     lower_bounds: ClassVar[Mapping[str, float]]
     pre: Tensor
     post: Tensor
@@ -56,26 +63,26 @@ class Dynamics(nn.Module, ABC):
         super().__init__()
         self.constraint = constraint
         self._constraint = CONSTRAINTS[constraint]()
-        self._set_options(**options)
+        self.units = wiring.units
+        self.input_size = wiring.input_size
+        self._set_options(wiring, **options)
         for name, index in (("pre", wiring.pre), ("post", wiring.post)):
             self.register_buffer(name, torch.tensor(index), persistent=False)
         for name, index in (("pre", wiring.sensory_pre), ("post", wiring.sensory_post)):
             self.register_buffer(f"sensory_{name}", torch.tensor(index), persistent=False)
-        self.units = wiring.units
-        self.input_size = wiring.input_size
         for name, initial in self._initial_values(wiring, generator).items():
             self.register_parameter(name, nn.Parameter(self._stored(name, initial)))
         project_after_every_step(self)
 
     # -- what a subclass defines ---------------------------------------------------------------
 
-    def _set_options(self) -> None:
-        """Checks and keeps the subclass's own options."""
+    def _set_options(self, wiring: Wiring) -> None:
+        """Checks and keeps the subclass's own options, for this wiring."""
 
     @classmethod
     def option_names(cls) -> list[str]:
         """Names of the subclass's own options."""
-        return list(inspect.signature(cls._set_options).parameters)[1:]
+        return list(inspect.signature(cls._set_options).parameters)[2:]
 
     def options(self) -> dict[str, Any]:
         """The subclass's own options, as plain data."""
@@ -87,22 +94,40 @@ class Dynamics(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         """Parameter name -> initial value, in the default dtype."""
 
+    def prepare(self, values: Values) -> Values:
+        """``values`` and what is made of them once a sequence; what the methods below expect."""
+        return values
+
     @abstractmethod
     def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
         """What inputs (..., I) contribute; a feature whose mask is 0 contributes nothing."""
 
     @abstractmethod
-    def rate_and_drive(
-        self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """rate and drive of dx/dt = drive - rate x, each (..., N).
+    def advance(
+        self,
+        values: Values,
+        state: Tensor,
+        sensory: Sensory,
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+    ) -> Tensor:
+        """The state (B, N) after one elapsed interval.
 
         Args:
-            values: what :meth:`values` returned.
-            state: (..., N).
-            sensory: what :meth:`sensory` returned, for the same time step.
-            time_constants: base time constants (..., N) in place of the learned ones, or None.
+            values: what :meth:`prepare` returned.
+            state: (B, N).
+            sensory: what :meth:`sensory` returned, for this time step.
+            elapsed: (B, 1).
+            time_constants: base time constants (B, N) in place of the learned ones, or None.
+            solve: the solver; None for dynamics that need none.
         """
+
+    @abstractmethod
+    def effective_time_constants(
+        self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
+    ) -> Tensor:
+        """(..., N) the liquid time constants at a state (..., N); arguments as above."""
 
     @abstractmethod
     def base_time_constants(self, values: Values) -> Tensor:
@@ -115,6 +140,10 @@ class Dynamics(nn.Module, ABC):
     @abstractmethod
     def sensory_activations(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Tensor:
         """(..., S) how strongly each sensory synapse is active."""
+
+    @abstractmethod
+    def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
+        """(E,) and (S,) numbers: positive where a synapse excites now, else it inhibits."""
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -196,6 +225,22 @@ def sum_by_post(terms: Tensor, post: Tensor, units: int) -> Tensor:
     return total.index_add(-1, post, terms)
 
 
-def uniform(size: int, low: float, high: float, generator: Optional[torch.Generator]) -> Tensor:
-    """(size,) uniform random numbers in the default dtype."""
+def matrix(weights: Tensor, pre: Tensor, post: Tensor, receivers: int, senders: int) -> Tensor:
+    """(receivers, senders): the synapses' weights where they exist, zeros elsewhere.
+
+    Synapses are sorted by post, then pre.
+    """
+    if len(weights) == receivers * senders:
+        return weights.view(receivers, senders)
+    empty = weights.new_zeros(receivers * senders)
+    return empty.index_put((post * senders + pre,), weights).view(receivers, senders)
+
+
+def uniform(
+    size: Union[int, tuple[int, ...]],
+    low: float,
+    high: float,
+    generator: Optional[torch.Generator],
+) -> Tensor:
+    """Uniform random numbers of this size in the default dtype."""
     return torch.empty(size).uniform_(low, high, generator=generator)

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ..wiring import Wiring
-from ._base import Dynamics, Sensory, Values, sum_by_post, uniform
+from ._base import Sensory, Values, sum_by_post, uniform
+from ._ode import OdeDynamics
 
 
-class ConductanceDynamics(Dynamics):
+class ConductanceDynamics(OdeDynamics):
     """The dynamics of every published LTC and NCP result.
 
     Parameters, all of them only for what exists in the wiring (primes: ``sensory_``):
@@ -95,3 +96,6 @@ class ConductanceDynamics(Dynamics):
             values["sensory_sigma"] * (u - values["sensory_mu"])
         )
         return r if mask is None else r * mask.index_select(-1, self.sensory_pre)
+
+    def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
+        return values["E"], values["sensory_E"]

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from .._checks import check_choice
 from ..wiring import Wiring
-from ._base import Dynamics, Sensory, Values, uniform
+from ._base import Sensory, Values, matrix, uniform
+from ._ode import OdeDynamics
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
 
-class DenseDynamics(Dynamics):
+class DenseDynamics(OdeDynamics):
     """A neural network inside the time constant.
 
     ===========  =====  ============================  ====================================
@@ -48,7 +49,7 @@ class DenseDynamics(Dynamics):
     name = "dense"
     lower_bounds = {"tau": 1e-6}
 
-    def _set_options(self, activation: str = "sigmoid") -> None:
+    def _set_options(self, wiring: Wiring, activation: str = "sigmoid") -> None:
         check_choice("activation", activation, ACTIVATIONS)
         self.activation = activation
 
@@ -75,13 +76,15 @@ class DenseDynamics(Dynamics):
 
     def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
         seen = inputs if mask is None else inputs * mask
-        w_in = self._matrix(values["W_in"], self.sensory_pre, self.sensory_post, self.input_size)
+        w_in = matrix(
+            values["W_in"], self.sensory_pre, self.sensory_post, self.units, self.input_size
+        )
         return (torch.nn.functional.linear(seen, w_in, values["b"]),)
 
     def rate_and_drive(
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        w_rec = self._matrix(values["W_rec"], self.pre, self.post, self.units)
+        w_rec = matrix(values["W_rec"], self.pre, self.post, self.units, self.units)
         f = ACTIVATIONS[self.activation](sensory[0] + torch.nn.functional.linear(state, w_rec))
         tau = values["tau"] if time_constants is None else time_constants
         return 1.0 / tau + f, f * values["A"]
@@ -96,9 +99,5 @@ class DenseDynamics(Dynamics):
         seen = inputs if mask is None else inputs * mask
         return values["W_in"] * seen.index_select(-1, self.sensory_pre)
 
-    def _matrix(self, weights: Tensor, pre: Tensor, post: Tensor, senders: int) -> Tensor:
-        """(N, senders): the synapses' weights where they exist, zeros elsewhere."""
-        if len(weights) == self.units * senders:
-            return weights.view(self.units, senders)  # sorted by post, then pre: already dense
-        matrix = weights.new_zeros(self.units * senders)
-        return matrix.index_put((post * senders + pre,), weights).view(self.units, senders)
+    def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
+        return values["W_rec"], values["W_in"]

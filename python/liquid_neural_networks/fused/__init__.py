@@ -121,7 +121,7 @@ def instruction_sets() -> list[str]:
 _instruction_set = (instruction_sets() or [""])[0]
 
 
-def choose(dynamics: Dynamics, solver: str, inputs: Tensor) -> Callable[..., Tensor]:
+def choose(dynamics: Dynamics, solver: Optional[str], inputs: Tensor) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
     # Transforms such as vmap and jvp see through plain torch only.
     can = _can_run(dynamics, solver, inputs) and not transforming()
@@ -131,10 +131,13 @@ def choose(dynamics: Dynamics, solver: str, inputs: Tensor) -> Callable[..., Ten
 def can_stream(network: LiquidNetwork) -> bool:
     """Whether every population of a network can run on the compiled step."""
     neurons = cast("list[LiquidNeuron]", list(network.neurons))
-    return all(_can_run(each.dynamics, each.solver, each.dynamics.like) for each in neurons)
+    return all(
+        each.memory is None and _can_run(each.dynamics, each.solver, each.dynamics.like)
+        for each in neurons
+    )
 
 
-def _can_run(dynamics: Dynamics, solver: str, like: Tensor) -> bool:
+def _can_run(dynamics: Dynamics, solver: Optional[str], like: Tensor) -> bool:
     return (
         operator.kernel is not None
         and not _switch.off

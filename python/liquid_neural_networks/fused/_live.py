@@ -77,9 +77,9 @@ class LiveNetwork:
             inputs, mask, sensory = share, 0, (sensory[0][:0], sensory[1][:0])
         method = Method(
             operator.DYNAMICS.index(dynamics.name),
-            operator.SOLVERS.index(neuron.solver),
+            operator.SOLVERS.index(cast(str, neuron.solver)),
             operator.ACTIVATIONS.index(dynamics.options().get("activation", "sigmoid")),
-            neuron.unfolds,
+            cast(int, neuron.unfolds),
         )
         double = int(inputs.dtype == np.float64)
         counts = (len(inputs), len(state), len(recurrent[0]), len(sensory[0]), double)

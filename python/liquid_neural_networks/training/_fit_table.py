@@ -37,8 +37,9 @@ def fit_table(
     hidden_size: int = 32,
     wiring: Optional[WiringLike] = None,
     dynamics: DynamicsLike = "conductance",
-    solver: str = "fused",
-    unfolds: int = 6,
+    solver: Optional[str] = None,
+    unfolds: Optional[int] = None,
+    mixed_memory: bool = False,
     epochs: int = 100,
     batch_size: int = 16,
     learning_rate: float = 0.01,
@@ -76,7 +77,8 @@ def fit_table(
         hidden_size: N, neurons, unless the wiring says.
         wiring: as for :class:`~liquid_neural_networks.LiquidNetwork`; plain data may leave out
             ``motor`` and ``units``. Default: fully connected.
-        dynamics, solver, unfolds: as for :class:`~liquid_neural_networks.LiquidNetwork`.
+        dynamics, solver, unfolds, mixed_memory: as for
+            :class:`~liquid_neural_networks.LiquidNetwork`.
         epochs, batch_size, learning_rate, schedule, patience, checkpoint, resume, progress: as
             for :func:`fit`.
         seed: of the initial parameters and of the training.
@@ -128,6 +130,7 @@ def fit_table(
             dynamics=dynamics,
             solver=solver,
             unfolds=unfolds,
+            mixed_memory=mixed_memory,
             seed=seed,
         ),
         columns,

@@ -1,0 +1,61 @@
+"""``MemoryCell``: an LSTM beside the liquid state ("mixed memory").
+
+    c <- sigmoid(forget + 1) c + sigmoid(write) tanh(input)
+    h <- sigmoid(show) tanh(c)
+
+with (input, write, forget, show) = W_in u + W_rec x + b. The liquid neurons then start their
+interval from h in place of x. The memory is not bound to elapsed time, so gradients reach far
+back; it hears every input and every neuron, whatever the wiring.
+
+Source: Lechner and Hasani, *Learning Long-Term Dependencies in Irregularly-Sampled Time Series*,
+2020 (arXiv 2006.04418), in the conventions of ``ncps`` 1.0.1.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class MemoryCell(nn.Module):
+    """The memory of one population.
+
+    ==========  ========  =====================  ==========================================
+    name        shape     starts                 meaning
+    ==========  ========  =====================  ==========================================
+    ``W_in``    (4 N, I)  +-sqrt(6 / (4 N + I))  weights of the inputs
+    ``W_rec``   (4 N, N)  orthogonal             weights of the neurons
+    ``b``       (4 N,)    +-0.1                  bias
+    ==========  ========  =====================  ==========================================
+
+    Rows are those of input, write gate, forget gate and show gate, in this order.
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, generator: Optional[torch.Generator] = None
+    ):
+        super().__init__()
+        rows = 4 * hidden_size
+        bound = sqrt(6 / (rows + input_size))
+        self.W_in = nn.Parameter(
+            torch.empty(rows, input_size).uniform_(-bound, bound, generator=generator)
+        )
+        self.W_rec = nn.Parameter(torch.empty(rows, hidden_size))
+        nn.init.orthogonal_(self.W_rec, generator=generator)
+        self.b = nn.Parameter(torch.empty(rows).uniform_(-0.1, 0.1, generator=generator))
+
+    def heard(self, inputs: Tensor) -> Tensor:
+        """(..., 4 N): what inputs (..., I) contribute, for all time steps at once."""
+        return functional.linear(inputs, self.W_in, self.b)
+
+    def forward(self, heard: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The state (B, N) to start from, and the new memory (B, N)."""
+        units = memory.shape[-1]
+        gates = heard + functional.linear(state, self.W_rec)
+        new, write, forget, show = torch.split(gates, units, -1)
+        memory = memory * torch.sigmoid(forget + 1.0) + torch.tanh(new) * torch.sigmoid(write)
+        return torch.tanh(memory) * torch.sigmoid(show), memory
