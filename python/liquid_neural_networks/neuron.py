@@ -205,7 +205,7 @@ class LiquidNeuron(nn.Module):
     def _stepper(self, sequences: Sequences) -> solvers.Step:
         inputs, mask, _, elapsed, given, _ = sequences
         integrate = fused.choose(self.dynamics, self.solver, inputs)
-        if integrate is solvers.integrate:
+        if integrate is solvers.integrate or not self.dynamics.solvable:
             return solvers.stepper(
                 self.dynamics, self.solver, self.unfolds, inputs, mask, elapsed, given
             )

@@ -1,60 +1,107 @@
 /* The compiled step as a program of its own, so that builds for other machines can be tested in an
- * emulator. Reads problems from standard input and answers each on standard output:
+ * emulator. Reads questions from standard input and answers each on standard output. A question
+ * is its kind (int64), then:
  *
- *   problem   10 sizes, whether double, whether backward, the number of arrays (all int64), the
- *             lower bounds (double), then every array: its length in bytes (int64) and its bytes
- *   answer    the states (forward), or every gradient (backward), in the order of the addresses
+ *   STEP          10 sizes, whether double, whether backward, the number of arrays (all int64), the
+ *                 lower bounds (double), the arrays. Answer: the states, or every gradient.
+ *   CLOSED_FORM   7 sizes, whether double, whether backward, the number of arrays, the arrays.
+ *                 Answer: the states and what is kept, or every gradient.
+ *   WIDTH         whether double. Answer: rows of a chunk of closed-form dynamics (int64).
+ *
+ * An array is its length in bytes (int64) and its bytes; one of length 0 is not there. Arrays come
+ * and go in the order of the addresses in problem.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "parallel.h"
 #include "problem.h"
 
-#define ARRAYS (2 * MAX_ADDRESSES)
+enum { STEP, CLOSED_FORM, WIDTH_OF_CHUNK };
+#define ARRAYS (2 * MAX_ADDRESSES + MAX_CLOSED_ADDRESSES)
 
 typedef struct { int64_t length; void *data; } Array;
+
+static Array arrays[ARRAYS];
+static intptr_t addresses[ARRAYS];
 
 static void get(void *to, size_t size) {
     if (fread(to, 1, size, stdin) != size) exit(2);
 }
 
-static void put(const Array *array) {
-    if (array->length == 0) return;
-    if (fwrite(array->data, 1, (size_t)array->length, stdout) != (size_t)array->length) exit(3);
+static void put(const void *from, int64_t size) {
+    if (size && fwrite(from, 1, (size_t)size, stdout) != (size_t)size) exit(3);
 }
 
-static void get_array(Array *array) {
-    get(&array->length, sizeof array->length);
-    array->data = NULL;
-    if (array->length == 0) return;
-    array->data = malloc((size_t)array->length);
-    if (!array->data) exit(5);
-    get(array->data, (size_t)array->length);
-}
-
-static void solve(const int64_t *sizes) {
-    Array arrays[ARRAYS];
-    intptr_t addresses[ARRAYS], integers[10];
-    int is_double = (int)sizes[10], backward = (int)sizes[11], count = (int)sizes[12];
-    for (int i = 0; i < 10; i++) integers[i] = (intptr_t)sizes[i];
-    Problem p = problem_of(integers);
-    get(p.lower_bounds, (size_t)parameter_count(&p) * sizeof(double));
+static void get_integers(intptr_t *to, int count) {
+    int64_t number;
     for (int i = 0; i < count; i++) {
-        get_array(&arrays[i]);
-        addresses[i] = (intptr_t)arrays[i].data;
+        get(&number, sizeof number);
+        to[i] = (intptr_t)number;
     }
-    int gradients = FIRST_PARAMETER + parameter_count(&p);
-    set_addresses(&p, addresses);
-    if (backward) set_gradient_addresses(&p, addresses + gradients);
-    if (run_problem(kernel_for(is_double), &p, backward, 2)) exit(4);
-    if (!backward) put(&arrays[STATES]);
-    for (int i = gradients + GRAD_INPUTS; backward && i < count; i++) put(&arrays[i]);
-    fflush(stdout);
+}
+
+static void get_arrays(int count) {
+    for (int i = 0; i < count; i++) {
+        Array *array = &arrays[i];
+        get(&array->length, sizeof array->length);
+        array->data = array->length ? aligned_memory((size_t)array->length) : NULL;
+        if (array->length && !array->data) exit(5);
+        if (array->length) get(array->data, (size_t)array->length);
+        addresses[i] = (intptr_t)array->data;
+    }
+}
+
+/* Answers with the arrays from `first` to `end`, and frees all. */
+static void put_arrays(int first, int end, int count) {
+    for (int i = first; i < end; i++) put(arrays[i].data, arrays[i].length);
     for (int i = 0; i < count; i++) free(arrays[i].data);
 }
 
+static void step(void) {
+    intptr_t s[13];
+    get_integers(s, 13);
+    Problem p = problem_of(s);
+    int backward = (int)s[11], count = (int)s[12], gradients = FIRST_PARAMETER + parameter_count(&p);
+    get(p.lower_bounds, (size_t)parameter_count(&p) * sizeof(double));
+    get_arrays(count);
+    set_addresses(&p, addresses);
+    if (backward) set_gradient_addresses(&p, addresses + gradients);
+    if (run_problem(kernel_for((int)s[10]), &p, backward, 2)) exit(4);
+    if (backward)
+        put_arrays(gradients + GRAD_INPUTS, count, count);
+    else
+        put_arrays(STATES, STATES + 1, count);
+}
+
+static void closed_form(void) {
+    intptr_t s[10];
+    get_integers(s, 10);
+    ClosedForm p = closed_form_of(s);
+    int backward = (int)s[8], count = (int)s[9];
+    get_arrays(count);
+    set_closed_addresses(&p, addresses, backward);
+    if (run_closed_form(kernel_for((int)s[7]), &p, backward, 2)) exit(4);
+    if (backward)
+        put_arrays(count - 4, count, count);
+    else
+        put_arrays(7, CLOSED_WEIGHTS, count);
+}
+
+static void width(void) {
+    intptr_t is_double;
+    get_integers(&is_double, 1);
+    int64_t answer = kernel_for((int)is_double)->closed_form.width;
+    put(&answer, sizeof answer);
+}
+
 int main(void) {
-    int64_t sizes[13];
-    while (fread(sizes, sizeof sizes, 1, stdin) == 1) solve(sizes);
+    int64_t kind;
+    while (fread(&kind, sizeof kind, 1, stdin) == 1) {
+        if (kind == STEP) step();
+        if (kind == CLOSED_FORM) closed_form();
+        if (kind == WIDTH_OF_CHUNK) width();
+        fflush(stdout);
+    }
     return 0;
 }

@@ -45,50 +45,78 @@ BUILDS = {
 }
 
 
+STEP, CLOSED_FORM, WIDTH = range(3)
+"""Kinds of questions, see ``tests/c/serve.c``."""
+
+
 class Program:
     """Stands in for the extension module."""
 
     def __init__(self, command: list[str]):
-        self.calls = 0
+        self.calls = [0, 0, 0]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def forward(self, sizes: Any, addresses: Any, bounds: Any, threads: int) -> None:
         lengths = arrays_of(sizes)
-        self._put(sizes, bounds, addresses, lengths, backward=False)
-        self._get(addresses[5], lengths[5])
+        self._put_step(sizes, bounds, addresses, lengths, backward=False)
+        self._get_into(addresses[5:6], lengths[5:6])
 
     def backward(self, sizes: Any, addresses: Any, bounds: Any, grads: Any, threads: int) -> None:
         lengths = arrays_of(sizes)
         # Gradients are as long as what they are gradients of.
         of = [lengths[i] for i in (5, 0, 2, 3, 4)] + lengths[10:]
-        self._put(sizes, bounds, (*addresses, *grads), lengths + of, backward=True)
-        for address, length in list(zip(grads, of))[1:]:
-            if address:
-                self._get(address, length)
+        self._put_step(sizes, bounds, (*addresses, *grads), lengths + of, backward=True)
+        self._get_into(grads[1:], of[1:])
+
+    def closed_form(self, sizes: Any, addresses: Any, backward: bool, threads: int) -> None:
+        rows = self.closed_form_width(sizes[-1])
+        lengths = closed_arrays_of(sizes, -(-sizes[3] // rows) * rows, backward)
+        self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
+        self._put_arrays(addresses, lengths)
+        answered = slice(-4, None) if backward else slice(7, 10)
+        self._get_into(addresses[answered], lengths[answered])
+
+    def closed_form_width(self, double: int) -> int:
+        self._ask(WIDTH, double)
+        (width,) = struct.unpack("<q", self._get(8))
+        return int(width)
 
     def lowest(self, *arguments: Any) -> float:
         lowest: float = REAL.lowest(*arguments)
         return lowest
 
-    def _put(
+    def _put_step(
         self, sizes: Any, bounds: Any, addresses: Any, lengths: list[int], backward: bool
     ) -> None:
-        self.calls += 1
         bounds = bounds or [-float("inf")] * parameter_count(sizes)
-        parts = [struct.pack("<13q", *sizes, backward, len(addresses))]
-        parts.append(struct.pack(f"<{len(bounds)}d", *bounds))
+        self._ask(STEP, *sizes, backward, len(addresses))
+        self._write(struct.pack(f"<{len(bounds)}d", *bounds))
+        self._put_arrays(addresses, lengths)
+
+    def _ask(self, kind: int, *integers: int) -> None:
+        self.calls[kind] += 1
+        self._write(struct.pack(f"<{1 + len(integers)}q", kind, *integers))
+
+    def _put_arrays(self, addresses: Any, lengths: list[int]) -> None:
         for address, length in zip(addresses, lengths):
             size = length if address else 0
-            parts += [struct.pack("<q", size), ctypes.string_at(address, size) if size else b""]
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"".join(parts))
-        self.process.stdin.flush()
+            self._write(struct.pack("<q", size) + ctypes.string_at(address, size))
 
-    def _get(self, address: int, length: int) -> None:
-        assert self.process.stdout is not None
+    def _write(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+
+    def _get_into(self, addresses: Any, lengths: list[int]) -> None:
+        for address, length in zip(addresses, lengths):
+            if address:
+                ctypes.memmove(address, self._get(length), length)
+
+    def _get(self, length: int) -> bytes:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.flush()
         answer = self.process.stdout.read(length)
         assert len(answer) == length, f"the program ended with {self.process.wait()}"
-        ctypes.memmove(address, answer, length)
+        return answer
 
 
 REAL: Any = operator.kernel
@@ -110,6 +138,20 @@ def arrays_of(sizes: Any) -> list[int]:
     else:
         parameters = [units] * 3 + [recurrent] * 4 + [sensory] * 4 + [inputs] * 2
     return [real * n for n in reals] + [8 * n for n in indices] + [real * n for n in parameters]
+
+
+def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
+    """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
+    _, _, layers, batch, steps, units, hidden, double = sizes
+    samples, heads = batch * steps, 4 * units
+    numbers = [samples * hidden, samples, samples * units, batch * units]
+    numbers += [hidden * units, heads * hidden, heads, samples * units]
+    numbers += [layers * samples * hidden, padded_batch * steps * heads]
+    numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
+    if backward:
+        numbers += [samples * units, layers * samples * hidden, samples * heads]
+        numbers += [samples, batch * units]
+    return [n * (8 if double else 4) for n in numbers]
 
 
 def missing(build: Build) -> Optional[str]:
@@ -149,4 +191,4 @@ def test_conformance(program: Program) -> None:
     finally:
         torch.set_num_threads(2)
     assert not failed
-    assert program.calls > 200
+    assert program.calls[STEP] > 200 and program.calls[CLOSED_FORM] > 10

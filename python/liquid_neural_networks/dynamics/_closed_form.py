@@ -217,7 +217,7 @@ class ClosedFormDynamics(Dynamics):
         self._forward_links = [(to, of) for to, of in joined if of < to]
 
     @property
-    def _one_layer(self) -> bool:
+    def one_layer(self) -> bool:
         return len(self._sizes) == 1
 
     # -- parameters ----------------------------------------------------------------------------
@@ -261,7 +261,7 @@ class ClosedFormDynamics(Dynamics):
         made = self._backbone(values) if self.backbone_layers > 0 else self._matrices(values)
         per_neuron = ("w_tau", "A") if self.mode == "pure" else ("time_a_b",)
         for name in per_neuron:
-            in_order = values[name] if self._one_layer else values[name][self._order]
+            in_order = values[name] if self.one_layer else values[name][self._order]
             for layer, part in enumerate(torch.split(in_order, self._sizes)):
                 made[f"{name}_{layer}"] = part
         return {**values, **made}
@@ -286,7 +286,7 @@ class ClosedFormDynamics(Dynamics):
 
         def placed(suffix: str, places: Tensor, columns: int) -> Tensor:
             weights = torch.cat([values[f"{head}_{suffix}"] for head in self.heads])
-            if self._one_layer and len(weights) == rows * columns:
+            if self.one_layer and len(weights) == rows * columns:
                 return weights.view(rows, columns)  # sorted by post, then pre: already in place
             empty = weights.new_zeros(rows * columns)
             return empty.index_put((places,), weights).view(rows, columns)
@@ -295,11 +295,11 @@ class ClosedFormDynamics(Dynamics):
         recurrent = placed("W_rec", self._rec_places, self.units)
         made = {
             "W_in": placed("W_in", self._in_places, self.input_size),
-            "bias": bias if self._one_layer else bias[self._bias_places],
+            "bias": bias if self.one_layer else bias[self._bias_places],
             "all": recurrent.t(),
             "old": recurrent.t(),
         }
-        if self._one_layer:
+        if self.one_layer:
             return made
         blocks = self._blocks(recurrent, 0)
         for to, of in self._forward_links:
@@ -335,7 +335,7 @@ class ClosedFormDynamics(Dynamics):
         solve: Optional[Solve],
     ) -> Tensor:
         heard = torch.addmm(sensory[0], state, values["old"])
-        if self._one_layer:
+        if self.one_layer:
             heads = self._through_backbone(values, heard)
             return self._solution(values, 0, heads, elapsed, time_constants)
         given = self._by_layer(time_constants)
@@ -378,14 +378,14 @@ class ClosedFormDynamics(Dynamics):
         n = self._sizes[layer]
         ff, time_a, time_b = torch.split(heads, [2 * n, n, n], -1)
         if time_constants is not None:
-            time_a = time_a + self._shift(values, layer, time_constants)
+            time_a = time_a + self.shift(values, layer, time_constants)
         first, second = torch.split(torch.tanh(ff), n, -1)
         gate = torch.sigmoid(torch.addcmul(time_b, time_a, elapsed))
         if self.mode == "no_gate":
             return torch.addcmul(first, gate, second)
         return torch.lerp(first, second, gate)
 
-    def _shift(self, values: Values, layer: int, time_constants: Tensor) -> Tensor:
+    def shift(self, values: Values, layer: int, time_constants: Tensor) -> Tensor:
         """What given base time constants add to time_a, whose bias they replace."""
         bias = values[f"time_a_b_{layer}"]
         return torch.where(bias < 0, -1.0, 1.0) / time_constants - bias
@@ -393,7 +393,7 @@ class ClosedFormDynamics(Dynamics):
     def _by_layer(self, time_constants: Optional[Tensor]) -> list[Optional[Tensor]]:
         if time_constants is None:
             return [None] * len(self._sizes)
-        if self._one_layer:
+        if self.one_layer:
             return [time_constants]
         return list(torch.split(time_constants.index_select(-1, self._order), self._sizes, -1))
 
@@ -415,8 +415,8 @@ class ClosedFormDynamics(Dynamics):
                 rates.append(base + said.abs())
             else:
                 time_a = torch.split(said, self._sizes[layer], -1)[2]
-                rates.append(time_a if tau is None else time_a + self._shift(values, layer, tau))
-        rate = rates[0] if self._one_layer else torch.cat(rates, -1).index_select(-1, self._back)
+                rates.append(time_a if tau is None else time_a + self.shift(values, layer, tau))
+        rate = rates[0] if self.one_layer else torch.cat(rates, -1).index_select(-1, self._back)
         return _inverse(rate)
 
     def base_time_constants(self, values: Values) -> Tensor:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from .. import solvers
 from .._checks import check_choice
-from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics, Values
+from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics, Values
+from . import _closed_form
 from . import _operator as operator
 from ._operator import Method, Sequence, Synapses, lowest, transforming
 
@@ -124,28 +125,32 @@ _instruction_set = (instruction_sets() or [""])[0]
 def choose(dynamics: Dynamics, solver: Optional[str], inputs: Tensor) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
     # Transforms such as vmap and jvp see through plain torch only.
-    can = _can_run(dynamics, solver, inputs) and not transforming()
-    return integrate if can else solvers.integrate
+    if not _can_run(inputs) or transforming():
+        return solvers.integrate
+    if isinstance(dynamics, ClosedFormDynamics):
+        return _closed_form.integrate if _closed_form.can_run(dynamics) else solvers.integrate
+    return integrate if _can_solve(dynamics, solver) else solvers.integrate
 
 
 def can_stream(network: LiquidNetwork) -> bool:
     """Whether every population of a network can run on the compiled step."""
     neurons = cast("list[LiquidNeuron]", list(network.neurons))
-    return all(
-        each.memory is None and _can_run(each.dynamics, each.solver, each.dynamics.like)
-        for each in neurons
+    return _can_run(neurons[0].dynamics.like) and all(
+        each.memory is None and _can_solve(each.dynamics, each.solver) for each in neurons
     )
 
 
-def _can_run(dynamics: Dynamics, solver: Optional[str], like: Tensor) -> bool:
+def _can_run(like: Tensor) -> bool:
     return (
         operator.kernel is not None
         and not _switch.off
-        and solver in operator.SOLVERS
-        and type(dynamics) in _PREPARE
         and like.device.type == "cpu"
         and like.dtype in (torch.float32, torch.float64)
     )
+
+
+def _can_solve(dynamics: Dynamics, solver: Optional[str]) -> bool:
+    return solver in operator.SOLVERS and type(dynamics) in _PREPARE
 
 
 def integrate(

@@ -14,6 +14,8 @@
 #include <immintrin.h> /* before any instruction set is switched on */
 #endif
 
+#include "closed_form.h"
+
 enum dynamics { CONDUCTANCE, DENSE };
 enum solver { FUSED, EULER, EXPONENTIAL };
 enum activation { SIGMOID, TANH };
@@ -60,6 +62,16 @@ typedef struct {
  * groups are summed in order, so results do not depend on the number of threads. */
 #define MAX_GROUPS 16
 
+/* The same for closed-form dynamics, in chunks of `width` rows. */
+typedef struct {
+    int width;
+    size_t (*packed_size)(const ClosedForm *, int backward);
+    void (*pack)(const ClosedForm *, void *packed, int backward);
+    size_t (*scratch_size)(const ClosedForm *);
+    void (*forward)(const ClosedForm *, const void *packed, void *scratch, ptrdiff_t chunk);
+    void (*backward)(const ClosedForm *, const void *packed, void *scratch, ptrdiff_t chunk);
+} ClosedKernel;
+
 typedef struct {
     int lanes;
     size_t real_size;
@@ -79,6 +91,7 @@ typedef struct {
     /* For live sessions, see live.inc. */
     void (*affine)(const Affine *);
     ptrdiff_t (*read_sample)(const double *from, ptrdiff_t count, void *to, void *seen);
+    ClosedKernel closed_form;
 } Kernel;
 
 /* Number of entries of one parameter. */

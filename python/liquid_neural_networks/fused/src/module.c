@@ -78,6 +78,39 @@ static PyObject *step_backward(PyObject *self, PyObject *args) {
     return finish_call(failed);
 }
 
+static int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p) {
+    intptr_t s[8], a[MAX_CLOSED_ADDRESSES];
+    if (read_integers(sizes, 8, s)) return -1;
+    *p = closed_form_of(s);
+    if (p->layers > MAX_BACKBONE) {
+        PyErr_SetString(PyExc_ValueError, "too many backbone layers");
+        return -1;
+    }
+    if (read_integers(addresses, closed_address_count(p, backward), a)) return -1;
+    set_closed_addresses(p, a, backward);
+    return (int)s[7];
+}
+
+static PyObject *step_closed_form(PyObject *self, PyObject *args) {
+    PyObject *sizes, *addresses;
+    ClosedForm p;
+    int backward, threads, is_double, failed;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOii", &sizes, &addresses, &backward, &threads)) return NULL;
+    if ((is_double = read_closed_form(sizes, addresses, backward, &p)) < 0) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    failed = run_closed_form(kernel_for(is_double), &p, backward, threads);
+    Py_END_ALLOW_THREADS
+    return finish_call(failed);
+}
+
+static PyObject *step_closed_form_width(PyObject *self, PyObject *args) {
+    int is_double;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "i", &is_double)) return NULL;
+    return PyLong_FromLong(kernel_for(is_double)->closed_form.width);
+}
+
 static PyObject *step_sigmoid(PyObject *self, PyObject *args) {
     long long from, to;
     Py_ssize_t count;
@@ -145,6 +178,10 @@ static PyMethodDef methods[] = {
      "forward(sizes, addresses, lower_bounds, threads): the states after every time step."},
     {"backward", step_backward, METH_VARARGS,
      "backward(sizes, addresses, lower_bounds, gradient_addresses, threads): every gradient."},
+    {"closed_form", step_closed_form, METH_VARARGS,
+     "closed_form(sizes, addresses, backward, threads): closed-form dynamics, either way."},
+    {"closed_form_width", step_closed_form_width, METH_VARARGS,
+     "closed_form_width(is_double): rows of a chunk; what is kept is for whole chunks."},
     {"sigmoid", step_sigmoid, METH_VARARGS,
      "sigmoid(from, to, count, is_double): the kernel's sigmoid on an array."},
     {"lowest", step_lowest, METH_VARARGS,

@@ -169,3 +169,66 @@ int run_problem(const Kernel *kernel, const Problem *p, int backward, int thread
     free(run.packed);
     return failed;
 }
+
+/* ---- closed-form dynamics -------------------------------------------------------------------- */
+
+ClosedForm closed_form_of(const intptr_t *s) {
+    ClosedForm p = {.gated = (int)s[0], .activation = (int)s[1], .layers = (int)s[2],
+                    .batch = s[3], .steps = s[4], .units = s[5], .hidden = s[6]};
+    return p;
+}
+
+static int hidden_layers(const ClosedForm *p) { return p->layers > 1 ? p->layers - 1 : 0; }
+
+int closed_address_count(const ClosedForm *p, int backward) {
+    return CLOSED_WEIGHTS + 2 * hidden_layers(p) + (backward ? 5 : 0);
+}
+
+void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
+    p->heard = (const void *)*a++;
+    p->elapsed = (const void *)*a++;
+    p->shift = (const void *)*a++;
+    p->state = (const void *)*a++;
+    p->recurrent = (const void *)*a++;
+    p->heads = (const void *)*a++;
+    p->heads_bias = (const void *)*a++;
+    p->states = (void *)*a++;
+    p->kept_z = (void *)*a++;
+    p->kept_heads = (void *)*a++;
+    for (int l = 1; l <= hidden_layers(p); l++) {
+        p->weights[l] = (const void *)*a++;
+        p->bias[l] = (const void *)*a++;
+    }
+    if (!backward) return;
+    p->grad_states = (const void *)*a++;
+    p->grad_y = (void *)*a++;
+    p->grad_heads = (void *)*a++;
+    p->grad_elapsed = (void *)*a++;
+    p->grad_state = (void *)*a++;
+}
+
+typedef struct {
+    const ClosedKernel *kernel;
+    const ClosedForm *problem;
+    void *packed;
+    int backward;
+} ClosedRun;
+
+static void closed_task(void *context, void *scratch, ptrdiff_t chunk) {
+    ClosedRun *run = context;
+    if (run->backward)
+        run->kernel->backward(run->problem, run->packed, scratch, chunk);
+    else
+        run->kernel->forward(run->problem, run->packed, scratch, chunk);
+}
+
+int run_closed_form(const Kernel *kernel, const ClosedForm *p, int backward, int threads) {
+    ClosedRun run = {&kernel->closed_form, p, NULL, backward};
+    run.packed = aligned_memory(run.kernel->packed_size(p, backward));
+    if (!run.packed) return -1;
+    run.kernel->pack(p, run.packed, backward);
+    ptrdiff_t chunks = (p->batch + run.kernel->width - 1) / run.kernel->width;
+    int failed = parallel(closed_task, &run, chunks, threads, run.kernel->scratch_size(p));
+    free(run.packed);
+    return failed;
+}

@@ -21,6 +21,15 @@ void set_gradient_addresses(Problem *p, const intptr_t *addresses);
 /* Forward or backward. Returns 0, or -1 when there was no memory. */
 int run_problem(const Kernel *, const Problem *, int backward, int threads);
 
+/* Closed-form dynamics. Addresses come in the order of the fields: up to `kept_heads`, then a
+ * matrix and a bias for each backbone layer from the second on; backward, the gradients follow. */
+#define CLOSED_WEIGHTS 10
+#define MAX_CLOSED_ADDRESSES (CLOSED_WEIGHTS + 2 * MAX_BACKBONE + 5)
+ClosedForm closed_form_of(const intptr_t *sizes);
+int closed_address_count(const ClosedForm *, int backward);
+void set_closed_addresses(ClosedForm *, const intptr_t *addresses, int backward);
+int run_closed_form(const Kernel *, const ClosedForm *, int backward, int threads);
+
 /* Name of the index-th of those this machine can run, best first; NULL past the last. */
 const char *instruction_set(int index);
 

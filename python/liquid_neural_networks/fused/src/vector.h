@@ -27,6 +27,10 @@ typedef real unaligned_vec
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 typedef integer ivec __attribute__((vector_size(VECTOR_BYTES)));
 
+INLINE vec choose(ivec which, vec yes, vec no) {
+    return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
+}
+
 /* The second operand wins when it is NaN, so NaN goes through to the result. */
 #if VECTOR_BYTES == 32 && REAL_BITS == 32
 INLINE vec vmin(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
@@ -35,9 +39,6 @@ INLINE vec vmax(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 INLINE vec vmin(vec a, vec b) { return (vec)_mm256_min_pd((__m256d)a, (__m256d)b); }
 INLINE vec vmax(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
 #else
-INLINE vec choose(ivec which, vec yes, vec no) {
-    return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
-}
 INLINE vec vmin(vec a, vec b) { return choose((ivec)(a < b), a, b); }
 INLINE vec vmax(vec a, vec b) { return choose((ivec)(a > b), a, b); }
 #endif

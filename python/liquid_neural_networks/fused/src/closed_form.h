@@ -1,0 +1,44 @@
+/* Closed-form dynamics over whole sequences: what a kernel is given. */
+#ifndef LIQUID_CLOSED_FORM_H
+#define LIQUID_CLOSED_FORM_H
+
+#include <stddef.h>
+
+#define MAX_BACKBONE 64
+
+enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU };
+
+/* One step, from the state x of the step before:
+ *
+ *   y_0 = heard + recurrent x                    what the inputs contribute is in `heard`
+ *   z_l = activation(y_l), y_{l+1} = hidden_l z_l + hidden_bias_l       through the backbone
+ *   heads = heads_matrix z + heads_bias, or y_0 without a backbone: ff1, ff2, time_a, time_b
+ *   s = sigmoid((time_a + shift) elapsed + time_b)
+ *   x <- (1 - s) tanh(ff1) + s tanh(ff2), without the factor 1 - s if not `gated`
+ *
+ * Weight gradients are sums of outer products over all steps, which the caller takes from what is
+ * `kept` and from the gradients `grad_y` and `grad_heads`. */
+typedef struct {
+    int gated, activation, layers; /* layers of the backbone, 0 for none */
+    ptrdiff_t batch, steps, units, hidden; /* B, T, N, H; without a backbone H = 4 N */
+
+    const void *heard;             /* (B, T, H) */
+    const void *elapsed;           /* (B, T) */
+    const void *shift;             /* (B, T, N), or NULL */
+    const void *state;             /* (B, N) */
+    const void *recurrent;         /* (H, N) */
+    const void *heads, *heads_bias;                       /* (4 N, H), (4 N,) */
+    const void *weights[MAX_BACKBONE], *bias[MAX_BACKBONE]; /* (H, H), (H,) of layer 1 on */
+    void *states;                  /* (B, T, N) */
+    void *kept_z;                  /* (layers, B, T, H), or NULL forward */
+    void *kept_heads;              /* the kernel's own, 64-byte aligned, 4 N numbers a step and row of
+                                    * its whole chunks:
+                                    * tanh ff1, tanh ff2, s, time_a + shift; or NULL forward */
+
+    const void *grad_states;       /* (B, T, N) */
+    void *grad_y;                  /* (layers, B, T, H); the first is the gradient of `heard` */
+    void *grad_heads;              /* (B, T, 4 N); without a backbone that of `heard` */
+    void *grad_elapsed, *grad_state;
+} ClosedForm;
+
+#endif
