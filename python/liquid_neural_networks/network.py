@@ -362,8 +362,9 @@ class LiquidNetwork(nn.Module):
                 ``batch_first``, ``return_sequences``. Defaults are those of ``ncps``; a module
                 says them itself.
 
-        A wired CfC keeps its leak (``leaky_wiring``). The network gives outputs alone; with
-        ``return_state=True`` a state whose neurons are ordered motor first.
+        The network is in evaluation mode. A wired CfC keeps its leak (``leaky_wiring``). A call
+        gives outputs alone; with ``return_state=True`` a state whose neurons are ordered motor
+        first.
 
         Raises:
             DtypeError: the source is neither a module nor a state dict.

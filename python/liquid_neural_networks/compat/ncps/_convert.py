@@ -302,4 +302,4 @@ def _filled(
     neuron.set_values(values)  # type: ignore[operator]
     for name, parameter in network.readout.named_parameters():
         parameter.copy_(readout[name])
-    return network
+    return network.eval()
