@@ -361,7 +361,7 @@ def test_an_optimisers_state_comes_along() -> None:
     peer(inputs)[0].square().mean().backward()
     first.step()
     mine.load_state_dict(peer.state_dict())
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
     for module, optimiser in ((peer, first), (mine, second)):
         optimiser.zero_grad()
         module(inputs)[0].square().mean().backward()
