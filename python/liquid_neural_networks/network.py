@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union, cast
 
@@ -334,6 +334,37 @@ class LiquidNetwork(nn.Module):
         from .model_file import load
 
         return load(path).network
+
+    @staticmethod
+    def from_ncps(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> LiquidNetwork:
+        """A network with the trained weights of an LTC or CfC of ``ncps``; the same numbers.
+
+        Args:
+            source: an ``LTC`` or ``CfC``, or a cell of them, of ``ncps`` 1.0.1 or of
+                :mod:`liquid_neural_networks.compat.ncps`, or its state dict.
+            **options: what a state dict does not say, by its name in ``ncps``: ``mode``
+                (``"no_gate"``), ``activation``, ``backbone_dropout``, ``ode_unfolds``,
+                ``implicit_param_constraints`` (False for a cell by itself), ``epsilon``,
+                ``batch_first``, ``return_sequences``. Defaults are those of ``ncps``; a module
+                says them itself.
+
+        The network is in evaluation mode. A wired CfC keeps its leak (``leaky_wiring``). A call
+        gives outputs alone; with ``return_state=True`` a state whose neurons are ordered motor
+        first.
+
+        Raises:
+            DtypeError: the source is neither a module nor a state dict.
+            OptionError: it holds no LTC or CfC, or an option is unknown.
+
+        Example:
+            >>> from liquid_neural_networks import LiquidNetwork
+            >>> from liquid_neural_networks.compat.ncps import CfC
+            >>> LiquidNetwork.from_ncps(CfC(20, 50)).hidden_size
+            50
+        """
+        from .compat.ncps._convert import from_ncps
+
+        return from_ncps(source, **options)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -189,7 +189,7 @@ class ClosedFormDynamics(Dynamics):
             rows[:, ids] = start + block
             start += block.size
         heard = {head: _heard(wiring, members, head, self.leaky_wiring) for head in self.heads}
-        self._counts = {head: (len(s[0]), len(r[0])) for head, (s, r) in heard.items()}
+        self._heard = heard
         sensory = [rows[k, post] * wiring.input_size + pre
                    for k, ((pre, post), _) in enumerate(heard.values())]  # fmt: skip
         recurrent = [rows[k, post] * wiring.units + pre
@@ -243,7 +243,7 @@ class ClosedFormDynamics(Dynamics):
             if self.backbone_layers > 0:
                 dense(head, units, ("", self.backbone_units))
                 continue
-            sensory, recurrent = self._counts[head]
+            sensory, recurrent = (len(pre) for pre, _ in self._heard[head])
             fan_in, fan_out = (sensory + recurrent) / units, recurrent / units
             bound = sqrt(6 / (fan_in + fan_out))
             initial |= {
@@ -318,6 +318,14 @@ class ClosedFormDynamics(Dynamics):
     def _ids(self, layer: int) -> Tensor:
         start = sum(self._sizes[:layer])
         return self._order[start : start + self._sizes[layer]]
+
+    def listed(self, head: str, heard: Tensor, told: Tensor) -> Values:
+        """A head's weights by name, picked from matrices (N, I) and (N, N), rows receiving."""
+        (sensory_pre, sensory_post), (pre, post) = self._heard[head]
+        return {
+            f"{head}_W_in": heard[torch.tensor(sensory_post), torch.tensor(sensory_pre)],
+            f"{head}_W_rec": told[torch.tensor(post), torch.tensor(pre)],
+        }
 
     # -- the step ------------------------------------------------------------------------------
 

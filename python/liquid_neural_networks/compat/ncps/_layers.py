@@ -1,0 +1,252 @@
+"""``LTC`` and ``CfC`` of ``ncps.torch``: whole sequences through their cells."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Union
+
+import torch
+from torch import Tensor, nn
+
+from ..._sequences import Number, as_reals
+from ...errors import OptionError, ShapeError
+from . import wirings
+from ._cells import CfCCell, LSTMCell, LTCCell, WiredCfCCell
+
+State = Union[Tensor, tuple[Tensor, Tensor]]
+
+
+class Layer(nn.Module):
+    """What both share: layouts, time, state and memory."""
+
+    rnn_cell: Union[LTCCell, CfCCell, WiredCfCCell]
+    state_size: int
+    batch_first: bool
+    return_sequences: bool
+
+    def _remember(self, input_size: int, mixed_memory: bool) -> None:
+        self.use_mixed = mixed_memory
+        if mixed_memory:
+            self.lstm = LSTMCell(input_size, self.state_size)
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(
+        self,
+        input: Tensor,
+        hx: Optional[State] = None,
+        timespans: Optional[Tensor] = None,
+        *,
+        mask: Optional[Number] = None,
+    ) -> tuple[Tensor, State]:
+        """Outputs and the final state.
+
+        Args:
+            input: (B, L, C), or (L, B, C) if not ``batch_first``; (L, C) for one sequence.
+            hx: (B, H), or a pair of them with a memory; without B for one sequence. Default: 0.
+            timespans: time before each sample, laid out as the input without C, or with a last
+                size of 1; a size of 1 in place of B is shared by all. Default: 1.
+            mask: as for :meth:`LiquidNetwork.forward`, laid out as the input: missing features or
+                padding. ``ncps`` has no such argument.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument.
+        """
+        batched = input.dim() == 3
+        batch = input if self.batch_first or not batched else input.transpose(0, 1)
+        batch = batch if batched else batch.unsqueeze(0)
+        if batch.dim() != 3:
+            raise ShapeError(f"expected 2 or 3 sizes, got {tuple(input.shape)}", "input")
+        cell = self.rnn_cell
+        core = cell.core(self.use_mixed)
+        states = core.run(
+            cell.values(),
+            self.lstm if self.use_mixed else None,
+            batch,
+            self._start(hx, batch, batched),
+            self._elapsed(timespans, batch, batched),
+            self._mask(mask, batched),
+        )
+        final = states[:, -1]
+        if not self.return_sequences:
+            states = final
+        outputs = self._read_out(states[..., : self.state_size])
+        if not batched:
+            outputs, final = outputs.squeeze(0), final.squeeze(0)
+        elif self.return_sequences and not self.batch_first:
+            outputs = outputs.transpose(0, 1)
+        if not self.use_mixed:
+            return outputs, final
+        liquid, memory = torch.split(final, self.state_size, -1)
+        return outputs, (liquid, memory)
+
+    def _start(self, hx: Optional[State], batch: Tensor, batched: bool) -> Tensor:
+        if hx is None:
+            numbers = self.state_size * (2 if self.use_mixed else 1)
+            return batch.new_zeros(len(batch), numbers)
+        if self.use_mixed:
+            if isinstance(hx, Tensor):
+                raise ShapeError("a network with mixed_memory takes a pair (h0, c0)", "hx")
+            state = torch.cat(list(hx), -1)
+        elif isinstance(hx, Tensor):
+            state = hx
+        else:
+            raise ShapeError("expected a tensor; only mixed_memory takes a pair", "hx")
+        return state if batched else state.unsqueeze(0)
+
+    def _elapsed(self, timespans: Any, batch: Tensor, batched: bool) -> Optional[Tensor]:
+        """(B, L) from what the caller gave."""
+        if timespans is None:
+            return None
+        spans = as_reals("timespans", timespans, batch)
+        wanted = batch.shape[:2]
+        if spans.dim() == (3 if batched else 2) and spans.shape[-1] == 1:
+            spans = spans.squeeze(-1)
+        if batched and not self.batch_first and spans.dim() == 2:
+            spans = spans.transpose(0, 1)
+        if not batched:
+            spans = spans.unsqueeze(0)
+        if spans.dim() != 2 or spans.shape[1] != wanted[1] or spans.shape[0] not in (1, wanted[0]):
+            raise ShapeError(
+                f"expected times for {wanted[0]} sequences of {wanted[1]} steps, "
+                f"got {tuple(timespans.shape)}",
+                "timespans",
+            )
+        return spans.expand(wanted)
+
+    def _mask(self, mask: Optional[Number], batched: bool) -> Optional[Tensor]:
+        if mask is None:
+            return None
+        flags = torch.as_tensor(mask)
+        if not batched:
+            return flags.unsqueeze(0)
+        return flags if self.batch_first else flags.transpose(0, 1)
+
+
+class LTC(Layer):
+    """Liquid time-constant network; arguments are those of ``ncps.torch.LTC``."""
+
+    rnn_cell: LTCCell
+
+    def __init__(
+        self,
+        input_size: int,
+        units: Any,
+        return_sequences: bool = True,
+        batch_first: bool = True,
+        mixed_memory: bool = False,
+        input_mapping: Optional[str] = "affine",
+        output_mapping: Optional[str] = "affine",
+        ode_unfolds: int = 6,
+        epsilon: float = 1e-8,
+        implicit_param_constraints: bool = True,
+    ):
+        super().__init__()
+        self.input_size = input_size
+        self.wiring_or_units = units
+        self.batch_first = batch_first
+        self.return_sequences = return_sequences
+        self._wiring = units if _is_wiring(units) else wirings.FullyConnected(units)
+        self.rnn_cell = LTCCell(
+            self._wiring,
+            input_size,
+            input_mapping,
+            output_mapping,
+            ode_unfolds,
+            epsilon,
+            implicit_param_constraints,
+        )
+        self._remember(input_size, mixed_memory)
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        return self.rnn_cell.read_out(states)
+
+    @property
+    def state_size(self) -> int:  # type: ignore[override]
+        return self.rnn_cell.state_size
+
+    @property
+    def sensory_size(self) -> int:
+        return self.rnn_cell.sensory_size
+
+    @property
+    def motor_size(self) -> int:
+        return self.rnn_cell.motor_size
+
+    @property
+    def output_size(self) -> int:
+        return self.rnn_cell.output_size
+
+    @property
+    def synapse_count(self) -> int:
+        return self.rnn_cell.synapse_count
+
+    @property
+    def sensory_synapse_count(self) -> int:
+        return self.rnn_cell.sensory_synapse_count
+
+
+class CfC(Layer):
+    """Closed-form network; arguments are those of ``ncps.torch.CfC``."""
+
+    def __init__(
+        self,
+        input_size: int,
+        units: Any,
+        proj_size: Optional[int] = None,
+        return_sequences: bool = True,
+        batch_first: bool = True,
+        mixed_memory: bool = False,
+        mode: str = "default",
+        activation: str = "lecun_tanh",
+        backbone_units: Optional[int] = None,
+        backbone_layers: Optional[int] = None,
+        backbone_dropout: Optional[float] = None,
+    ):
+        super().__init__()
+        self.input_size = input_size
+        self.wiring_or_units = units
+        self.proj_size = proj_size
+        self.batch_first = batch_first
+        self.return_sequences = return_sequences
+        self.wired_mode = _is_wiring(units)
+        backbone = {
+            "backbone_units": backbone_units,
+            "backbone_layers": backbone_layers,
+            "backbone_dropout": backbone_dropout,
+        }
+        if self.wired_mode:
+            for name, option in backbone.items():
+                if option is not None:
+                    raise OptionError("a wired CfC has no backbone", name)
+            self.wiring = units
+            self.rnn_cell = WiredCfCCell(input_size, units, mode)
+            self.state_size, self.output_size = units.units, units.output_dim
+        else:
+            self.rnn_cell = CfCCell(
+                input_size,
+                units,
+                mode,
+                activation,
+                128 if backbone_units is None else backbone_units,
+                1 if backbone_layers is None else backbone_layers,
+                0.0 if backbone_dropout is None else backbone_dropout,
+            )
+            self.state_size = self.output_size = units
+        self._remember(input_size, mixed_memory)
+        self.fc: nn.Module = nn.Identity()
+        if proj_size is not None:
+            self.fc = nn.Linear(self.output_size, proj_size)
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        cell = self.rnn_cell
+        read = cell.read_out(states) if isinstance(cell, WiredCfCCell) else states
+        if self.proj_size is not None:
+            read = read[..., : self.output_size]  # of a single layer, its motor neurons
+        outputs: Tensor = self.fc(read)
+        return outputs
+
+
+def _is_wiring(units: object) -> bool:
+    """One of ours, or one of ``ncps``."""
+    return hasattr(units, "adjacency_matrix")
