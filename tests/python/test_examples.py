@@ -8,10 +8,8 @@ import os
 from pathlib import Path
 from typing import Callable
 
+import numpy as np
 import pytest
-
-pytest.importorskip("matplotlib")
-
 from examples.common import Report, Size, perform
 
 HERE = Path(__file__).parents[2] / "examples"
@@ -78,3 +76,20 @@ def test_closed_loop_numbers_rest_on_twenty_episodes() -> None:
         assert report.over == "episodes"
         for row in report.rows:
             assert all(len(scores) >= 20 for scores in row.scores.values())
+
+
+def test_nab_rewards_early_alarms_and_charges_false_ones() -> None:
+    from examples.anomaly.__main__ import Stream, nab_score
+
+    stream = Stream("s", np.zeros(100), np.zeros((100, 5)), [(40, 59), (70, 89)])
+
+    def score(*alarms: int) -> float:
+        return nab_score([np.isin(np.arange(100), alarms).astype(float)], [stream], 0.5)
+
+    assert score() == 0.0  # silence
+    assert score(40, 70) == pytest.approx(100.0)  # both at once
+    assert score(5) == 0.0  # in probation, which does not count
+    assert 0 < score(59, 89) < score(50, 80) < 100
+    assert score(40, 41, 59, 70) == pytest.approx(100.0)  # only the first in a window counts
+    # One alarm long before any window costs 0.11 of the two that could be won.
+    assert score(20, 40, 70) == pytest.approx(100 * (4 - 0.11) / 4)
