@@ -11,6 +11,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 import click
+from benchmarks.org import table
 
 from examples.common import Report
 
@@ -27,17 +28,6 @@ deviation. Episodes: mean ± half the 95 % interval.
 """
 
 
-def table(report: Report) -> str:
-    """The org table of a report."""
-    cells = report.cells()
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    heading, *rows = [
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths))} |"
-        for line in cells
-    ]
-    return "\n".join([heading, "|-", *rows]) + "\n"
-
-
 @click.command(help=__doc__)
 def main() -> None:
     parts = [HEAD]
@@ -49,8 +39,8 @@ def main() -> None:
         if not mark:
             raise click.ClickException(f"{readme}: expected a line {MARK.strip()!r}")
         rest = "".join(dropwhile(lambda line: line.startswith("|"), after.splitlines(True)))
-        measured = table(report) + "\n" + (f"{report.note}\n\n" if report.note else "")
-        readme.write_text(f"{before}{mark}{table(report)}{rest}")
+        measured = table(report.cells()) + "\n" + (f"{report.note}\n\n" if report.note else "")
+        readme.write_text(f"{before}{mark}{table(report.cells())}{rest}")
         title = text.partition("\n")[0].removeprefix("#+title: ")
         command = f"=python -m examples.{results.parent.name}=, {found['minutes']} minutes"
         parts.append(f"* {title}\n{command}. {report.metric}.\n{measured}")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
+from benchmarks.org import table
 from liquid_neural_networks.data import TASKS
 
 FOLDER = Path(__file__).parent / "results"
@@ -52,7 +53,7 @@ def runs() -> Iterator[Run]:
 
 def cell(scores: list[float], metric: str) -> str:
     """Mean, deviation and count of the seeds, as the papers print them."""
-    factor, digits = (100, 2) if metric == "accuracy" else (1, 3)
+    factor, digits = (100, 2) if metric == "accuracy" else (1, 3 if mean(scores) > 0.1 else 4)
     spread = f" ± {factor * stdev(scores):.{digits}f}" if len(scores) > 1 else ""
     return f"{factor * mean(scores):.{digits}f}{spread} ({len(scores)})"
 
@@ -81,22 +82,20 @@ def _table(
     models: list[str],
 ) -> str:
     metric = TASKS[task].metric
-    lines = [f"** {task}, {protocol} protocol", f"{TASKS[task].summary}; {UNITS[metric]}."]
-    lines += ["| model | parameters | epochs | measured here (seeds) | published |", "|-"]
+    rows = [["model", "parameters", "epochs", "measured here (seeds)", "published"]]
     if (task, protocol) in references:
         name, value = references[task, protocol]
-        lines.append(f"| {name} | 0 | | {cell([value], metric).partition(' (')[0]} | |")
+        rows.append([name, "0", "", cell([value], metric).partition(" (")[0], ""])
     published = dict(TASKS[task].published) if protocol == "paper" else {}
     for model in models:
         if model in by_model:
             each = by_model[model]
-            value = published.pop(PUBLISHED_AS.get(model, ""), None)
-            lines.append(
-                f"| {model} | {each[0].parameters} | {each[0].epochs} "
-                f"| {cell([run.score for run in each], metric)} | {_shown(value, metric)} |"
-            )
-    lines += [f"| {name} | | | | {_shown(v, metric)} |" for name, v in published.items()]
-    return "\n".join(lines) + "\n"
+            measured = cell([run.score for run in each], metric)
+            known = _shown(published.pop(PUBLISHED_AS.get(model, ""), None), metric)
+            rows.append([model, str(each[0].parameters), str(each[0].epochs), measured, known])
+    rows += [[name, "", "", "", _shown(value, metric)] for name, value in published.items()]
+    heading = f"* {task}, {protocol} protocol\n{TASKS[task].summary}; {UNITS[metric]}.\n"
+    return heading + table(rows)
 
 
 PUBLISHED_AS = {"lstm": "LSTM", "ct-rnn": "CT-RNN", "liquid": "LTC"}
