@@ -11,8 +11,8 @@ from itertools import dropwhile
 from pathlib import Path
 
 import click
-from benchmarks.org import table
 
+from benchmarks.org import table
 from examples.common import Report
 
 HERE = Path(__file__).parent

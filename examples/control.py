@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from benchmarks.baselines import parameters
 from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
+from benchmarks.baselines import parameters
 from examples.common import COLOURS, LIQUID_RATE, RATE, Build, Row, Size, figure
 from liquid_neural_networks import LiquidNetwork
 from liquid_neural_networks.data import Windows

@@ -10,22 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import polars
 import torch
-from benchmarks.baselines import LSTM, parameters
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    seeded,
-)  # fmt: skip
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM, parameters
+from examples import common
 from liquid_neural_networks import LiquidNetwork, plots
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 
@@ -53,7 +42,7 @@ class Stream(NamedTuple):
 
 
 def read(name: str) -> Stream:
-    folder = data_folder("nab")
+    folder = common.data_folder("nab")
     table = polars.read_csv(folder / f"{name.split('/')[1]}.csv", try_parse_dates=True)
     times, values = table["timestamp"], table["value"].cast(polars.Float64).to_numpy()
     day = (times.dt.hour() + times.dt.minute() / 60).to_numpy() * 2 * np.pi / 24
@@ -144,27 +133,27 @@ def split_of(stream: Stream) -> Split:
     return Split(train, valid, valid)
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     streams = [read(name) for name in (SERIES[3:] if size.smoke else SERIES)]
     column = "NAB score"
     naive = [unlikely(np.append(0, np.abs(np.diff(s.values)))) for s in streams]
     level = [unlikely(np.abs(s.values)) for s in streams]
     rows = [
-        Row("unusual values", 0, {column: [best(level, streams)[0]]}),
-        Row("unusual changes", 0, {column: [best(naive, streams)[0]]}),
+        common.Row("unusual values", 0, {column: [best(level, streams)[0]]}),
+        common.Row("unusual changes", 0, {column: [best(naive, streams)[0]]}),
     ]
     models = {
-        "LSTM": seeded(LSTM, 5, 8, 1),
-        "liquid": partial(liquid, 5, hidden_size=8, output_size=1),
+        "LSTM": common.seeded(LSTM, 5, 8, 1),
+        "liquid": partial(common.liquid, 5, hidden_size=8, output_size=1),
     }
     for name, build in models.items():
-        row, found = Row(name, parameters(build(0)), {column: []}), []
+        row, found = common.Row(name, parameters(build(0)), {column: []}), []
         for seed in range(size.seeds):
             scores = []
             for stream in streams:
-                _, networks = compare(
+                _, networks = common.compare(
                     {name: lambda _, seed=seed, build=build: build(seed)}, split_of(stream),
-                    lambda _: {}, Size(1, True), size(30, 5),
+                    lambda _: {}, common.Size(1, True), size(30, 5),
                 )  # fmt: skip
                 scores.append(unlikely(errors(networks[name], stream)))
             found.append((best(scores, streams), scores))
@@ -172,18 +161,18 @@ def run(size: Size) -> tuple[Report, Figure]:
         rows.append(row)
     (_, threshold), scores = max(found, key=lambda each: each[0][0])
     shown = 0 if size.smoke else 1  # the taxis
-    report = Report("NAB score, standard profile, higher is better", rows, digits=1)
+    report = common.Report("NAB score, standard profile, higher is better", rows, digits=1)
     return report, draw(streams[shown], scores[shown], threshold)
 
 
 def draw(stream: Stream, score: np.ndarray, threshold: float) -> Figure:
-    picture, (axes,) = figure()
+    picture, (axes,) = common.figure()
     axes.plot(stream.values, color="gray", lw=0.5)
     for first, last in stream.anomalies:
         axes.axvspan(first, last, color=plots.SKY, alpha=0.4, lw=0, label="anomaly, says NAB")
     alarms = np.flatnonzero(score > threshold)
     alarms = alarms[alarms >= stream.start]
-    axes.plot(alarms, stream.values[alarms], "o", color=COLOURS["LSTM"], ms=4, label="alarm")
+    axes.plot(alarms, stream.values[alarms], "o", color=common.COLOURS["LSTM"], ms=4, label="alarm")
     axes.axvspan(0, stream.start, color="gray", alpha=0.15, lw=0, label="probation")
     axes.set(xlabel=f"row of {stream.name.split('/')[1]}", ylabel="value, scaled")
     handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
@@ -192,6 +181,6 @@ def draw(stream: Stream, score: np.ndarray, threshold: float) -> Figure:
     return picture
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

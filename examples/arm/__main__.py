@@ -6,11 +6,11 @@ from functools import partial
 
 import gymnasium
 import numpy as np
-from benchmarks.baselines import LSTM, MLP
-from examples.common import Report, Size, command, liquid, seeded
-from examples.control import LEARNED, Array, bars, compare
 from matplotlib.figure import Figure
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
+from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
 
 SCALE = 5.0  # metres are small numbers here
@@ -67,15 +67,15 @@ class Arm:
         return seen + self.noise * self.rng.standard_normal(len(seen))
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     arm = Arm()
     rows, _ = compare(
         arm,
         {
-            "MLP": seeded(MLP, arm.observations, 32, arm.actions),
-            "LSTM": seeded(LSTM, arm.observations, 32, arm.actions),
+            "MLP": common.seeded(MLP, arm.observations, 32, arm.actions),
+            "LSTM": common.seeded(LSTM, arm.observations, 32, arm.actions),
             "liquid": partial(
-                liquid, arm.observations, wiring=wiring.ncp(inter=12, command=5, motor=2)
+                common.liquid, arm.observations, wiring=wiring.ncp(inter=12, command=5, motor=2)
             ),
         },
         size,
@@ -83,11 +83,11 @@ def run(size: Size) -> tuple[Report, Figure]:
         episodes=80,
         trials=40,
     )
-    return Report("Return of Reacher-v5, higher is better", rows, over="episodes", digits=2), bars(
-        rows, "return"
-    )
+    return common.Report(
+        "Return of Reacher-v5, higher is better", rows, over="episodes", digits=2
+    ), bars(rows, "return")
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

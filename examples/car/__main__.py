@@ -7,13 +7,13 @@ from functools import partial
 import gymnasium
 import highway_env
 import numpy as np
-from benchmarks.baselines import LSTM, MLP
-from examples.common import Report, Size, command, liquid, seeded
-from examples.control import LEARNED, Array, bars, compare
 from highway_env.road.lane import SineLane
 from highway_env.road.road import Road, RoadNetwork
 from matplotlib.figure import Figure
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
+from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
 
 gymnasium.register_envs(highway_env)
@@ -82,15 +82,15 @@ class Car:
         return self._points() / 4 + self.noise * self.rng.standard_normal(len(AHEAD))
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     car = Car()
     rows, _ = compare(
         car,
         {
-            "MLP": seeded(MLP, car.observations, 19, 1),
-            "LSTM": seeded(LSTM, car.observations, 19, 1),
+            "MLP": common.seeded(MLP, car.observations, 19, 1),
+            "LSTM": common.seeded(LSTM, car.observations, 19, 1),
             "liquid": partial(
-                liquid, car.observations, wiring=wiring.ncp(inter=12, command=6, motor=1)
+                common.liquid, car.observations, wiring=wiring.ncp(inter=12, command=6, motor=1)
             ),
         },
         size,
@@ -98,11 +98,11 @@ def run(size: Size) -> tuple[Report, Figure]:
         score=lambda drive: 100 * drive.reward / car.steps,
     )
     label = "lane kept, %"
-    return Report(f"{label}: 100 is its middle for 20 s, 0 its edge", rows, "episodes", 1), bars(
-        rows, label
-    )
+    return common.Report(
+        f"{label}: 100 is its middle for 20 s, 0 its edge", rows, "episodes", 1
+    ), bars(rows, label)
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -7,23 +7,11 @@ from functools import partial
 import numpy as np
 import polars
 import torch
-from benchmarks.baselines import LSTM
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    rmse,
-    seeded,
-)
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM
+from examples import common
 from liquid_neural_networks.data import Scaling, Split, Windows
 from liquid_neural_networks.training import predict
 
@@ -35,7 +23,7 @@ YEAR = 365.25  # days, the unit of elapsed time
 def read() -> list[tuple[np.ndarray, np.ndarray]]:
     """For each patient (V, 14) what each visit knows, the years until the next one last, and
     (V,) the day."""
-    path = data_folder("pbcseq") / "pbcseq.csv"
+    path = common.data_folder("pbcseq") / "pbcseq.csv"
     table = polars.read_csv(path, null_values=["", "NA"], infer_schema_length=None)
     patients = []
     for _, visits in table.sort("id", "day").group_by("id", maintain_order=True):
@@ -83,7 +71,7 @@ class Timeless(nn.Module):
         return self.network(inputs, **others)
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     patients = read()
     order = np.random.RandomState(0).permutation(len(patients))
     shares = np.split(order, [int(0.6 * len(order)), int(0.8 * len(order))])
@@ -93,13 +81,13 @@ def run(size: Size) -> tuple[Report, Figure]:
     changes = split.test.targets[..., 0].numpy()
 
     def error(network: nn.Module) -> dict[str, float]:
-        return {"RMSE": rmse(predict(network, split.test)[..., 0], changes)}
+        return {"RMSE": common.rmse(predict(network, split.test)[..., 0], changes)}
 
     features = len(scaling.mean)
-    make = partial(liquid, features, hidden_size=8, output_size=1)
-    rows, networks = compare(
+    make = partial(common.liquid, features, hidden_size=8, output_size=1)
+    rows, networks = common.compare(
         {
-            "LSTM": seeded(LSTM, features, 8, 1, timed=True),
+            "LSTM": common.seeded(LSTM, features, 8, 1, timed=True),
             "liquid, time not told": lambda seed: Timeless(make(seed)),
             "liquid": make,
         },
@@ -109,10 +97,12 @@ def run(size: Size) -> tuple[Report, Figure]:
         epochs=size(60, 20),
     )
     references = [
-        Row("same as today", 0, {"RMSE": [rmse(0 * changes, changes)]}),
-        Row("linear", features + 1, {"RMSE": [rmse(_linear(split), changes)]}),
+        common.Row("same as today", 0, {"RMSE": [common.rmse(0 * changes, changes)]}),
+        common.Row("linear", features + 1, {"RMSE": [common.rmse(_linear(split), changes)]}),
     ]
-    report = Report("RMSE of the next visit's log bilirubin, lower is better", references + rows)
+    report = common.Report(
+        "RMSE of the next visit's log bilirubin, lower is better", references + rows
+    )
     return report, draw(networks["liquid"], split.test, parts[2])
 
 
@@ -128,20 +118,24 @@ def draw(
     network: nn.Module, test: Windows, patients: list[tuple[np.ndarray, np.ndarray]]
 ) -> Figure:
     """The four patients of the test with the most visits."""
-    picture, panels = figure(columns=4)
+    picture, panels = common.figure(columns=4)
     forecasts = predict(network, test)[..., 0].numpy()
     longest = sorted(range(len(patients)), key=lambda i: -len(patients[i][1]))[:4]
     for axes, i in zip(panels, longest):
         (values, day), years = patients[i], patients[i][1] / YEAR
-        axes.plot(years, np.exp(values[:, 0]), ".", color=COLOURS["reference"], label="measured")
+        axes.plot(
+            years, np.exp(values[:, 0]), ".", color=common.COLOURS["reference"], label="measured"
+        )
         ahead = np.exp(values[:-1, 0] + forecasts[i, : len(day) - 1])
-        axes.plot(years[1:], ahead, "o", mfc="none", color=COLOURS["liquid"], label="a visit ahead")
+        axes.plot(
+            years[1:], ahead, "o", mfc="none", color=common.COLOURS["liquid"], label="a visit ahead"
+        )
         axes.set(yscale="log", xlabel="years")
     panels[0].set_ylabel("bilirubin, mg/dL")
     panels[0].legend(frameon=False)
     return picture
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

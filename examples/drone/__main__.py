@@ -6,11 +6,11 @@ from functools import partial
 
 import mujoco
 import numpy as np
-from benchmarks.baselines import LSTM, MLP
-from examples.common import Report, Size, command, liquid, seeded
-from examples.control import LEARNED, Array, bars, compare
 from matplotlib.figure import Figure
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
+from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
 
 MASS, ARM, TWIST = 0.5, 0.12, 0.02  # kg, m, N m of yaw for each N of a rotor
@@ -106,15 +106,15 @@ class Drone:
         return seen + self.noise * self.rng.standard_normal(len(seen))
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     drone = Drone()
     rows, _ = compare(
         drone,
         {
-            "MLP": seeded(MLP, drone.observations, 32, drone.actions),
-            "LSTM": seeded(LSTM, drone.observations, 32, drone.actions),
+            "MLP": common.seeded(MLP, drone.observations, 32, drone.actions),
+            "LSTM": common.seeded(LSTM, drone.observations, 32, drone.actions),
             "liquid": partial(
-                liquid,
+                common.liquid,
                 drone.observations,
                 wiring=wiring.ncp(inter=12, command=3, motor=4),
                 readout="dense",
@@ -124,11 +124,11 @@ def run(size: Size) -> tuple[Report, Figure]:
         size,
         shaken=0.3,
     )
-    return Report(
+    return common.Report(
         "Targets reached in 6 seconds, higher is better", rows, over="episodes", digits=2
     ), bars(rows, "targets reached in 6 s")
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

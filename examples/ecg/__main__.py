@@ -6,22 +6,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from benchmarks.baselines import LSTM
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    seeded,
-)  # fmt: skip
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM
+from examples import common
 from liquid_neural_networks import plots
 from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
@@ -37,7 +26,7 @@ PACE = 6.4 / SAMPLES
 
 def read(record: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(T,) millivolts, (M,) the sample of each beat, (M,) whether it is premature ventricular."""
-    with np.load(data_folder("ecg_mitbih") / f"mitdb_{record}.npz") as file:
+    with np.load(common.data_folder("ecg_mitbih") / f"mitdb_{record}.npz") as file:
         return file["ecg"] / 200.0, file["beats"], np.isin(file["beats"], file["pvc"])
 
 
@@ -86,7 +75,7 @@ def nearest(split: Split) -> np.ndarray:
     return split.train.targets[torch.cdist(test, train).argmin(dim=1)].numpy() == 1
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     split = load()
     if size.smoke:
         split = Split(split.train[::2], split.valid, split.test[::4])
@@ -95,10 +84,12 @@ def run(size: Size) -> tuple[Report, Figure]:
     def found(network: nn.Module) -> np.ndarray:
         return predict(network, split.test).argmax(dim=-1).numpy() == 1
 
-    rows, networks = compare(
+    rows, networks = common.compare(
         {
-            "LSTM": seeded(LSTM, 1, 13, 2, return_sequences=False),
-            "liquid": partial(liquid, 1, hidden_size=13, output_size=2, return_sequences=False),
+            "LSTM": common.seeded(LSTM, 1, 13, 2, return_sequences=False),
+            "liquid": partial(
+                common.liquid, 1, hidden_size=13, output_size=2, return_sequences=False
+            ),
         },
         split,
         lambda network: scores(found(network), true),
@@ -107,8 +98,11 @@ def run(size: Size) -> tuple[Report, Figure]:
     )
     everything = {name: [value] for name, value in scores(np.ones_like(true), true).items()}
     alike = {name: [value] for name, value in scores(nearest(split), true).items()}
-    references = [Row("call every beat", 0, everything), Row("most similar beat", 0, alike)]
-    return Report(
+    references = [
+        common.Row("call every beat", 0, everything),
+        common.Row("most similar beat", 0, alike),
+    ]
+    return common.Report(
         "Premature ventricular beats found, in %, higher is better", references + rows, digits=1
     ), draw(networks["liquid"])
 
@@ -116,7 +110,7 @@ def run(size: Size) -> tuple[Report, Figure]:
 def draw(network: nn.Module) -> Figure:
     """Twenty seconds of record 119, ten minutes in, with what was found."""
     signal, beats, premature = read("119")
-    picture, (axes,) = figure()
+    picture, (axes,) = common.figure()
     start, stop = 600 * RATE, 620 * RATE
     axes.plot(np.arange(start, stop) / RATE, signal[start:stop], color="gray", lw=0.6)
     shown = (beats > start) & (beats < stop)
@@ -127,13 +121,13 @@ def draw(network: nn.Module) -> Figure:
     at, true = beats[shown], premature[shown]
     axes.plot(at[true] / RATE, signal[at[true]], "o", mfc="none", color=plots.BLACK, ms=11,
               label="premature, says the cardiologist")  # fmt: skip
-    axes.plot(at[called] / RATE, signal[at[called]], "o", color=COLOURS["liquid"], ms=5,
+    axes.plot(at[called] / RATE, signal[at[called]], "o", color=common.COLOURS["liquid"], ms=5,
               label="premature, says the network")  # fmt: skip
     axes.set(xlabel="seconds into record 119", ylabel="mV")
     axes.legend(frameon=False, loc="lower right")
     return picture
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -6,22 +6,11 @@ from functools import partial
 
 import numpy as np
 import polars
-from benchmarks.baselines import LSTM, MLP
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    seeded,
-)
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import class_metrics, predict
 
@@ -32,7 +21,7 @@ PACE = 0.1  # elapsed time of a sample: a liquid neuron forgets within about one
 
 def read() -> tuple[np.ndarray, np.ndarray]:
     """(T, 14) electrodes in µV, artefacts clipped, and (T,) 1 where the eyes are closed."""
-    path = data_folder("eeg_eye_state") / "EEG_Eye_State.csv.gz"
+    path = common.data_folder("eeg_eye_state") / "EEG_Eye_State.csv.gz"
     rows = polars.read_csv(path, has_header=False).to_numpy()
     signals = rows[:, :14]
     low, high = np.quantile(signals, [0.001, 0.999], axis=0)
@@ -54,7 +43,7 @@ def score(found: np.ndarray, true: np.ndarray) -> float:
     return 100 * float(class_metrics(found, true, 2)["accuracy"])
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     signals, closed = read()
     split = cut(signals, closed)
     true = split.test.targets.numpy()
@@ -63,11 +52,11 @@ def run(size: Size) -> tuple[Report, Figure]:
         return predict(network, split.test).argmax(dim=-1).numpy()
 
     column = "later seconds"
-    rows, networks = compare(
+    rows, networks = common.compare(
         {
-            "MLP": seeded(MLP, 14, 20, 2),
-            "LSTM": seeded(LSTM, 14, 12, 2),
-            "liquid": partial(liquid, 14, hidden_size=12, output_size=2),
+            "MLP": common.seeded(MLP, 14, 20, 2),
+            "LSTM": common.seeded(LSTM, 14, 12, 2),
+            "liquid": partial(common.liquid, 14, hidden_size=12, output_size=2),
         },
         split,
         lambda network: {column: score(found(network), true)},
@@ -75,24 +64,28 @@ def run(size: Size) -> tuple[Report, Figure]:
         epochs=size(30, 6),
     )
     majority = np.full_like(true, round(float(split.train.targets.double().mean())))
-    rows.insert(0, Row("commonest state", 0, {column: [score(majority, true)]}))
+    rows.insert(0, common.Row("commonest state", 0, {column: [score(majority, true)]}))
     leaked = "shuffled rows"
     mixed = cut(signals, closed, np.random.RandomState(0).permutation(len(closed)))
-    rows.append(Row("most similar row", 0, {
+    rows.append(common.Row("most similar row", 0, {
         column: [score(nearest(split), true)],
         leaked: [score(nearest(mixed), mixed.test.targets.numpy())],
     }))  # fmt: skip
-    return Report("Accuracy in %, higher is better", rows, digits=1), draw(
+    return common.Report("Accuracy in %, higher is better", rows, digits=1), draw(
         true, found(networks["liquid"])
     )
 
 
 def draw(true: np.ndarray, found: np.ndarray) -> Figure:
     """The test from end to end: every other window, since they overlap by half."""
-    picture, (axes,) = figure()
+    picture, (axes,) = common.figure()
     seconds = np.arange(found[::2].size) / RATE
-    axes.plot(seconds, true[::2].flatten() - 0.02, color=COLOURS["reference"], lw=1, label="true")
-    axes.plot(seconds, found[::2].flatten() + 0.02, color=COLOURS["liquid"], lw=0.5, label="liquid")
+    axes.plot(
+        seconds, true[::2].flatten() - 0.02, color=common.COLOURS["reference"], lw=1, label="true"
+    )
+    axes.plot(
+        seconds, found[::2].flatten() + 0.02, color=common.COLOURS["liquid"], lw=0.5, label="liquid"
+    )
     axes.set_yticks([0, 1], ["open", "closed"])
     axes.set_xlabel("seconds of the test")
     axes.legend(frameon=False, ncol=2, loc="center right")
@@ -109,6 +102,6 @@ def nearest(split: Split) -> np.ndarray:
     return model.predict(test.flatten(0, 1).numpy()).reshape(test.shape[:2])
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -9,12 +9,12 @@ from time import perf_counter
 
 import gymnasium
 import numpy as np
-from benchmarks.baselines import LSTM, MLP
-from examples.common import Report, Size, command, liquid, seeded
-from examples.control import LEARNED, Array, bars, compare
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
+from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import LiquidNetwork
 
 SCALE = np.array([1.0, 10.0])  # metres and radians, to numbers of order 1
@@ -63,14 +63,14 @@ class Pole:
         return SCALE * self.env.data.qpos + self.noise * self.rng.standard_normal(2)
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     pole = Pole()
     rows, networks = compare(
         pole,
         {
-            "MLP": seeded(MLP, pole.observations, 16, 1),
-            "LSTM": seeded(LSTM, pole.observations, 12, 1),
-            "liquid": partial(liquid, pole.observations, hidden_size=8, output_size=1),
+            "MLP": common.seeded(MLP, pole.observations, 16, 1),
+            "LSTM": common.seeded(LSTM, pole.observations, 12, 1),
+            "liquid": partial(common.liquid, pole.observations, hidden_size=8, output_size=1),
         },
         size,
         shaken=0.1,
@@ -81,7 +81,7 @@ def run(size: Size) -> tuple[Report, Figure]:
         f"As a file, the liquid network has {kilobytes:.1f} kB; a step of it takes "
         f"{microseconds:.0f} µs here, of the 40,000 there are."
     )
-    return Report(f"{label}, higher is better", rows, "episodes", 1, note), bars(rows, label)
+    return common.Report(f"{label}, higher is better", rows, "episodes", 1, note), bars(rows, label)
 
 
 def deploy(network: nn.Module) -> tuple[float, float]:
@@ -98,6 +98,6 @@ def deploy(network: nn.Module) -> tuple[float, float]:
     return kilobytes, 1000 * (perf_counter() - started)
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -6,33 +6,24 @@ from functools import partial
 
 import numpy as np
 import polars
-from benchmarks.baselines import LSTM
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    rmse,
-    seeded,
-)
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM
+from examples import common
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import predict
 
 WINDOW = 64
-MODELS = {"LSTM": seeded(LSTM, 4, 7, 1), "liquid": partial(liquid, 4, hidden_size=8, output_size=1)}
+MODELS = {
+    "LSTM": common.seeded(LSTM, 4, 7, 1),
+    "liquid": partial(common.liquid, 4, hidden_size=8, output_size=1),
+}
 
 
 def read() -> tuple[np.ndarray, np.ndarray]:
     """(T, 4) features of each trading day since 1990, and (T,) the logarithm of the close."""
-    table = polars.read_csv(data_folder("finance_vix") / "vix-daily.csv")
+    table = polars.read_csv(common.data_folder("finance_vix") / "vix-daily.csv")
     high, low, close = (np.log(table[name].to_numpy()) for name in ("HIGH", "LOW", "CLOSE"))
     features = [np.diff(close, prepend=close[0]), high - close, close - low, close - close.mean()]
     return np.stack(features, axis=1), close
@@ -67,7 +58,7 @@ def gain_interval(
     return float(low), float(high)
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     features, close = read()
     split, unit, second = cut(features, close)
     today, tomorrow = close[second:], np.append(close[second + 1 :], np.nan)
@@ -75,35 +66,37 @@ def run(size: Size) -> tuple[Report, Figure]:
     def forecast(network: nn.Module) -> np.ndarray:
         return today + unit * predict(network, split.test)[0, :, 0].double().numpy()
 
-    rows, networks = compare(
+    rows, networks = common.compare(
         MODELS,
         split,
-        lambda network: {"RMSE": rmse(forecast(network), tomorrow)},
+        lambda network: {"RMSE": common.rmse(forecast(network), tomorrow)},
         size,
         epochs=size(40, 8),
     )
     terms = np.column_stack([features, np.ones(len(features))])
     weights = np.linalg.lstsq(terms[: second - 1], np.diff(close)[: second - 1], rcond=None)[0]
     references = [
-        Row("same as today", 0, {"RMSE": [rmse(today, tomorrow)]}),
-        Row("linear", 5, {"RMSE": [rmse(today + terms[second:] @ weights, tomorrow)]}),
+        common.Row("same as today", 0, {"RMSE": [common.rmse(today, tomorrow)]}),
+        common.Row(
+            "linear", 5, {"RMSE": [common.rmse(today + terms[second:] @ weights, tomorrow)]}
+        ),
     ]
     best = forecast(networks["liquid"])
     low, high = gain_interval(best, today, tomorrow)
-    picture, (left, right) = figure(columns=2)
-    left.plot(tomorrow[-120:], ".", color=COLOURS["reference"], ms=4, label="measured")
-    left.plot(best[-120:], color=COLOURS["liquid"], lw=1, label="liquid, a day ahead")
+    picture, (left, right) = common.figure(columns=2)
+    left.plot(tomorrow[-120:], ".", color=common.COLOURS["reference"], ms=4, label="measured")
+    left.plot(best[-120:], color=common.COLOURS["liquid"], lw=1, label="liquid, a day ahead")
     left.set(xlabel="the latest 120 trading days", ylabel="log of the VIX close")
-    right.plot(best - today, tomorrow - today, ".", color=COLOURS["liquid"], ms=2)
+    right.plot(best - today, tomorrow - today, ".", color=common.COLOURS["liquid"], ms=2)
     right.set(xlabel="change forecast", ylabel="change that came")
     left.legend(frameon=False)
-    return Report(
+    return common.Report(
         "RMSE of the log close a day ahead, lower is better", references + rows, digits=4,
         note="The liquid network best in validation gains over \"same as today\" between "
         f"{low:+.1f} % and {high:+.1f} % (95 % interval).",
     ), picture  # fmt: skip
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -10,22 +10,11 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from benchmarks.baselines import LSTM, MLP
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    seeded,
-)  # fmt: skip
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
 from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
 
@@ -38,7 +27,9 @@ def read() -> Split:
 
     Each row of a walk is asked for the answer; rows after its end are padding.
     """
-    with zipfile.ZipFile(data_folder("iot_indoor_movement") / "IndoorMovement.zip") as archive:
+    with zipfile.ZipFile(
+        common.data_folder("iot_indoor_movement") / "IndoorMovement.zip"
+    ) as archive:
 
         def rows(name: str) -> np.ndarray:
             text = io.StringIO(archive.read(name).decode())
@@ -65,7 +56,7 @@ def right(outputs: Tensor, test: Windows, heard: float) -> Tensor:
     return answers == test.targets[:, 0]
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     split = read()
 
     def accuracy(network: nn.Module) -> dict[str, float]:
@@ -75,11 +66,11 @@ def run(size: Size) -> tuple[Report, Figure]:
             "at the end": 100 * float(right(outputs, split.test, 1.0).double().mean()),
         }
 
-    rows, networks = compare(
+    rows, networks = common.compare(
         {
-            "MLP": seeded(MLP, 4, 16, 2),
-            "LSTM": seeded(LSTM, 4, 11, 2),
-            "liquid": partial(liquid, 4, hidden_size=11, output_size=2),
+            "MLP": common.seeded(MLP, 4, 16, 2),
+            "LSTM": common.seeded(LSTM, 4, 11, 2),
+            "liquid": partial(common.liquid, 4, hidden_size=11, output_size=2),
         },
         split,
         accuracy,
@@ -89,21 +80,21 @@ def run(size: Size) -> tuple[Report, Figure]:
     usual = split.train.targets[:, 0].mode().values
     commonest = 100 * float((split.test.targets[:, 0] == usual).double().mean())
     always = {"half-way": [commonest], "at the end": [commonest]}
-    rows.insert(0, Row("commonest answer", 0, always))
+    rows.insert(0, common.Row("commonest answer", 0, always))
 
     streamed, microseconds = stream(networks["liquid"], split.test)
     together = predict(networks["liquid"], split.test[:1])[0, : len(streamed)]
     assert torch.allclose(streamed, together, atol=1e-4)
 
-    picture, (axes,) = figure(6.5, 4.0)
+    picture, (axes,) = common.figure(6.5, 4.0)
     for name in ("MLP", "LSTM", "liquid"):
         outputs = predict(networks[name], split.test)
         share = [float(right(outputs, split.test, heard).double().mean()) for heard in HEARD]
-        axes.plot(100 * HEARD, np.array(share) * 100, color=COLOURS[name], label=name)
+        axes.plot(100 * HEARD, np.array(share) * 100, color=common.COLOURS[name], label=name)
     axes.axhline(commonest, color="gray", lw=0.8, ls=":")
     axes.set(xlabel="% of the walk heard", ylabel="right answers, %", ylim=(40, 102))
     axes.legend(frameon=False)
-    return Report(
+    return common.Report(
         "% of right answers on walks never heard, higher is better", rows, digits=1,
         note=f"Streaming, a sample takes {microseconds:.0f} µs; there are 125,000 between two.",
     ), picture  # fmt: skip
@@ -119,6 +110,6 @@ def stream(network: nn.Module, test: Windows) -> tuple[Tensor, float]:
     return torch.tensor(np.array(answers)), 1e6 * spent / len(walk)
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

@@ -7,22 +7,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from benchmarks.baselines import LSTM, MLP
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    seeded,
-)
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM, MLP
+from examples import common
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import class_metrics, predict
 
@@ -33,7 +22,7 @@ LONGEST = 10.0  # seconds; whatever happened in a longer silence is over
 def read() -> list[Series]:
     """A recording of each trial: accelerations, signal strength and antenna, as they came in."""
     recordings = []
-    with tarfile.open(data_folder("activity_wearable_S1") / "S1_Dataset.tar.gz") as archive:
+    with tarfile.open(common.data_folder("activity_wearable_S1") / "S1_Dataset.tar.gz") as archive:
         for name in sorted(each for each in archive.getnames() if "/d1p" in each):
             rows = np.loadtxt(archive.extractfile(name), delimiter=",")
             antenna = np.eye(4)[rows[:, 4].astype(int) - 1]
@@ -43,7 +32,7 @@ def read() -> list[Series]:
     return recordings
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     recordings = read()
     order = np.random.RandomState(0).permutation(len(recordings))
     shares = np.split(order, [int(0.6 * len(order)), int(0.8 * len(order))])
@@ -70,11 +59,11 @@ def run(size: Size) -> tuple[Report, Figure]:
         return predict(network, split.test).argmax(dim=-1).numpy()
 
     features, classes = len(scaling.mean), len(ACTIVITIES)
-    rows, networks = compare(
+    rows, networks = common.compare(
         {
-            "MLP": seeded(MLP, features, 24, classes, timed=True),
-            "LSTM": seeded(LSTM, features, 16, classes, timed=True),
-            "liquid": partial(liquid, features, hidden_size=16, output_size=classes),
+            "MLP": common.seeded(MLP, features, 24, classes, timed=True),
+            "LSTM": common.seeded(LSTM, features, 16, classes, timed=True),
+            "liquid": partial(common.liquid, features, hidden_size=16, output_size=classes),
         },
         split,
         lambda network: score(told(network)),
@@ -82,15 +71,15 @@ def run(size: Size) -> tuple[Report, Figure]:
         epochs=size(30, 4),
     )
     commonest = np.full_like(true, np.bincount(split.train.targets.flatten().numpy()).argmax())
-    lying = Row("lies", 0, {name: [value] for name, value in score(commonest).items()})
-    return Report("% on trials never seen, higher is better", [lying, *rows], digits=1), draw(
-        networks["liquid"], max(parts[2], key=lambda each: len(set(each.targets)))
-    )
+    lying = common.Row("lies", 0, {name: [value] for name, value in score(commonest).items()})
+    return common.Report(
+        "% on trials never seen, higher is better", [lying, *rows], digits=1
+    ), draw(networks["liquid"], max(parts[2], key=lambda each: len(set(each.targets))))
 
 
 def draw(network: nn.Module, recording: Series) -> Figure:
     """A trial, what the wearer did and what the network says, at every reading."""
-    picture, (axes,) = figure()
+    picture, (axes,) = common.figure()
     seconds = np.cumsum(recording.elapsed_time)
     with torch.no_grad():
         outputs = network(
@@ -98,14 +87,16 @@ def draw(network: nn.Module, recording: Series) -> Figure:
             elapsed_time=torch.from_numpy(recording.elapsed_time).float()[None],
         )
     found = outputs[0].argmax(dim=-1).numpy()
-    axes.plot(seconds, recording.targets, "|", color=COLOURS["reference"], ms=16, label="true")
-    axes.plot(seconds, found, "|", color=COLOURS["liquid"], ms=8, label="liquid")
+    axes.plot(
+        seconds, recording.targets, "|", color=common.COLOURS["reference"], ms=16, label="true"
+    )
+    axes.plot(seconds, found, "|", color=common.COLOURS["liquid"], ms=8, label="liquid")
     axes.set_yticks(range(len(ACTIVITIES)), ACTIVITIES)
     axes.set(xlabel="seconds; a mark is a reading", ylim=(-0.5, 3.9))
     axes.legend(frameon=False, ncol=2)
     return picture
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

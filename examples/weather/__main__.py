@@ -6,23 +6,11 @@ from functools import partial
 
 import numpy as np
 import polars
-from benchmarks.baselines import LSTM
-from examples.common import (
-    COLOURS,
-    Report,
-    Row,
-    Size,
-    command,
-    compare,
-    data_folder,
-    figure,
-    liquid,
-    rmse,
-    seeded,
-)  # fmt: skip
 from matplotlib.figure import Figure
 from torch import nn
 
+from benchmarks.baselines import LSTM
+from examples import common
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import predict
 
@@ -32,7 +20,7 @@ YEAR = 365
 
 def read() -> tuple[np.ndarray, np.ndarray]:
     """(T, 6) features of each day and (T,) its highest temperature, 2012 to 2015."""
-    table = polars.read_csv(data_folder("weather_seattle") / "seattle-weather.csv")
+    table = polars.read_csv(common.data_folder("weather_seattle") / "seattle-weather.csv")
     season = 2 * np.pi * np.arange(table.height) / 365.25
     columns = [table[name].to_numpy() for name in ("temp_max", "temp_min", "precipitation", "wind")]
     return np.stack([*columns, np.sin(season), np.cos(season)], axis=1), columns[0]
@@ -60,7 +48,7 @@ def cut(features: np.ndarray, highest: np.ndarray) -> tuple[Split, float]:
     ), unit
 
 
-def run(size: Size) -> tuple[Report, Figure]:
+def run(size: common.Size) -> tuple[common.Report, Figure]:
     features, highest = read()
     split, unit = cut(features, highest)
     today = highest[-YEAR:]
@@ -69,37 +57,44 @@ def run(size: Size) -> tuple[Report, Figure]:
     def forecast(network: nn.Module) -> np.ndarray:
         return today + unit * predict(network, split.test)[0, WINDOW:, 0].double().numpy()
 
-    rows, networks = compare(
+    rows, networks = common.compare(
         {
-            "LSTM": seeded(LSTM, 6, 7, 1),
+            "LSTM": common.seeded(LSTM, 6, 7, 1),
             "liquid": partial(_liquid, features.shape[1]),
         },
         split,
-        lambda network: {"error": rmse(forecast(network), tomorrow)},
+        lambda network: {"error": common.rmse(forecast(network), tomorrow)},
         size,
         epochs=size(80, 8),
     )
     usual = _climate(features, highest)[-YEAR:]
     references = [
-        Row("same as today", 0, {"error": [rmse(today, tomorrow)]}),
-        Row("usual for the season", 5, {"error": [rmse(np.append(usual[1:], np.nan), tomorrow)]}),
-        Row("linear", 7, {"error": [rmse(_linear(features, highest), tomorrow)]}),
+        common.Row("same as today", 0, {"error": [common.rmse(today, tomorrow)]}),
+        common.Row(
+            "usual for the season",
+            5,
+            {"error": [common.rmse(np.append(usual[1:], np.nan), tomorrow)]},
+        ),
+        common.Row("linear", 7, {"error": [common.rmse(_linear(features, highest), tomorrow)]}),
     ]
-    picture, (axes,) = figure()
-    axes.plot(tomorrow, ".", color=COLOURS["reference"], markersize=3, label="measured")
+    picture, (axes,) = common.figure()
+    axes.plot(tomorrow, ".", color=common.COLOURS["reference"], markersize=3, label="measured")
     axes.plot(
-        forecast(networks["liquid"]), color=COLOURS["liquid"], lw=1, label="liquid, a day ahead"
+        forecast(networks["liquid"]),
+        color=common.COLOURS["liquid"],
+        lw=1,
+        label="liquid, a day ahead",
     )
     axes.set(xlabel="day of 2015", ylabel="highest temperature, °C")
     axes.legend(frameon=False)
-    return Report(
+    return common.Report(
         "Root mean square error in °C in 2015, lower is better", references + rows
     ), picture
 
 
 def _liquid(features: int, seed: int) -> nn.Module:
     """19 neurons."""
-    return liquid(features, seed, hidden_size=7, output_size=1)
+    return common.liquid(features, seed, hidden_size=7, output_size=1)
 
 
 def _climate(features: np.ndarray, highest: np.ndarray) -> np.ndarray:
@@ -117,6 +112,6 @@ def _linear(features: np.ndarray, highest: np.ndarray) -> np.ndarray:
     return terms[known:] @ weights
 
 
-main = command(run, __file__, __doc__)
+main = common.command(run, __file__, __doc__)
 if __name__ == "__main__":
     main()

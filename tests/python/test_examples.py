@@ -10,6 +10,7 @@ from typing import Callable
 
 import numpy as np
 import pytest
+
 from examples.common import Report, Size, perform
 
 HERE = Path(__file__).parents[2] / "examples"

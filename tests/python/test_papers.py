@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from benchmarks import baselines
 from benchmarks.papers import __main__ as papers
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import error_rate, missed_f1
-
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import fit
 
