@@ -90,6 +90,18 @@ def test_the_best_weights_are_kept_when_training_gets_worse() -> None:
     assert kept < 0.9 * history.valid_loss[-1]
 
 
+def test_the_best_epoch_is_chosen_by_what_was_asked_for() -> None:
+    seen: list[float] = []
+
+    def worst(outputs: Tensor, targets: Tensor) -> Tensor:
+        seen.append(float((outputs - targets).abs().max()))
+        return torch.tensor(-seen[-1])
+
+    history = quiet(network(), waves(), waves(seed=1), epochs=20, selection=worst)
+    assert history.valid_loss == pytest.approx([-each for each in seen])
+    assert history.best_epoch == 1 + seen.index(max(seen)) < 20
+
+
 def test_the_same_call_gives_the_same_weights_and_another_seed_others() -> None:
     results = []
     for seed in (1, 1, 2):

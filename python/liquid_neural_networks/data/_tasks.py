@@ -181,6 +181,17 @@ TASKS: Mapping[str, Task] = {
             protocols={"honest": protocols.sunspots},
             published={},
         ),
+        Task(
+            name="mnist",
+            summary="handwritten digits, read row by row (the 10,000 published test images)",
+            size="10000 images of 28 x 28 pixels",
+            metric="accuracy",
+            licence="CC BY-SA 3.0 as usually stated",
+            source="http://yann.lecun.com/exdb/mnist/",
+            download=None,
+            protocols={"honest": protocols.mnist},
+            published={},
+        ),
     )
 }
 

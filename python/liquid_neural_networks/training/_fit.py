@@ -42,6 +42,7 @@ def fit(
     batch_size: int = 16,
     learning_rate: float = 0.01,
     loss: Optional[Loss] = None,
+    selection: Optional[Loss] = None,
     optimizer: OptimizerFactory = torch.optim.Adam,
     schedule: str = "constant",
     patience: Optional[int] = None,
@@ -67,6 +68,8 @@ def fit(
         learning_rate: of the optimiser.
         loss: ``(outputs, targets) -> mean loss``. Default: mean squared error for value
             targets, cross-entropy for classes, both over the targets known.
+        selection: what chooses the best epoch, called like ``loss`` on the validation windows
+            and better when lower, such as a rate of errors. Default: the loss.
         optimizer: made by ``optimizer(network.parameters(), lr=learning_rate)``; use
             ``functools.partial`` for further options.
         schedule: of the learning rate: ``"constant"``, or ``"cosine"``, which falls to 0.
@@ -121,9 +124,16 @@ def fit(
         raise DomainError(f"leaves out all {len(train)} windows of the only minibatch", "drop_last")
 
     chosen = loss or (cross_entropy if train.are_classes else squared_error)
-    course = _Course(network, optimizer(network.parameters(), lr=learning_rate), options, chosen)
+    course = _Course(
+        network,
+        optimizer(network.parameters(), lr=learning_rate),
+        options,
+        chosen,
+        selection or chosen,
+    )
     settings = options.fixed() | {
         "loss": _name(chosen),
+        "selection": _name(selection or chosen),
         "optimizer": type(course.optimizer).__name__,
         "data": _digest(train, valid),
     }
@@ -177,11 +187,13 @@ class _Course:
         optimizer: torch.optim.Optimizer,
         options: _Options,
         loss: Loss,
+        selection: Loss,
     ):
         self.network = network
         self.optimizer = optimizer
         self.options = options
         self.loss = loss
+        self.selection = selection
         self.history = History()
         self.best = _copy(network.state_dict())
 
@@ -202,7 +214,7 @@ class _Course:
             train_loss = self._minibatches(train)
         valid_loss = None
         if valid is not None:
-            valid_loss = mean_loss(self.network, valid, self.loss, self.options.batch_size)
+            valid_loss = mean_loss(self.network, valid, self.selection, self.options.batch_size)
             self._check_finite(valid_loss)
         if self.history.add(train_loss, valid_loss):
             self.best = _copy(self.network.state_dict())

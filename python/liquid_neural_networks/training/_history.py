@@ -16,7 +16,8 @@ class History:
 
     Attributes:
         train_loss: mean over each epoch's minibatches, while the network was learning.
-        valid_loss: after each epoch; empty if there was no validation part.
+        valid_loss: after each epoch, or what ``selection`` measured then; empty if there was no
+            validation part.
         best_epoch: the epoch, counted from 1, whose weights the network has now: the one with
             the lowest validation loss, or the last one; 0 before the first.
     """

@@ -1,0 +1,165 @@
+"""The networks liquid ones are compared with, each called as a liquid network is.
+
+Elapsed time reaches the gated networks as one more feature, when ``timed``; a mask is not looked
+at, since windows hold zeros, the mean of scaled features, where a value is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import torch
+from torch import Tensor, nn
+
+UNFOLDS = 6
+
+
+class Baseline(nn.Module):
+    """A recurrent core with the linear read-out that liquid networks have.
+
+    Args:
+        input_size, hidden_size, output_size: I, N and O.
+        timed: feed the elapsed time as one more feature.
+        return_sequences: (B, T, O) if True, (B, O) of the last sample if False.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        timed: bool = False,
+        return_sequences: bool = True,
+    ):
+        super().__init__()
+        self.timed, self.return_sequences = timed, return_sequences
+        self.core = self.make_core(input_size + timed, hidden_size)
+        self.readout = nn.Linear(hidden_size, output_size)
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        raise NotImplementedError
+
+    def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """(B, T, I) and (B, T) -> states (B, T, N), and what to go on from."""
+        return self.core(inputs, state)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        *,
+        elapsed_time: Optional[Tensor] = None,
+        mask: Optional[Tensor] = None,
+        state: Any = None,
+        return_state: bool = False,
+    ) -> Any:
+        elapsed = inputs.new_ones(inputs.shape[:2]) if elapsed_time is None else elapsed_time
+        if self.timed:
+            inputs = torch.cat([inputs, elapsed.unsqueeze(-1)], dim=-1)
+        states, state = self.run(inputs, elapsed, state)
+        outputs = self.readout(states if self.return_sequences else states[:, -1])
+        return (outputs, state) if return_state else outputs
+
+
+class LSTM(Baseline):
+    """Long short-term memory [Hochreiter and Schmidhuber 1997]."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        return nn.LSTM(input_size, hidden_size, batch_first=True)
+
+
+class GRU(Baseline):
+    """Gated recurrent units [Cho et al. 2014]."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        return nn.GRU(input_size, hidden_size, batch_first=True)
+
+
+class MLP(Baseline):
+    """One hidden layer on each sample alone: no memory."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Linear(input_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, hidden_size),
+            nn.Tanh(),
+        )  # fmt: skip
+
+    def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.core(inputs), state
+
+
+class Linear(Baseline):
+    """A linear map of each sample alone."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        return nn.Identity()
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int, **options: bool):
+        super().__init__(input_size, hidden_size, output_size, **options)
+        self.readout = nn.Linear(input_size + self.timed, output_size)
+
+    def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return inputs, state
+
+
+class CTRNN(Baseline):
+    """Continuous-time RNN [Funahashi and Nakamura 1993]: dx/dt = -x / tau + tanh(W [x, u] + b),
+    six explicit Euler steps a sample, as in the LTC paper's comparison."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        self.log_tau = nn.Parameter(torch.zeros(hidden_size))
+        return nn.Linear(input_size + hidden_size, hidden_size)
+
+    def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return _unrolled(self, inputs, elapsed_time, state)
+
+    def step(self, inputs: Tensor, elapsed: Tensor, state: Tensor) -> Tensor:
+        h = elapsed / UNFOLDS
+        # At least the step: explicit Euler diverges below half of it.
+        tau = self.log_tau.exp().clamp(min=1.0)
+        fed = nn.functional.linear(inputs, self.core.weight[:, : inputs.shape[1]], self.core.bias)
+        recurrent = self.core.weight[:, inputs.shape[1] :]
+        for _ in range(UNFOLDS):
+            state = state + h * (torch.tanh(fed + state @ recurrent.T) - state / tau)
+        return state
+
+
+class ODERNN(Baseline):
+    """ODE-RNN [Rubanova et al. 2019]: a learned field between samples, solved by torchdiffeq's
+    fourth-order Runge-Kutta, and a plain RNN cell at each."""
+
+    def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
+        self.field = nn.Sequential(
+            nn.Linear(hidden_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, hidden_size)
+        )
+        return nn.RNNCell(input_size, hidden_size)
+
+    def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return _unrolled(self, inputs, elapsed_time, state)
+
+    def step(self, inputs: Tensor, elapsed: Tensor, state: Tensor) -> Tensor:
+        from torchdiffeq import odeint
+
+        # Each sequence has its own elapsed time: the field is stretched to the unit interval.
+        evolved = odeint(
+            lambda _, x: elapsed * self.field(x),
+            state,
+            elapsed.new_tensor([0.0, 1.0]),
+            method="rk4",
+        )[-1]
+        return self.core(inputs, evolved)
+
+
+def _unrolled(network: Any, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
+    if state is None:
+        state = inputs.new_zeros(len(inputs), network.readout.in_features)
+    states = []
+    for sample, elapsed in zip(inputs.unbind(1), elapsed_time.unbind(1)):
+        state = network.step(sample, elapsed.unsqueeze(-1), state)
+        states.append(state)
+    return torch.stack(states, dim=1), state
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(each.numel() for each in network.parameters() if each.requires_grad)

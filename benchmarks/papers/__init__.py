@@ -1,0 +1,8 @@
+"""The published tables, reproduced: every task, our networks and others, trained by one code.
+
+    LNN_DATA=/path/to/data python -m benchmarks.papers run --task half_cheetah --seeds 5
+    python -m benchmarks.papers table
+
+Each run leaves one small file under ``results/``; what is there already is not run again. The
+table is made from those files alone.
+"""

@@ -1,0 +1,117 @@
+"""The models of the tables; a new one is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Callable, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import baselines
+from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks.data import Windows
+
+
+class Shape(NamedTuple):
+    """What a task asks of a model: ``timed`` if samples are unevenly spaced."""
+
+    inputs: int
+    units: int
+    outputs: int
+    timed: bool
+    sequences: bool
+
+
+class Model(NamedTuple):
+    """How to build a model, its learning rate, and the mean and deviation its inputs are given."""
+
+    build: Callable[[Shape, int], nn.Module]
+    learning_rate: float
+    centre: float = 0.0
+    spread: float = 1.0
+
+
+def liquid(
+    shape: Shape, seed: int, make_wiring: Callable[[Shape], Any] | None = None, **options: Any
+) -> nn.Module:
+    return LiquidNetwork(
+        shape.inputs,
+        None if make_wiring else shape.units,
+        shape.outputs,
+        wiring=make_wiring(shape) if make_wiring else None,
+        readout="dense",
+        return_sequences=shape.sequences,
+        seed=seed,
+        **options,
+    )
+
+
+def ncp(shape: Shape) -> Any:
+    """Half the units inter neurons, a third command neurons, the rest motor neurons."""
+    inter, command = shape.units // 2, shape.units // 3
+    return wiring.ncp(inter=inter, command=command, motor=shape.units - inter - command, seed=0)
+
+
+def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return kind(
+            shape.inputs,
+            shape.units,
+            shape.outputs,
+            timed=shape.timed,
+            return_sequences=shape.sequences,
+        )
+
+
+# Conductance synapses open around 0.5, see the initial mu.
+OPEN = {"centre": 0.5, "spread": 0.5}
+
+MODELS: Mapping[str, Model] = {
+    "linear": Model(partial(baseline, baselines.Linear), 0.01),
+    "ct-rnn": Model(partial(baseline, baselines.CTRNN), 0.005),
+    "ode-rnn": Model(partial(baseline, baselines.ODERNN), 0.005),
+    "lstm": Model(partial(baseline, baselines.LSTM), 0.005),
+    "gru": Model(partial(baseline, baselines.GRU), 0.005),
+    "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
+    "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
+    "liquid": Model(liquid, 0.01, **OPEN),
+}
+
+
+class InUnitsOf(nn.Module):
+    """A model between two fixed affine maps, from the units of the training windows and back.
+
+    Every model is given the same: scaled inputs, and outputs that start at the mean and
+    deviation of the targets. The loss stays in the units of the data.
+    """
+
+    def __init__(self, model: nn.Module, train: Windows, centre: float, spread: float):
+        super().__init__()
+        self.model = model
+        mean, deviation = _statistics(train.inputs, (0, 1), train.mask)
+        self.register_buffer("scale", spread / deviation)
+        self.register_buffer("shift", centre - spread * mean / deviation)
+        if train.are_classes:
+            mean, deviation = torch.zeros(1), torch.ones(1)
+        else:
+            mean, deviation = _statistics(train.targets, tuple(range(train.targets.dim() - 1)))
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, inputs: Tensor, **times: Any) -> Tensor:
+        outputs = self.model(inputs * self.scale + self.shift, **times)
+        return outputs * self.deviation + self.mean
+
+
+def _statistics(
+    values: Tensor, over: tuple[int, ...], seen: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each feature where it was seen; a constant one keeps deviation 1."""
+    weight = torch.ones_like(values) if seen is None else seen.to(values)
+    count = weight.sum(over).clamp(min=1)
+    mean = (values * weight).sum(over) / count
+    deviation = (((values - mean) * weight).square().sum(over) / count).sqrt()
+    return mean, torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))

@@ -1,0 +1,107 @@
+"""One small file a run, and the tables made from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from benchmarks.org import table
+from liquid_neural_networks.data import TASKS
+
+FOLDER = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, and what it scored on the test windows at its best validation epoch."""
+
+    task: str
+    protocol: str
+    model: str
+    seed: int
+    score: float
+    best_epoch: int
+    epochs: int
+    units: int
+    parameters: int
+    seconds: float
+
+    @property
+    def path(self) -> Path:
+        return path(self.task, self.protocol, self.model, self.seed)
+
+    def save(self) -> None:
+        """Written aside and moved, so that an interrupted run leaves no half file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_suffix(".tmp")
+        aside.write_text(json.dumps(asdict(self)) + "\n")
+        aside.replace(self.path)
+
+
+def path(task: str, protocol: str, model: str, seed: int) -> Path:
+    return FOLDER / f"{task}-{protocol}" / f"{model.replace(' ', '-')}-{seed}.json"
+
+
+def runs() -> Iterator[Run]:
+    """Every run on record."""
+    for each in sorted(FOLDER.glob("*/*.json")):
+        yield Run(**json.loads(each.read_text()))
+
+
+def cell(scores: list[float], metric: str) -> str:
+    """Mean, deviation and count of the seeds, as the papers print them."""
+    factor, digits = (100, 2) if metric == "accuracy" else (1, 3 if mean(scores) > 0.1 else 4)
+    spread = f" ± {factor * stdev(scores):.{digits}f}" if len(scores) > 1 else ""
+    return f"{factor * mean(scores):.{digits}f}{spread} ({len(scores)})"
+
+
+UNITS = {"mse": "mean squared error, lower is better",
+         "accuracy": "accuracy in %, higher is better",
+         "f1": "F1 of the rare class, higher is better"}  # fmt: skip
+
+
+def tables(references: dict[tuple[str, str], tuple[str, float]], models: list[str]) -> str:
+    """Every task and protocol as an org table, with the published numbers beside."""
+    found: dict[tuple[str, str], dict[str, list[Run]]] = {}
+    for run in runs():
+        found.setdefault((run.task, run.protocol), {}).setdefault(run.model, []).append(run)
+    parts = []
+    for task, protocol in sorted(found, key=lambda key: (list(TASKS).index(key[0]), key[1])):
+        parts.append(_table(task, protocol, found[task, protocol], references, models))
+    return "\n".join(parts)
+
+
+def _table(
+    task: str,
+    protocol: str,
+    by_model: dict[str, list[Run]],
+    references: dict[tuple[str, str], tuple[str, float]],
+    models: list[str],
+) -> str:
+    metric = TASKS[task].metric
+    rows = [["model", "parameters", "epochs", "measured here (seeds)", "published"]]
+    if (task, protocol) in references:
+        name, value = references[task, protocol]
+        rows.append([name, "0", "", cell([value], metric).partition(" (")[0], ""])
+    published = dict(TASKS[task].published) if protocol == "paper" else {}
+    for model in models:
+        if model in by_model:
+            each = by_model[model]
+            measured = cell([run.score for run in each], metric)
+            known = _shown(published.pop(PUBLISHED_AS.get(model, ""), None), metric)
+            rows.append([model, str(each[0].parameters), str(each[0].epochs), measured, known])
+    rows += [[name, "", "", "", _shown(value, metric)] for name, value in published.items()]
+    heading = f"* {task}, {protocol} protocol\n{TASKS[task].summary}; {UNITS[metric]}.\n"
+    return heading + table(rows)
+
+
+PUBLISHED_AS = {"lstm": "LSTM", "ct-rnn": "CT-RNN", "liquid": "LTC"}
+
+
+def _shown(value: float | None, metric: str) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.2f}" if metric == "accuracy" else f"{value:.3f}"

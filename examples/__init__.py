@@ -1,0 +1,1 @@
+"""Worked examples, one folder an application: ``python -m examples.weather``."""

@@ -1,0 +1,76 @@
+"""The published tables: every model runs and learns, and the page says what the runs say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import baselines
+from benchmarks.papers import __main__ as papers
+from benchmarks.papers import results
+from benchmarks.papers.models import MODELS, InUnitsOf, Shape
+from benchmarks.papers.tasks import error_rate, missed_f1
+from liquid_neural_networks.data import Windows
+from liquid_neural_networks.training import fit
+
+KINDS = (baselines.LSTM, baselines.GRU, baselines.CTRNN, baselines.ODERNN, baselines.Linear,
+         baselines.MLP)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns_in_the_units_of_the_data(name: str) -> None:
+    inputs = 50 + 20 * torch.rand(16, 6, 2)
+    windows = Windows(inputs, 3 * inputs[..., :1] - 7, torch.rand(16, 6) + 0.5)
+    shape = Shape(2, 8, 1, timed=True, sequences=True)
+    entry = MODELS[name]
+    network = InUnitsOf(entry.build(shape, 0), windows, entry.centre, entry.spread)
+    history = fit(network, windows, epochs=30, learning_rate=0.02, progress=False)
+    assert history.train_loss[-1] < 0.5 * float(windows.targets.var())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_baselines_go_on_where_they_stopped(kind: type[baselines.Baseline]) -> None:
+    network, inputs, elapsed = kind(3, 5, 2, timed=True), torch.randn(4, 7, 3), torch.rand(4, 7)
+    whole = network(inputs, elapsed_time=elapsed)
+    first, state = network(inputs[:, :3], elapsed_time=elapsed[:, :3], return_state=True)
+    second = network(inputs[:, 3:], elapsed_time=elapsed[:, 3:], state=state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    assert baselines.parameters(network) == sum(p.numel() for p in network.parameters())
+
+
+def test_a_field_is_solved_over_the_elapsed_time() -> None:
+    """A constant field moves the state by it times the elapsed time, before the cell reads."""
+    network = baselines.ODERNN(1, 1, 1)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(network.field[2].bias, 0.25)
+    torch.nn.init.ones_(network.core.weight_hh)
+    _, state = network(torch.zeros(2, 1, 1), elapsed_time=torch.tensor([[1.0], [2.0]]),
+                       return_state=True)  # fmt: skip
+    torch.testing.assert_close(state[:, 0], torch.tanh(torch.tensor([0.25, 0.5])))
+
+
+def test_the_measures_that_choose_the_best_epoch() -> None:
+    scores = torch.eye(2)[torch.tensor([1, 1, 0, 0])]
+    assert float(error_rate(scores, torch.tensor([1, 0, 0, 0]))) == pytest.approx(0.25)
+    # Found 2, right 1, true 1: precision 1/2, recall 1.
+    assert float(missed_f1(scores, torch.tensor([1, 0, 0, 0]))) == pytest.approx(1 - 2 / 3)
+
+
+def test_what_is_on_record_is_not_run_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    run = results.Run("traffic", "paper", "liquid ncp", 1, 0.1, 3, 20, 32, 99, 1.0)
+    run.save()
+    assert list(results.runs()) == [run]
+    asked = [("traffic", "paper", "liquid ncp", seed) for seed in (0, 2)]
+    assert list(papers.missing(("traffic",), ("liquid ncp",), ("paper",), 3)) == asked
+    assert results.cell([0.1, 0.3], "mse") == "0.200 ± 0.141 (2)"
+    assert results.cell([0.5], "accuracy") == "50.00 (1)"
+
+
+def test_the_page_says_what_the_runs_say() -> None:
+    known = json.loads(papers.REFERENCES.read_text())
+    assert papers.PAGE.read_text() == papers.HEAD + papers.tables(known)
