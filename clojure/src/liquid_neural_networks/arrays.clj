@@ -150,13 +150,13 @@
                   {:expected "sizes"})))
   (let [length (cond (nil? data) -1
                      (.isArray (class data)) (java.lang.reflect.Array/getLength data)
-                     (counted? data) (count data)
+                     (rows? data) (count data)
                      :else -1)]
     (when-not (= length (elements shape))
       (refuse-shape argument (str (elements shape) " numbers for shape " (vec shape))
                     (if (= -1 length) (pr-str data) length)))
     (or (primitive data (vec shape))
-        (assoc (nested data argument false) :shape (vec shape)))))
+        (assoc (nested (as-collection data) argument false) :shape (vec shape)))))
 
 ;; dtype-next is never a dependency of ours: whoever has a tensor has loaded it.
 (defn- dtype-next [name]

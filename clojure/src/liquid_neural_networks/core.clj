@@ -29,9 +29,10 @@
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.training :as training])
-  (:import [clojure.lang IObj]
+  (:import [clojure.lang IDeref IObj]
            [java.lang AutoCloseable]
-           [java.nio DoubleBuffer]))
+           [java.nio DoubleBuffer]
+           [liquid_neural_networks.runtime Owned]))
 
 (set! *warn-on-reflection* true)
 
@@ -40,6 +41,9 @@
 (defn initialize!
   "Starts Python now rather than when it is first needed, and says what runs.
 
+    :python-executable  which Python, see below
+    :threads            how many threads torch may use; small networks rarely gain from many
+
   The interpreter is the first of these that has this library's Python package, in this version,
   and a shared libpython: the option `:python-executable`, the environment variable LNN_PYTHON,
   the environment that `clojure -X:deps prep` made, `python3` on the PATH. A process has one
@@ -47,12 +51,13 @@
 
   Throws `:python-environment` with a message that names what was tried.
 
-      (:version (lnn/initialize!)) ;=> \"0.1.0\""
+      (:version (lnn/initialize! {:threads 1})) ;=> \"0.1.0\""
   ([] (initialize! nil))
   ([options]
-   (let [{:keys [python-executable]} (options/check :initialize! options)
-         {:keys [executable facts]} (runtime/initialize! (some-> python-executable str))]
-     (assoc (options/to-clojure facts) :python-executable executable))))
+   (let [{:keys [python-executable threads]} (options/check :initialize! options)
+         {:keys [executable]} (runtime/initialize! (some-> python-executable str))]
+     (when threads (runtime/call "set_threads" [threads]))
+     (assoc (options/to-clojure (runtime/call "version" [])) :python-executable executable))))
 
 ;; -- networks -------------------------------------------------------------------------------
 
@@ -286,15 +291,16 @@
 
 ;; -- streaming ------------------------------------------------------------------------------
 
-(deftype Stream [owned ^DoubleBuffer sample ^DoubleBuffer outputs as
-                           ^:volatile-mutable closed]
+(deftype Stream [^Owned owned ^DoubleBuffer sample ^DoubleBuffer outputs as
+                 ^AutoCloseable stepper ^:volatile-mutable closed]
   AutoCloseable
   (close [this]
     (locking this
       (when-not closed
         (set! closed true)
-        (runtime/release! [(.-handle ^liquid_neural_networks.runtime.Owned owned)]))))
-  clojure.lang.IDeref
+        (.close stepper)
+        (runtime/release! [(.-handle owned)]))))
+  IDeref
   (deref [_] (not closed))
   Object
   (toString [_] (str "#<Stream of " (.capacity sample) " inputs, " (.capacity outputs) " outputs"
@@ -320,7 +326,8 @@
         sample (arrays/numbers input_size)
         outputs (arrays/numbers output_size)
         handle (call-on network "open_stream" (:description sample) (:description outputs))]
-    (Stream. (runtime/own handle) (:buffer sample) (:buffer outputs) as false)))
+    (Stream. (runtime/own handle) (:buffer sample) (:buffer outputs) as
+             (runtime/fast "stream_step") false)))
 
 (defn- open! [^Stream live]
   (when-not (instance? Stream live)
@@ -350,10 +357,13 @@
    (locking live
      (open! live)
      (arrays/fill-sample! (.-sample live) sample)
-     (runtime/step (.-owned live)
-                   (arrays/number :elapsed-time elapsed-time)
-                   (when (some? time-constants)
-                     (get (arrays/described {:time-constants time-constants}) "time_constants")))
+     (let [owned (.-owned live)
+           elapsed-time (arrays/number :elapsed-time elapsed-time)]
+       (if (or (nil? time-constants) (number? time-constants))
+         (runtime/call-fast (.-stepper live) owned elapsed-time (some-> time-constants double))
+         (runtime/call-on owned "stream_step" elapsed-time
+                          (get (arrays/described {:time-constants time-constants})
+                               "time_constants"))))
      (arrays/read-sample (.-outputs live) (.-as live)))))
 
 (defn stream-state

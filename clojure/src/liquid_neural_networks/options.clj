@@ -63,7 +63,7 @@
    :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :layer ::count
                 :path ::path)
    :load-data {:protocol ::choice, :as ::format}
-   :initialize! {:python-executable ::path}})
+   :initialize! {:python-executable ::path, :threads ::count}})
 
 (defn- nearest
   "The known key most like an unknown one, if any is."

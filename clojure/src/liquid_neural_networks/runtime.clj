@@ -21,21 +21,22 @@
 
 ;; -- shutdown ------------------------------------------------------------------------------
 
-(defonce ^:private ^java.util.Set trainings (ConcurrentHashMap/newKeySet))
+;; A key of its own -> the flag of a training; buffers compare by content, so are no keys.
+(defonce ^:private ^ConcurrentHashMap trainings (ConcurrentHashMap.))
 
 (defn stop-trainings!
   "Asks every training under way to stop at its next step; how many there are."
   []
-  (let [flags (vec trainings)]
+  (let [flags (vec (.values trainings))]
     (doseq [^ByteBuffer flag flags] (.put flag 0 (byte 1)))
     (count flags)))
 
 (defn with-stop-flag
   "Calls `f` with a direct buffer of one byte that becomes 1 when the training is to stop."
   [f]
-  (let [flag (ByteBuffer/allocateDirect 1)]
-    (.add trainings flag)
-    (try (f flag) (finally (.remove trainings flag)))))
+  (let [flag (ByteBuffer/allocateDirect 1) key (Object.)]
+    (.put trainings key flag)
+    (try (f flag) (finally (.remove trainings key)))))
 
 (defn- shut-down []
   (stop-trainings!)
@@ -64,7 +65,7 @@
                            (str "Python runs, but cannot import liquid_neural_networks: "
                                 (ex-message e))
                            {:executable executable}))))
-        call (deref (python :call))
+        call @(python :call)
         facts (checked (call module "version" []))]
     (when-not (= (facts "version") environment/version)
       (throw (errors/error
@@ -74,7 +75,8 @@
                    (when (= answer :already-initialized) "; something else started Python first"))
               {:prefix (facts "prefix")})))
     (.addShutdownHook (Runtime/getRuntime) (Thread. ^Runnable shut-down "lnn-shutdown"))
-    {:module module :call call :executable executable :facts facts}))
+    {:module module :call call :call-fast @(python :call-fast)
+     :executable executable :facts facts}))
 
 (defn initialize!
   "Starts Python once; see `liquid-neural-networks.core/initialize!`."
@@ -145,13 +147,19 @@
     (call function (cons (.-handle owned) arguments))
     (finally (Reference/reachabilityFence owned))))
 
-(defn step
-  "`call` of stream_step on a session; it returns nil when all went well."
-  [^Owned owned elapsed-time time-constants]
-  (let [{:keys [module call]} (initialize!)]
+(defn fast
+  "A function of interop for `call-fast`; to be closed."
+  ^java.lang.AutoCloseable [function]
+  ((python :fast) (:module (initialize!)) function))
+
+(defn call-fast
+  "Calls what `fast` made with the handle of an owned thing and two scalars. Not from two threads
+  at once."
+  [function ^Owned owned a b]
+  (let [{:keys [call-fast]} @running]
     (.lock (.readLock calls))
     (try
-      (some-> (call module "stream_step" (.-handle owned) elapsed-time time-constants) checked)
+      (some-> (call-fast function (.-handle owned) a b) checked)
       (finally
         (.unlock (.readLock calls))
         (Reference/reachabilityFence owned)))))

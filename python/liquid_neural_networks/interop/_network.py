@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__, fused, inspection, model_file
-from .._checks import check_choice
+from .._checks import check_choice, check_count
 from ..errors import OptionError, ShapeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
@@ -39,7 +39,14 @@ def version() -> Plain:
         "instruction_set": status.instruction_set,
         "python": platform.python_version(),
         "prefix": sys.prefix,
+        "threads": torch.get_num_threads(),
     }
+
+
+@guarded
+def set_threads(count: int) -> None:
+    """How many threads torch may use."""
+    torch.set_num_threads(check_count("threads", count))
 
 
 @guarded

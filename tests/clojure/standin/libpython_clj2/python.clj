@@ -276,6 +276,14 @@
           (c-void "Py_DecRef" arguments)
           (c-void "Py_DecRef" callable))))))
 
+(defn- fast-argument
+  "A fast callable takes scalars and objects of Python."
+  [value]
+  (if (or (nil? value) (number? value) (boolean? value) (string? value) (keyword? value)
+          (symbol? value) (instance? PyObject value))
+    value
+    (throw (Exception. (format "Unable to convert value %s" value)))))
+
 (defn ->python [v]
   (with-gil (tracked (untracked v))))
 
@@ -283,3 +291,17 @@
   (if (instance? PyObject v)
     (with-gil (borrowed->jvm (.-pointer ^PyObject v)))
     v))
+
+(defn make-fastcallable
+  ^java.lang.AutoCloseable [item]
+  (let [^PyObject item item]
+    (reify
+      java.lang.AutoCloseable
+      (close [_])
+      clojure.lang.IFn
+      (invoke [_ a b c]
+        (with-gil
+          (let [arguments (new-tuple (map fast-argument [a b c]))]
+            (try
+              (simplified (checked (c-pointer "PyObject_CallObject" (.-pointer item) arguments)))
+              (finally (c-void "Py_DecRef" arguments)))))))))
