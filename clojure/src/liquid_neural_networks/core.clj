@@ -477,6 +477,9 @@
                {}
                (into (sorted-map) (call-on network "parameters")))))
 
+(defn- parameter-name [& parts]
+  (keyword (apply str (map #(if (keyword? %) (name %) %) parts))))
+
 (defn set-parameters!
   "Sets parameters, all of them or some, given as [[parameters]] returns them; when one is
   refused none is changed. Returns the network.
@@ -498,9 +501,9 @@
              (arrays/described
               (into {} (concat
                         (for [[index values] (map-indexed vector neurons), [name value] values]
-                          [(str "neurons." index "." (options/snake name)) value])
+                          [(parameter-name "neurons." index "." name) value])
                         (for [[name value] readout]
-                          [(str "readout." (options/snake name)) value]))))))
+                          [(parameter-name "readout." name) value]))))))
   network)
 
 (defn draw
@@ -537,7 +540,7 @@
       (lnn/save network \"small.lnn\" {:metadata {:note \"an example\"}}) ;=> \"small.lnn\""
   [network path & {:as options}]
   (let [{:keys [metadata]} (options/check :save options)]
-    (call-on network "save" (str path) (options/plain metadata))
+    (call-on network "save" (str path) (options/plain metadata :metadata))
     path))
 
 (defn load-network

@@ -135,13 +135,19 @@
 ;; -- plain data that is the caller's own -----------------------------------------------------
 
 (defn plain
-  "Maps and sequences with strings for keywords, letter by letter."
-  [value]
+  "Maps and sequences with strings for keywords, letter by letter.
+
+  Throws `:dtype-error` naming `argument` for what a file cannot keep."
+  [value argument]
   (cond
     (keyword? value) (name value)
-    (map? value) (into {} (for [[k v] value] [(if (keyword? k) (name k) k) (plain v)]))
-    (sequential? value) (mapv plain value)
-    :else value))
+    (map? value) (into {} (for [[k v] value] [(plain k argument) (plain v argument)]))
+    (sequential? value) (mapv #(plain % argument) value)
+    (or (nil? value) (boolean? value) (number? value) (string? value)) value
+    :else (throw (error :dtype-error argument
+                        (str "expected nil, booleans, numbers, strings, vectors and maps, got a "
+                             (.getName (class value)))
+                        {:expected "plain data" :value value}))))
 
 (defn to-keywords
   "The inverse of `plain` for keys."

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from .. import __version__, fused, inspection, model_file
-from .._checks import check_choice, check_count
-from ..errors import OptionError, ShapeError
+from .._checks import check_choice, check_count, check_integer
+from ..errors import DomainError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
@@ -222,7 +222,7 @@ def _write(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
         value = values.get(f"readout.{name}")
         if value is not None:
             if not bool(value.isfinite().all()):
-                raise ShapeError("contains NaN or infinity", f"readout.{name}")
+                raise DomainError("contains NaN or infinity", f"readout.{name}")
             parameter.copy_(value)
 
 
@@ -253,6 +253,7 @@ def draw(
 
     network = held(handle, LiquidNetwork)
     check_choice("picture", picture, PICTURES)
+    layer = check_integer("layer", layer, 0, len(network.neurons) - 1)
     if picture == "wiring":
         axes = plots.plot_wiring(_wiring(network.neurons[layer]))
     elif given is None:
