@@ -3,7 +3,7 @@
   out of the way when the JVM ends."
   (:require [liquid-neural-networks.environment :as environment]
             [liquid-neural-networks.errors :as errors])
-  (:import [com.sun.jna Native]
+  (:import [com.sun.jna Function Native Platform]
            [java.lang.ref Cleaner Reference]
            [java.nio ByteBuffer]
            [java.util.concurrent ConcurrentHashMap ConcurrentLinkedQueue TimeUnit]
@@ -42,7 +42,8 @@
   (stop-trainings!)
   (when-not (.tryLock (.writeLock calls) grace-seconds TimeUnit/SECONDS)
     (.println System/err "liquid-neural-networks: Python is still busy; ending without it")
-    (.halt (Runtime/getRuntime) 1)))
+    ;; Runtime/halt would run the exit handlers of C, and wait for Python too.
+    (.invoke (Function/getFunction Platform/C_LIBRARY_NAME "_exit") (object-array [(int 1)]))))
 
 ;; -- start ---------------------------------------------------------------------------------
 
