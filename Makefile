@@ -36,8 +36,9 @@ lint: setup
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
 
-bench: setup     ## the fused step beside its peers, a table and a plot in out/bench
+bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks
+	tests/clojure/run --bench
 
 vectors: setup   ## regenerate the conformance vectors from the float64 reference
 	$(BIN)/python -m spec.generate

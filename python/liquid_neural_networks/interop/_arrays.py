@@ -36,7 +36,7 @@ def view(description: Mapping[str, Any]) -> Array:
 
 def taken(description: Mapping[str, Any]) -> Array:
     """A copy: the caller may use the memory again."""
-    return view(description).copy()
+    return np.array(view(description))
 
 
 def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor]:

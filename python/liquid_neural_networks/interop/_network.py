@@ -131,8 +131,9 @@ def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, A
 def forward(handle: int, given: Mapping[str, Given], return_state: bool = False) -> Plain:
     """Runs a network; ``given`` are the arguments of :meth:`LiquidNetwork.forward`."""
     network = held(handle, LiquidNetwork)
-    outputs, state = network(**arguments(network, given), return_state=True)
-    return {"outputs": handed(outputs), "state": handed(state) if return_state else None}
+    found = network(**arguments(network, given), return_state=return_state)
+    outputs, state = found if return_state else (found, None)
+    return {"outputs": handed(outputs), "state": None if state is None else handed(state)}
 
 
 @guarded

@@ -102,7 +102,7 @@
         (.write in "(doc lnn/step!)\n"))
       (let [{:keys [exit out]} (finish process 120)]
         (is (= 0 exit))
-        (is (re-find #"user=> .*true" out))
+        (is (re-find #"(?s)user=> .*true" out))
         (is (re-find #"Feeds one sample to a stream" out))))))
 
 (deftest the-alias-test
