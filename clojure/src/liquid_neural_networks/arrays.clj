@@ -58,17 +58,16 @@
       (rows? value) (recur (conj shape (count value)) (first value))
       :else shape)))
 
-(deftype Filling [^DoubleBuffer buffer argument flags ^:volatile-mutable missing]
-  clojure.lang.IDeref
-  (deref [_] missing)
-  clojure.lang.IFn
-  (invoke [_ value]
-    (cond
-      (number? value) (.put buffer (double value))
-      (nil? value) (do (set! missing true) (.put buffer Double/NaN))
-      (and flags (boolean? value)) (.put buffer (if value 1.0 0.0))
-      :else (refuse-element argument value))
-    nil))
+(defn- putter
+  "A function that writes one element; nil is noted in `missing`, and flags only a mask takes."
+  [^DoubleBuffer buffer argument missing]
+  (let [flags (= argument :mask)]
+    (fn [value]
+      (cond
+        (number? value) (.put buffer (double value))
+        (nil? value) (do (vreset! missing true) (.put buffer Double/NaN))
+        (and flags (boolean? value)) (.put buffer (if value 1.0 0.0))
+        :else (refuse-element argument value)))))
 
 (defn- fill!
   "Feeds every number of nested rows of this shape to `put`."
@@ -93,22 +92,19 @@
       :else (refuse value))))
 
 (defn- nested
-  "Nested rows, whose nils are missing values and which may hold flags if `flags` says so."
-  [value argument flags]
+  "Nested rows, whose nils are missing values."
+  [value argument]
   (let [shape (nested-shape value)]
     {:shape shape
      :dtype "f8"
      :write (fn [^ByteBuffer memory]
-              (let [buffer (.asDoubleBuffer memory)
-                    put (->Filling buffer argument flags false)]
-                (when (pos? (elements shape)) (fill! put buffer value shape 0 argument))
-                @put))}))
+              (let [buffer (.asDoubleBuffer memory) missing (volatile! false)]
+                (when (pos? (elements shape))
+                  (fill! (putter buffer argument missing) buffer value shape 0 argument))
+                @missing))}))
 
 (defn- flat [shape dtype write]
   {:shape shape :dtype dtype :write (fn [memory] (write memory) false)})
-
-(defn- flags-array [^booleans value]
-  (double-array (map #(if % 1.0 0.0) value)))
 
 (defn- primitive
   "A one-dimensional Java array, or nil if `value` is none."
@@ -119,8 +115,6 @@
     (Class/forName "[J") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %) ^longs value))
     (Class/forName "[I") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %)
                                                  (long-array ^ints value)))
-    (Class/forName "[Z") (flat shape "f8" #(.put (.asDoubleBuffer ^ByteBuffer %)
-                                                 ^doubles (flags-array value)))
     nil))
 
 (defn- float-rows
@@ -156,7 +150,7 @@
       (refuse-shape argument (str (elements shape) " numbers for shape " (vec shape))
                     (if (= -1 length) (pr-str data) length)))
     (or (primitive data (vec shape))
-        (assoc (nested (as-collection data) argument false) :shape (vec shape)))))
+        (assoc (nested (as-collection data) argument) :shape (vec shape)))))
 
 ;; dtype-next is never a dependency of ours: whoever has a tensor has loaded it.
 (defn- dtype-next [name]
@@ -174,7 +168,7 @@
 
 (extend-protocol Numbers
   Sequential
-  (prepared [value argument] (nested value argument false))
+  (prepared [value argument] (nested value argument))
   java.util.Map
   (prepared [value argument] (with-shape value argument))
   Object
@@ -182,20 +176,19 @@
     (cond
       (not (.isArray (class value)))
       (or (tensor value)
-          (when (instance? RandomAccess value) (nested value argument false))
+          (when (instance? RandomAccess value) (nested value argument))
           (throw (error :dtype-error argument
                         (str "expected numbers in vectors, arrays or a tensor, got a "
                              (.getName (class value)))
                         {:expected "numbers in vectors, arrays or a tensor" :value value})))
       (float-rows? value) (float-rows value argument)
       :else (or (primitive value [(java.lang.reflect.Array/getLength value)])
-                (nested value argument false)))))
+                (nested value argument)))))
 
 (defn- prepare [value argument]
-  (cond
-    (string? value) (refuse-element argument value)
-    (and (= argument :mask) (rows? value) (not (primitive value []))) (nested value argument true)
-    :else (prepared value argument)))
+  (if (string? value)
+    (refuse-element argument value)
+    (prepared value argument)))
 
 ;; -- to Python ------------------------------------------------------------------------------
 

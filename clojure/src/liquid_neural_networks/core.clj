@@ -29,9 +29,10 @@
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.training :as training])
-  (:import [clojure.lang IDeref IObj]
+  (:import [clojure.lang IObj]
            [java.lang AutoCloseable]
            [java.nio DoubleBuffer]
+           [java.util.concurrent.atomic AtomicBoolean]
            [liquid_neural_networks.runtime Owned]))
 
 (set! *warn-on-reflection* true)
@@ -292,19 +293,16 @@
 ;; -- streaming ------------------------------------------------------------------------------
 
 (deftype Stream [^Owned owned ^DoubleBuffer sample ^DoubleBuffer outputs as
-                 ^AutoCloseable stepper ^:volatile-mutable closed]
+                 ^AutoCloseable stepper ^AtomicBoolean open]
   AutoCloseable
   (close [this]
     (locking this
-      (when-not closed
-        (set! closed true)
+      (when (.getAndSet open false)
         (.close stepper)
         (runtime/release! [(.-handle owned)]))))
-  IDeref
-  (deref [_] (not closed))
   Object
   (toString [_] (str "#<Stream of " (.capacity sample) " inputs, " (.capacity outputs) " outputs"
-                     (when closed ", closed") ">")))
+                     (when-not (.get open) ", closed") ">")))
 
 (defmethod print-method Stream [live ^java.io.Writer writer]
   (.write writer (str live)))
@@ -327,13 +325,13 @@
         outputs (arrays/numbers output_size)
         handle (call-on network "open_stream" (:description sample) (:description outputs))]
     (Stream. (runtime/own handle) (:buffer sample) (:buffer outputs) as
-             (runtime/fast "stream_step") false)))
+             (runtime/fast "stream_step") (AtomicBoolean. true))))
 
 (defn- open! [^Stream live]
   (when-not (instance? Stream live)
     (throw (error :dtype-error :live (str "expected a stream, got " (pr-str live))
                   {:expected "a stream"})))
-  (when-not @live
+  (when-not (.get ^AtomicBoolean (.-open live))
     (throw (error :option-error :live "the stream is closed" {:expected "an open stream"})))
   live)
 

@@ -88,10 +88,11 @@
                 (def time-constants %s)\n"]
     (is (re-find #"\(require '\[liquid-neural-networks.core :as lnn\]\)" block))
     (doseq [time-constants ["0.7" "(repeatedly 32 #(+ 0.1 (rand)))"]]
-      (let [results (run (str (format around time-constants)
-                              (str/replace-first block #"\(require[^\n]*" "")
-                              (apply str more)
-                              "\n[(count result) (count (first result)) (count (ffirst result))]"))]
+      (let [results (binding [*out* (java.io.StringWriter.) *err* (java.io.StringWriter.)]
+                      (run (str (format around time-constants)
+                                (str/replace-first block #"\(require[^\n]*" "")
+                                (apply str more)
+                                "\n[(count result) (count (first result)) (count (ffirst result))]")))]
         (doseq [[form _ result] results]
           (is (not (instance? Throwable result)) (str (pr-str form) " " result)))
         (is (= [4 20 2] (peek (last results))))))))

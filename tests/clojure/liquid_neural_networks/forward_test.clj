@@ -103,6 +103,11 @@
     (is (= (lnn/forward @network [[[0.1 nil 0.3] [0.4 0.5 0.6]]])
            (lnn/forward @network [[[0.1 99 0.3] [0.4 0.5 0.6]]] nil {:mask mask})
            (lnn/forward @network [[[0.1 99 0.3] [0.4 0.5 0.6]]] nil {:mask [[[1 0 1] [1 1 1]]]})))
+    (is (= (lnn/forward @network [[0.1 nil 0.3]])
+           (lnn/forward @network [[0.1 99 0.3]] nil
+                        {:mask (into-array [(boolean-array [true false true])])})
+           (lnn/forward @network [[0.1 99 0.3]] nil
+                        {:mask {:shape [1 3] :data (boolean-array [true false true])}})))
     (testing "NaN is not, unless a mask says so"
       (is (= :domain-error (:type (error (lnn/forward @network [[0.1 ##NaN 0.3]])))))
       (is (lnn/forward @network [[[0.1 ##NaN 0.3] [0.4 0.5 0.6]]] nil {:mask mask}))))
@@ -139,6 +144,7 @@
     :dtype-error :inputs ["text"]
     :dtype-error :inputs [[["a" "b" "c"]]]
     :dtype-error :inputs [[[true false true]]]
+    :dtype-error :inputs [(into-array [(boolean-array 3)])]
     :dtype-error :inputs [(Object.)]
     :domain-error :inputs [[[##Inf 0 0]]]
     :domain-error :inputs [[[1e300 0 0]]]

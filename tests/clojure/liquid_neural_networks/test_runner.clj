@@ -5,6 +5,7 @@
             [clojure.spec.test.alpha :as stest]
             [clojure.string :as str]
             [clojure.test :as test]
+            [clojure.test.check.clojure-test :as check]
             [liquid-neural-networks.core :as lnn]
             liquid-neural-networks.specs))
 
@@ -53,7 +54,8 @@
     (apply require wanted)
     (stest/instrument)
     (let [report test/report
-          summary (binding [test/*stack-trace-depth* 12]
+          summary (binding [test/*stack-trace-depth* 12
+                            check/*report-completion* false]
                     (with-redefs [test/report (counting report)]
                       (apply test/run-tests wanted)))
           {passed true failed false} (frequencies (vals @outcomes))]
