@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench vectors sanitize clean
+.PHONY: help setup demo test lint clojure repl bench vectors sanitize clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,14 +23,22 @@ demo: setup      ## train a small network on the Mauna Loa CO2 record and draw i
 
 test: setup lint ## lint, type checks, conformance vectors and every test
 	$(BIN)/python -m pytest
+	tests/clojure/run
+
+clojure: setup   ## the Clojure tests
+	tests/clojure/run
+
+repl: setup      ## a Clojure REPL with a guided tour
+	tests/clojure/run --repl
 
 lint: setup
 	$(BIN)/ruff check python spec tests examples benchmarks
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
 
-bench: setup     ## the fused step beside its peers, a table and a plot in out/bench
+bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks
+	tests/clojure/run --bench
 
 vectors: setup   ## regenerate the conformance vectors from the float64 reference
 	$(BIN)/python -m spec.generate

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -198,8 +198,11 @@ def plot_forecast(
     return axes
 
 
-def save(axes: Axes, path: Union[str, PathLike[str]]) -> None:
-    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf)."""
+def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
+    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
+
+    An open binary file receives a PNG.
+    """
     assert isinstance(axes.figure, Figure)
     axes.figure.savefig(path, dpi=100)
 

@@ -26,6 +26,9 @@ from ._predict import mean_loss, run
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 """``torch.optim.Adam``, or anything called like it: (parameters, lr=...)."""
 
+Callback = Callable[[History], Optional[bool]]
+"""What a training calls after every epoch; it goes on unless the answer is true."""
+
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
@@ -51,6 +54,8 @@ def fit(
     drop_last: bool = False,
     seed: int = 0,
     progress: bool = True,
+    callback: Optional[Callback] = None,
+    interrupted: Optional[Callable[[], bool]] = None,
 ) -> History:
     """Trains a network on windows; afterwards it has the weights of the best epoch.
 
@@ -79,6 +84,10 @@ def fit(
         drop_last: leave out the last minibatch of an epoch if it is not full.
         seed: of the shuffling and of dropout.
         progress: a progress bar on standard error.
+        callback: called after every epoch with the history so far; training ends when it
+            returns true.
+        interrupted: asked after every minibatch; when it says true, training ends there, and
+            the epoch under way does not count.
 
     Returns:
         The course of the losses, and which epoch was best.
@@ -130,6 +139,7 @@ def fit(
         options,
         chosen,
         selection or chosen,
+        interrupted or (lambda: False),
     )
     settings = options.fixed() | {
         "loss": _name(chosen),
@@ -144,13 +154,22 @@ def fit(
         total=epochs, initial=course.history.epochs, disable=not progress, unit="epoch"
     ) as bar:
         while not course.finished():
-            course.epoch(train, valid)
+            try:
+                course.epoch(train, valid)
+            except _Interrupted:
+                break
             if checkpoint is not None:
                 write(checkpoint, settings=settings, **course.contents())
             bar.set_postfix(course.latest())
             bar.update()
+            if callback is not None and callback(course.history):
+                break
     network.load_state_dict(course.best)
     return course.history
+
+
+class _Interrupted(Exception):
+    """Raised inside an epoch that is to end."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +207,14 @@ class _Course:
         options: _Options,
         loss: Loss,
         selection: Loss,
+        interrupted: Callable[[], bool],
     ):
         self.network = network
         self.optimizer = optimizer
         self.options = options
         self.loss = loss
         self.selection = selection
+        self.interrupted = interrupted
         self.history = History()
         self.best = _copy(network.state_dict())
 
@@ -272,6 +293,8 @@ class _Course:
             self.optimizer.step()
             count = known(batch.targets)
             total, weight = total + value * count, weight + count
+            if self.interrupted():
+                raise _Interrupted
         return total / max(weight, 1)
 
     def _like(self) -> Tensor:

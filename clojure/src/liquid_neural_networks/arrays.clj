@@ -1,0 +1,384 @@
+(ns ^:no-doc liquid-neural-networks.arrays
+  "Numbers to Python and back through memory both sides can see; none is boxed on the way.
+
+  To Python go nested sequences, Java arrays (one-dimensional ones with their shape, as
+  `{:data array :shape [...]}`) and the tensors of dtype-next. They are written into one direct
+  buffer a thread, which Python copies from; only addresses and shapes cross."
+  (:require [liquid-neural-networks.errors :refer [error]]
+            [liquid-neural-networks.options :refer [snake]]
+            [liquid-neural-networks.runtime :as runtime])
+  (:import [clojure.lang ISeq Sequential]
+           [com.sun.jna Pointer]
+           [java.nio ByteBuffer ByteOrder DoubleBuffer]
+           [java.util Collection List RandomAccess]))
+
+(set! *warn-on-reflection* true)
+(set! *unchecked-math* :warn-on-boxed)
+
+;; -- what can be written: a shape, a dtype, and how -----------------------------------------
+
+(defprotocol ^:private Numbers
+  (^:private prepared [value argument]
+    "{:shape :dtype :write}, `write` a function of a ByteBuffer at the right position."))
+
+(defn- size-of ^long [dtype] (case dtype "f8" 8 "f4" 4 "i8" 8))
+
+(defn- elements ^long [shape] (reduce (fn [^long a ^long b] (* a b)) 1 shape))
+
+(defn- refuse-shape [argument expected got]
+  (throw (error :shape-error argument (str "expected " expected ", got " got) {:expected expected})))
+
+(defn- refuse-element [argument value]
+  (throw (error :dtype-error argument
+                (str "expected numbers, got " (pr-str value)
+                     (when-not (or (nil? value) (string? value) (keyword? value))
+                       (str ", a " (.getName (class value)))))
+                {:expected "numbers" :value value})))
+
+(defn- as-collection
+  "A collection that knows its size: a lazy sequence is read once."
+  ^Collection [value]
+  (if (instance? ISeq value) (vec value) value))
+
+(defn- rows?
+  "Whether a value is a sequence of something, not a number."
+  [value]
+  (or (instance? Sequential value) (instance? List value)
+      (and (some? value) (.isArray (class value)))))
+
+(defn- nested-shape
+  "Sizes along the first element of each level."
+  [value]
+  (loop [shape [] value value]
+    (cond
+      (and (some? value) (.isArray (class value)))
+      (recur (conj shape (java.lang.reflect.Array/getLength value))
+             (when (pos? (java.lang.reflect.Array/getLength value))
+               (java.lang.reflect.Array/get value 0)))
+      (rows? value) (recur (conj shape (count value)) (first value))
+      :else shape)))
+
+(defn- putter
+  "A function that writes one element; nil is noted in `missing`, and flags only a mask takes."
+  [^DoubleBuffer buffer argument missing]
+  (let [flags (= argument :mask)]
+    (fn [value]
+      (cond
+        (number? value) (.put buffer (double value))
+        (nil? value) (do (vreset! missing true) (.put buffer Double/NaN))
+        (and flags (boolean? value)) (.put buffer (if value 1.0 0.0))
+        :else (refuse-element argument value)))))
+
+(defn- fill!
+  "Feeds every number of nested rows of this shape to `put`."
+  [put ^DoubleBuffer buffer value shape depth argument]
+  (let [depth (long depth)
+        size (long (nth shape depth))
+        last? (= (inc depth) (count shape))
+        refuse #(refuse-shape argument
+                              (str "rows of equal length, " size " at level " (inc depth))
+                              (if (rows? %) (count %) (pr-str %)))]
+    (cond
+      (and last? (instance? (Class/forName "[D") value))
+      (if (= size (alength ^doubles value)) (.put buffer ^doubles value) (refuse value))
+
+      (rows? value)
+      (let [rows (if (.isArray (class value)) (seq value) (as-collection value))]
+        (when-not (= size (count rows)) (refuse value))
+        (if last?
+          (run! put rows)
+          (run! #(fill! put buffer % shape (inc depth) argument) rows)))
+
+      :else (refuse value))))
+
+(defn- nested
+  "Nested rows, whose nils are missing values."
+  [value argument]
+  (let [shape (nested-shape value)]
+    {:shape shape
+     :dtype "f8"
+     :write (fn [^ByteBuffer memory]
+              (let [buffer (.asDoubleBuffer memory) missing (volatile! false)]
+                (when (pos? (elements shape))
+                  (fill! (putter buffer argument missing) buffer value shape 0 argument))
+                @missing))}))
+
+(defn- flat [shape dtype write]
+  {:shape shape :dtype dtype :write (fn [memory] (write memory) false)})
+
+(defn- primitive
+  "A one-dimensional Java array, or nil if `value` is none."
+  [value shape]
+  (condp instance? value
+    (Class/forName "[D") (flat shape "f8" #(.put (.asDoubleBuffer ^ByteBuffer %) ^doubles value))
+    (Class/forName "[F") (flat shape "f4" #(.put (.asFloatBuffer ^ByteBuffer %) ^floats value))
+    (Class/forName "[J") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %) ^longs value))
+    (Class/forName "[I") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %)
+                                                 (long-array ^ints value)))
+    nil))
+
+(defn- float-rows
+  "Rows of floats, which cross as floats."
+  [value argument]
+  (let [shape (nested-shape value)]
+    (flat shape "f4"
+          (fn [^ByteBuffer memory]
+            (let [buffer (.asFloatBuffer memory)]
+              ((fn put [value ^long depth]
+                 (when-not (= (nth shape depth) (java.lang.reflect.Array/getLength value))
+                   (refuse-shape argument "rows of equal length"
+                                 (java.lang.reflect.Array/getLength value)))
+                 (if (instance? (Class/forName "[F") value)
+                   (.put buffer ^floats value)
+                   (run! #(put % (inc depth)) value)))
+               value 0))))))
+
+(defn- float-rows? [value]
+  (boolean (re-matches #"\[\[+F" (.getName (class value)))))
+
+(defn- with-shape
+  "Flat numbers with their shape: `{:data array :shape [2 3]}`."
+  [{:keys [data shape]} argument]
+  (when-not (and (sequential? shape) (every? nat-int? shape))
+    (throw (error :shape-error argument (str "expected :shape with sizes, got " (pr-str shape))
+                  {:expected "sizes"})))
+  (let [length (cond (nil? data) -1
+                     (.isArray (class data)) (java.lang.reflect.Array/getLength data)
+                     (rows? data) (count data)
+                     :else -1)]
+    (when-not (= length (elements shape))
+      (refuse-shape argument (str (elements shape) " numbers for shape " (vec shape))
+                    (if (= -1 length) (pr-str data) length)))
+    (or (primitive data (vec shape))
+        (assoc (nested (as-collection data) argument) :shape (vec shape)))))
+
+;; dtype-next is never a dependency of ours: whoever has a tensor has loaded it.
+(defn- dtype-next [name]
+  (some-> (find-ns 'tech.v3.datatype) (ns-resolve name) deref))
+
+(defn- tensor
+  "A tensor or buffer of dtype-next, or nil if `value` is none."
+  [value]
+  (when-let [reader? (dtype-next 'reader?)]
+    (when (reader? value)
+      (let [shape (vec ((dtype-next 'shape) value))]
+        (if (= :float32 ((dtype-next 'elemwise-datatype) value))
+          (primitive ((dtype-next '->float-array) value) shape)
+          (primitive ((dtype-next '->double-array) value) shape))))))
+
+(extend-protocol Numbers
+  Sequential
+  (prepared [value argument] (nested value argument))
+  java.util.Map
+  (prepared [value argument] (with-shape value argument))
+  Object
+  (prepared [value argument]
+    (cond
+      (not (.isArray (class value)))
+      (or (tensor value)
+          (when (instance? RandomAccess value) (nested value argument))
+          (throw (error :dtype-error argument
+                        (str "expected numbers in vectors, arrays or a tensor, got a "
+                             (.getName (class value)))
+                        {:expected "numbers in vectors, arrays or a tensor" :value value})))
+      (float-rows? value) (float-rows value argument)
+      :else (or (primitive value [(java.lang.reflect.Array/getLength value)])
+                (nested value argument)))))
+
+(defn- prepare [value argument]
+  (if (string? value)
+    (refuse-element argument value)
+    (prepared value argument)))
+
+;; -- to Python ------------------------------------------------------------------------------
+
+(defn- memory
+  "A direct buffer of so many bytes, in the machine's byte order."
+  ^ByteBuffer [size]
+  (.order (ByteBuffer/allocateDirect (int size)) (ByteOrder/nativeOrder)))
+
+(def ^:private ^ThreadLocal scratch (ThreadLocal.))
+
+(defn- scratch-of
+  "This thread's buffer of at least so many bytes."
+  ^ByteBuffer [^long size]
+  (let [^ByteBuffer now (.get scratch)]
+    (if (and now (<= size (.capacity now)))
+      now
+      (let [larger (memory (max size 65536))]
+        (.set scratch larger)
+        larger))))
+
+(defn- part-of
+  "The memory of a buffer from a position on."
+  ^ByteBuffer [^ByteBuffer buffer ^long position]
+  (-> (.duplicate buffer)
+      ^ByteBuffer (.position (int position))
+      .slice
+      (.order (ByteOrder/nativeOrder))))
+
+(defn- padded ^long [^long size] (bit-and (+ size 7) -8))
+
+(defn- number-or-prepared [argument value]
+  (if (number? value) (double value) (prepare value argument)))
+
+(defn- place
+  "Writes [path argument value] entries to this thread's memory; path -> number or description."
+  [entries]
+  (let [made (vec (for [[path argument value] entries :when (some? value)]
+                    [path (number-or-prepared argument value)]))
+        bytes-of (fn ^long [{:keys [shape dtype]}] (* (elements shape) (size-of dtype)))
+        total (reduce (fn [^long sum [_ each]]
+                        (if (number? each) sum (+ sum (padded (bytes-of each)))))
+                      0 made)
+        buffer (scratch-of total)
+        start (runtime/address buffer)]
+    (loop [left (seq made) at 0 placed {}]
+      (if-let [[[path {:keys [shape dtype write] :as each}] & more] left]
+        (if (number? each)
+          (recur more at (assoc-in placed path each))
+          (let [missing (write (part-of buffer at))]
+            (recur more (+ at (padded (bytes-of each)))
+                   (assoc-in placed path
+                             (cond-> {"address" (+ start at) "shape" shape "dtype" dtype}
+                               missing (assoc "missing" true))))))
+        placed))))
+
+(defn described
+  "Arguments by name, as Python takes them: numbers as they are, arrays written to this thread's
+  memory and described; nil is left out. Valid until this thread describes others."
+  [arguments]
+  (place (for [[name value] arguments] [[(snake name)] name value])))
+
+(defn described-parts
+  "`described` for maps of arguments by the name of a part."
+  [parts]
+  (place (for [[part arguments] parts, [name value] arguments]
+           [[(snake part) (snake name)] name value])))
+
+(defn numbers
+  "A direct buffer of `size` doubles and its description for Python."
+  [size]
+  (let [bytes (memory (* 8 (long size)))]
+    {:buffer (.asDoubleBuffer bytes)
+     :description {"address" (runtime/address bytes) "shape" [size] "dtype" "f8"}}))
+
+(defn- as-tensor [values shape]
+  (let [reshape (try (requiring-resolve 'tech.v3.tensor/reshape)
+                     (catch java.io.FileNotFoundException _
+                       (throw (error :missing-dependency-error :as
+                                     "tensors need dtype-next, which comes with libpython-clj"))))
+        ->tensor (requiring-resolve 'tech.v3.tensor/ensure-tensor)]
+    (reshape (->tensor values) shape)))
+
+(defn number
+  "A number as a double."
+  [argument value]
+  (if (number? value) (double value) (refuse-element argument value)))
+
+(defn fill-sample!
+  "Writes one sample; nil becomes NaN."
+  [^DoubleBuffer buffer sample]
+  (.clear buffer)
+  (let [size (.capacity buffer)
+        refuse #(refuse-shape :sample (str size " numbers") %)]
+    (cond
+      (instance? (Class/forName "[D") sample)
+      (if (= size (alength ^doubles sample)) (.put buffer ^doubles sample)
+          (refuse (alength ^doubles sample)))
+
+      (sequential? sample)
+      (do (when-not (= size (count sample)) (refuse (count sample)))
+          (reduce (fn [_ value]
+                    (if (nil? value)
+                      (.put buffer Double/NaN)
+                      (.put buffer (double (number :sample value)))))
+                  nil sample))
+
+      :else
+      (let [{:keys [shape dtype write]} (prepare sample :sample)
+            bytes (memory (max 8 (* (elements shape) (size-of dtype))))]
+        (when-not (= [size] shape) (refuse shape))
+        (write bytes)
+        (dotimes [i size]
+          (.put buffer (case dtype
+                         "f8" (.getDouble bytes (* 8 i))
+                         "f4" (double (.getFloat bytes (* 4 i)))
+                         "i8" (double (.getLong bytes (* 8 i))))))))))
+
+(defn read-sample
+  "One output."
+  [^DoubleBuffer buffer format]
+  (let [values (double-array (.capacity buffer))]
+    (.get (.duplicate buffer) values)
+    (case format
+      :vectors (vec values)
+      :double-array values
+      :float-array (float-array values)
+      :array {:shape [(alength values)] :data values}
+      :tensor (as-tensor values [(alength values)]))))
+
+;; -- from Python ----------------------------------------------------------------------------
+
+(defn- doubles-at ^doubles [^long address ^long size dtype]
+  (let [memory (Pointer. address)]
+    (case dtype
+      "f8" (.getDoubleArray memory 0 size)
+      "f4" (let [values (.getFloatArray memory 0 size) wide (double-array size)]
+             (dotimes [i size] (aset wide i (aget values i)))
+             wide)
+      "i8" (double-array (.getLongArray memory 0 size))
+      "u1" (double-array (.getByteArray memory 0 size)))))
+
+(defn- floats-at ^floats [^long address ^long size dtype]
+  (if (= dtype "f4")
+    (.getFloatArray (Pointer. address) 0 size)
+    (float-array (doubles-at address size dtype))))
+
+(defn- rows
+  "Nested vectors of this shape, from numbers in row-major order."
+  [^doubles values shape]
+  (let [depth (count shape)
+        sizes (long-array shape)
+        position (long-array 1)
+        level (fn level [^long d]
+                (if (= d depth)
+                  (let [at (aget position 0)]
+                    (aset position 0 (inc at))
+                    (aget values at))
+                  (let [size (aget sizes d) made (object-array size)]
+                    (dotimes [i size] (aset made i (level (inc d))))
+                    (vec made))))]
+    (level 0)))
+
+(def formats
+  "What arrays can be returned as."
+  [:vectors :double-array :float-array :array :tensor])
+
+(defn read-array
+  "An array Python handed out, in one of `formats`; then Python may let go of it."
+  [{:strs [address shape dtype handle]} format]
+  (let [size (elements shape)]
+    (try
+      (case format
+        :vectors (if (zero? size)
+                   []
+                   (rows (doubles-at address size dtype) shape))
+        :double-array (if (zero? size) (double-array 0) (doubles-at address size dtype))
+        :float-array (if (zero? size) (float-array 0) (floats-at address size dtype))
+        :array {:shape shape
+                :data (case dtype
+                        "f4" (floats-at address size dtype)
+                        "i8" (.getLongArray (Pointer. address) 0 size)
+                        (doubles-at address size dtype))}
+        :bytes (.getByteArray (Pointer. address) 0 size)
+        :tensor (as-tensor (if (= dtype "f4")
+                             (floats-at address size dtype)
+                             (doubles-at address size dtype))
+                           shape))
+      (finally (runtime/release! [handle])))))
+
+(defn read-arrays
+  "`read-array` of every value of a map; nil stays nil."
+  [described format]
+  (into {} (for [[name each] described] [name (some-> each (read-array format))])))

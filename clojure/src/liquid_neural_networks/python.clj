@@ -1,0 +1,39 @@
+(ns ^:no-doc liquid-neural-networks.python
+  "The only namespace that knows libpython-clj. Loading it takes seconds, so `runtime` does
+  that when Python is first needed."
+  (:require [libpython-clj2.python :as py]))
+
+(set! *warn-on-reflection* true)
+
+(defn start!
+  "Starts the interpreter in this process, unless one runs already."
+  [{:keys [python-executable library-path]}]
+  ;; Python's own handler of SIGINT would take Ctrl-C away from the JVM.
+  (py/initialize! :python-executable python-executable
+                  :library-path library-path
+                  :signals? false))
+
+(defn import-module [name] (py/import-module name))
+
+(defn callable
+  "A Clojure function of scalars as a Python callable; libpython-clj never frees one."
+  [f]
+  (py/->python f))
+
+(defn call
+  "Calls a function of a module with plain data; what it returns, as plain data."
+  ([module function a b c]
+   (py/with-gil-stack-rc-context (py/->jvm (py/call-attr module function a b c))))
+  ([module function arguments]
+   (py/with-gil-stack-rc-context (py/->jvm (apply py/call-attr module function arguments)))))
+
+(defn fast
+  "A function of a module for calls of scalars in quick succession, from one thread at a time;
+  to be closed."
+  ^java.lang.AutoCloseable [module function]
+  (py/make-fastcallable (py/get-attr module function)))
+
+(defn call-fast
+  "Calls what `fast` made; what it returns, as plain data."
+  [function a b c]
+  (some-> (function a b c) py/->jvm))

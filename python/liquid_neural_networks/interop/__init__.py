@@ -1,0 +1,52 @@
+"""The core for callers in the same process that are not Python, such as the Clojure door.
+
+Plain data in, plain data out: numbers, strings, lists and dicts, with networks and sessions as
+numbers (handles), and arrays as the address, shape and dtype of memory the caller can reach.
+No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "message",
+"argument", "traceback"}}``.
+"""
+
+from ._arrays import release
+from ._conformance import conformance
+from ._data import task_windows
+from ._network import (
+    create_network,
+    describe,
+    draw,
+    forward,
+    load_network,
+    parameters,
+    save,
+    set_parameters,
+    set_threads,
+    trace,
+    version,
+    wiring,
+)
+from ._stream import open_stream, stream_reset, stream_state, stream_step
+from ._training import evaluate, predict, train
+
+__all__ = [
+    "conformance",
+    "create_network",
+    "describe",
+    "draw",
+    "evaluate",
+    "forward",
+    "load_network",
+    "open_stream",
+    "parameters",
+    "predict",
+    "release",
+    "save",
+    "set_parameters",
+    "set_threads",
+    "stream_reset",
+    "stream_state",
+    "stream_step",
+    "task_windows",
+    "trace",
+    "train",
+    "version",
+    "wiring",
+]

@@ -1,0 +1,68 @@
+"""Arrays across the border: only an address, a shape and a dtype cross, never the numbers."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..errors import DtypeError
+from ._calls import Plain, guarded, hold, let_go
+
+Array = npt.NDArray[Any]
+Given = Union[float, int, Mapping[str, Any], None]
+"""A number, or a description ``{"address", "shape", "dtype"}`` of numbers in memory."""
+
+DTYPES = {"f8": np.float64, "f4": np.float32, "i8": np.int64, "u1": np.uint8}
+
+
+def view(description: Mapping[str, Any]) -> Array:
+    """The caller's memory itself, valid as long as the caller keeps it."""
+    dtype = np.dtype(DTYPES[description["dtype"]])
+    shape = tuple(description["shape"])
+    size = prod(shape) * dtype.itemsize
+    if size == 0:
+        return np.empty(shape, dtype)
+    memory = (ctypes.c_char * size).from_address(description["address"])
+    array: Array = np.frombuffer(memory, dtype).reshape(shape)
+    return array
+
+
+def taken(description: Mapping[str, Any]) -> Array:
+    """A copy: the caller may use the memory again."""
+    return np.array(view(description))
+
+
+def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor]:
+    """An array or number of the caller as a tensor, of another dtype if one is named."""
+    if given is None:
+        return None
+    made = torch.from_numpy(taken(given)) if isinstance(given, Mapping) else torch.tensor(given)
+    return made if dtype is None else made.to(dtype)
+
+
+def handed(values: Union[Tensor, Array]) -> Plain:
+    """Describes numbers for the caller to read; they stay until it releases the handle."""
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    array = np.ascontiguousarray(array)
+    kind = array.dtype.str[1:]
+    if kind not in DTYPES:
+        raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {kind}", "array")
+    return {
+        "address": array.ctypes.data,
+        "shape": list(array.shape),
+        "dtype": kind,
+        "handle": hold(array),
+    }
+
+
+@guarded
+def release(handles: Iterable[int]) -> None:
+    """Lets go of networks, sessions and arrays; unknown handles are ignored."""
+    let_go(handles)

@@ -1,0 +1,65 @@
+"""What every call has in common: errors become data, and objects are held by number."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from functools import wraps
+from itertools import count
+from typing import Any, Callable, TypeVar
+
+from ..errors import DomainError
+
+Plain = dict[str, Any]
+Kind = TypeVar("Kind")
+
+_held: dict[int, object] = {}
+_numbers = count(1)
+
+
+def guarded(function: Callable[..., Any]) -> Callable[..., Plain]:
+    """``function`` with what it returns, or raises, as plain data."""
+
+    @wraps(function)
+    def call(*arguments: Any) -> Plain:
+        try:
+            return {"ok": function(*arguments)}
+        except BaseException as error:
+            return {"error": described(error)}
+
+    return call
+
+
+def described(error: BaseException) -> Plain:
+    """An exception as plain data."""
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "argument": getattr(error, "argument", None),
+        "traceback": traceback.format_exc(),
+    }
+
+
+def hold(thing: object) -> int:
+    """A handle that keeps ``thing`` alive until :func:`let_go`."""
+    handle = next(_numbers)
+    _held[handle] = thing
+    return handle
+
+
+def held(handle: int, kind: type[Kind]) -> Kind:
+    """What a handle stands for.
+
+    Raises:
+        DomainError: nothing of that kind, or no longer.
+    """
+    thing = _held.get(handle)
+    if not isinstance(thing, kind):
+        raise DomainError(f"expected the handle of a {kind.__name__}, got {handle!r}", "handle")
+    return thing
+
+
+def let_go(handles: Iterable[int]) -> None:
+    """Drops what these handles keep alive."""
+    for handle in handles:
+        _held.pop(handle, None)

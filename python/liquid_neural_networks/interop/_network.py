@@ -1,0 +1,268 @@
+"""Networks by handle: made, run, looked into, saved."""
+
+from __future__ import annotations
+
+import io
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import __version__, fused, inspection, model_file
+from .._checks import check_choice, check_count, check_integer
+from ..errors import DomainError, OptionError, ShapeError
+from ..network import LiquidNetwork
+from ..neuron import LiquidNeuron
+from ..wiring import Wiring
+from ._arrays import Given, handed, tensor
+from ._calls import Plain, guarded, held, hold
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+PICTURES = ("wiring", "states", "time_constants")
+MISSING = "missing"
+"""Marks inputs in which NaN stands for a missing value."""
+
+
+@guarded
+def version() -> Plain:
+    """What runs: the version of this package, of torch, and of the compiled step."""
+    status = fused.status()
+    return {
+        "version": __version__,
+        "torch": str(torch.__version__),
+        "fused": status.available,
+        "reason": status.reason,
+        "instruction_set": status.instruction_set,
+        "python": platform.python_version(),
+        "prefix": sys.prefix,
+        "threads": torch.get_num_threads(),
+    }
+
+
+@guarded
+def set_threads(count: int) -> None:
+    """How many threads torch may use."""
+    torch.set_num_threads(check_count("threads", count))
+
+
+@guarded
+def create_network(options: Mapping[str, Any], dtype: str = "float32") -> Plain:
+    """A network in evaluation mode; ``options`` are those of :class:`LiquidNetwork`.
+
+    A wiring may also be given by its synapses, as :func:`wiring` returns it.
+    """
+    check_choice("dtype", dtype, DTYPES)
+    options = dict(options)
+    if "input_size" not in options:
+        raise OptionError("is required", "input_size")
+    if "wiring" in options:
+        options["wiring"] = _wirings(options["wiring"])
+    for name in options:
+        check_choice("option", name, _OPTIONS)
+    return introduced(LiquidNetwork(**options).to(DTYPES[dtype]).eval())
+
+
+_OPTIONS = (
+    "input_size",
+    "hidden_size",
+    "output_size",
+    "wiring",
+    "dynamics",
+    "solver",
+    "unfolds",
+    "constraint",
+    "num_layers",
+    "dropout",
+    "bidirectional",
+    "batch_first",
+    "return_sequences",
+    "readout",
+    "seed",
+)
+
+
+def _wirings(given: Any) -> Any:
+    if isinstance(given, (list, tuple)):
+        return [_wirings(each) for each in given]
+    if isinstance(given, Mapping) and "pre" in given:
+        return Wiring.from_dict(given)
+    return given
+
+
+def introduced(network: LiquidNetwork) -> Plain:
+    """A handle of the network, and the few facts that tell one from another."""
+    populations = [_wiring(each) for each in network.neurons]
+    return {
+        "handle": hold(network),
+        **network.config(),
+        "dtype": str(next(network.parameters()).dtype).rpartition(".")[2],
+        "synapses": sum(each.synapse_count for each in populations),
+        "sensory_synapses": sum(each.sensory_synapse_count for each in populations),
+        "parameters": sum(each.numel() for each in network.parameters()),
+    }
+
+
+def _wiring(neuron: object) -> Wiring:
+    assert isinstance(neuron, LiquidNeuron)
+    return neuron.wiring
+
+
+def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, Any]:
+    """The arguments of a forward pass as tensors; inputs with missing values bring a mask."""
+    dtype = next(network.parameters()).dtype
+    made: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "mask":
+            made[name] = tensor(value)
+        else:
+            made[name] = tensor(value, dtype)
+    inputs = given["inputs"]
+    if isinstance(inputs, Mapping) and inputs.get(MISSING) and made.get("mask") is None:
+        made["mask"] = ~made["inputs"].isnan()
+    return made
+
+
+@guarded
+@torch.no_grad()
+def forward(handle: int, given: Mapping[str, Given], return_state: bool = False) -> Plain:
+    """Runs a network; ``given`` are the arguments of :meth:`LiquidNetwork.forward`."""
+    network = held(handle, LiquidNetwork)
+    found = network(**arguments(network, given), return_state=return_state)
+    outputs, state = found if return_state else (found, None)
+    return {"outputs": handed(outputs), "state": None if state is None else handed(state)}
+
+
+@guarded
+@torch.no_grad()
+def trace(
+    handle: int,
+    given: Mapping[str, Given],
+    fields: Iterable[str],
+    layer: int = 0,
+) -> Plain:
+    """The named fields of :class:`Trace` and, if asked for, the synapses' ``currents``."""
+    network = held(handle, LiquidNetwork)
+    made, wanted = arguments(network, given), set(fields)
+    found = network.trace(**made, layer=layer, synapses=bool(wanted & _SYNAPTIC))
+    values: dict[str, Tensor] = {
+        name: value for name, value in found._asdict().items() if name in wanted
+    }
+    if wanted & _CURRENTS:
+        currents = inspection.synapse_currents(network, **made, layer=layer)
+        values["currents"], values["sensory_currents"] = currents
+    return {name: handed(value) for name, value in values.items() if name in wanted}
+
+
+_SYNAPTIC = {"activations", "sensory_activations"}
+_CURRENTS = {"currents", "sensory_currents"}
+
+
+@guarded
+def describe(handle: int) -> Plain:
+    """What a network is made of, see :func:`inspection.describe`."""
+    return inspection.describe(held(handle, LiquidNetwork)).to_dict()
+
+
+@guarded
+def wiring(handle: int) -> list[Plain]:
+    """Every population's synapses, as :func:`create_network` takes them."""
+    return [_wiring(each).to_dict() for each in held(handle, LiquidNetwork).neurons]
+
+
+@guarded
+def parameters(handle: int) -> Plain:
+    """Every parameter by its name in ``.lnn`` files, as the equations see it."""
+    return {name: handed(value) for name, value in _parameters(held(handle, LiquidNetwork)).items()}
+
+
+def _parameters(network: LiquidNetwork) -> dict[str, Tensor]:
+    found = {}
+    for index, neuron in enumerate(network.neurons):
+        assert isinstance(neuron, LiquidNeuron)
+        for name, value in neuron.dynamics.values().items():
+            found[f"neurons.{index}.{name}"] = value
+    for name, parameter in network.readout.named_parameters():
+        found[f"readout.{name}"] = parameter
+    return found
+
+
+@guarded
+@torch.no_grad()
+def set_parameters(handle: int, given: Mapping[str, Given]) -> None:
+    """Sets some parameters, all of them or none; names are those of :func:`parameters`."""
+    network = held(handle, LiquidNetwork)
+    now = _parameters(network)
+    values: dict[str, Tensor] = {}
+    for name, value in given.items():
+        check_choice("parameters", name, now)
+        made = tensor(value)
+        assert made is not None
+        if made.shape != now[name].shape:
+            raise ShapeError(f"expected {tuple(now[name].shape)}, got {tuple(made.shape)}", name)
+        values[name] = made
+    before = {name: now[name].clone() for name in values}
+    try:
+        _write(network, values)
+    except BaseException:
+        _write(network, before)
+        raise
+
+
+def _write(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
+    for index, neuron in enumerate(network.neurons):
+        assert isinstance(neuron, LiquidNeuron)
+        start = f"neurons.{index}."
+        neuron.dynamics.set_values(
+            {name[len(start) :]: v for name, v in values.items() if name.startswith(start)}
+        )
+    for name, parameter in network.readout.named_parameters():
+        value = values.get(f"readout.{name}")
+        if value is not None:
+            if not bool(value.isfinite().all()):
+                raise DomainError("contains NaN or infinity", f"readout.{name}")
+            parameter.copy_(value)
+
+
+@guarded
+def save(handle: int, path: str, metadata: Optional[Mapping[str, Any]] = None) -> None:
+    """Writes a ``.lnn`` file, atomically."""
+    model_file.save(held(handle, LiquidNetwork), path, metadata=metadata)
+
+
+@guarded
+def load_network(path: str) -> Plain:
+    """The network in a ``.lnn`` file, with its scaling and metadata."""
+    found = model_file.load(path)
+    return {
+        **introduced(found.network),
+        "scaling": found.scaling,
+        "metadata": found.metadata,
+    }
+
+
+@guarded
+@torch.no_grad()
+def draw(
+    handle: int, picture: str, given: Optional[Mapping[str, Given]] = None, layer: int = 0
+) -> Plain:
+    """A PNG of the wiring, or of what one population does with inputs."""
+    from .. import plots
+
+    network = held(handle, LiquidNetwork)
+    check_choice("picture", picture, PICTURES)
+    layer = check_integer("layer", layer, 0, len(network.neurons) - 1)
+    if picture == "wiring":
+        axes = plots.plot_wiring(_wiring(network.neurons[layer]))
+    elif given is None:
+        raise OptionError("are needed to draw what a network does", "inputs")
+    else:
+        found = network.trace(**arguments(network, given), layer=layer)
+        plot = plots.plot_states if picture == "states" else plots.plot_time_constants
+        axes = plot(found)
+    png = io.BytesIO()
+    plots.save(axes, png)
+    return handed(np.frombuffer(png.getvalue(), np.uint8))

@@ -1,0 +1,55 @@
+(ns liquid-neural-networks.files-test
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [clojure.test :refer [deftest is testing]]
+            [liquid-neural-networks.core :as lnn]
+            [liquid-neural-networks.helpers :refer [error python root small temporary wave]]))
+
+(deftest a-network-trained-here-runs-in-python-and-back
+  (let [network (small {:solver :exponential :num-layers 2})
+        here (temporary "here.lnn") there (temporary "there.lnn")
+        inputs [[[0.1] [0.2] [0.3]]]]
+    (lnn/train! network (wave 12) {:epochs 2 :progress false})
+    (lnn/save network here {:metadata {:note "hello" :made-by {:versions [1 2 3]}}})
+    (let [printed (python "
+import sys, torch
+from liquid_neural_networks import LiquidNetwork, model_file
+torch.set_num_threads(1)
+found = model_file.load(sys.argv[1])
+assert found.metadata == {'note': 'hello', 'made-by': {'versions': [1, 2, 3]}}, found.metadata
+inputs = torch.tensor([[[0.1], [0.2], [0.3]]])
+print(found.network(inputs).flatten().tolist())
+with torch.no_grad():
+    found.network.readout.bias += 1
+found.network.save(sys.argv[2], note='from there')
+print(found.network(inputs).flatten().tolist())
+" here there)
+          [first-line second-line] (map edn/read-string (.split ^String printed "\n"))
+          back (lnn/load-network there)]
+      (is (= first-line (flatten (lnn/forward network inputs))))
+      (is (= second-line (flatten (lnn/forward back inputs))))
+      (is (= {:metadata {:note "from there"}} (meta back)))
+      (is (= (str network) (str back))))))
+
+(deftest what-was-saved-is-loaded
+  (let [network (small {:dtype :float64 :bidirectional true})
+        path (io/file (temporary "double.lnn"))]
+    (is (= path (lnn/save network path)))
+    (let [again (lnn/load-network path)]
+      (is (nil? (meta again)))
+      (is (= (lnn/parameters network) (lnn/parameters again)))
+      (is (= (lnn/describe network) (lnn/describe again))))))
+
+(deftest bad-files-are-refused
+  (let [hostile (.listFiles (io/file root "spec" "files" "hostile"))]
+    (is (< 50 (count hostile)))
+    (doseq [file hostile]
+      (is (= :model-file-error (:type (error (lnn/load-network file)))) (str file))))
+  (testing "a file that is not there"
+    (let [data (error (lnn/load-network "nowhere.lnn"))]
+      (is (= [:python-error "FileNotFoundError"] [(:type data) (:python/type data)]))))
+  (testing "what cannot be kept"
+    (let [path (temporary "odd.lnn")]
+      (is (= :dtype-error (:type (error (lnn/save (small) path {:metadata {:when (Object.)}})))
+             (:type (error (lnn/save (small) path {:metadata 3})))))
+      (is (not (.exists (io/file path)))))))

@@ -1,0 +1,111 @@
+(ns liquid-neural-networks.inspection-test
+  (:require [clojure.java.io :as io]
+            [clojure.test :refer [are deftest is testing]]
+            [clojure.test.check.clojure-test :refer [defspec]]
+            [clojure.test.check.generators :as gen]
+            [clojure.test.check.properties :as prop]
+            [liquid-neural-networks.core :as lnn]
+            [liquid-neural-networks.helpers :refer [close? error temporary]]))
+
+(def pilot
+  (delay (lnn/create-network {:input-size 4 :seed 1
+                              :wiring {:type :ncp :inter 12 :command 6 :motor 1}})))
+
+(def inputs [[0.1 0.2 0.3 0.4] [0.5 0.6 0.7 0.8] [0.9 1.0 1.1 1.2]])
+
+(deftest a-description-counts
+  (let [{:keys [config populations neurons synapses parameter-count size-in-bytes]}
+        (lnn/describe @pilot)
+        [{:keys [pre sensory-pre]}] (lnn/wiring @pilot)]
+    (is (= 19 neurons))
+    (is (= synapses (+ (count pre) (count sensory-pre))))
+    (is (= {:inter 12 :command 6 :motor 1} (:layers (first populations))))
+    (is (= "fused" (:solver config)))
+    (is (= parameter-count (count (flatten (map vals (flatten (vals (update (lnn/parameters @pilot)
+                                                                            :neurons vec))))))))
+    (is (= (* 4 parameter-count) size-in-bytes))))
+
+(deftest a-trace-follows-every-neuron
+  (let [{:keys [states time-constants] :as plain} (lnn/trace @pilot inputs)
+        everything (lnn/trace @pilot inputs nil {:synapses true :currents true})
+        [{:keys [pre sensory-pre]}] (lnn/wiring @pilot)
+        widths (update-vals everything (comp count first))]
+    (is (= #{:states :time-constants} (set (keys plain))))
+    (is (= [3 19] [(count states) (count (first states))]))
+    (is (every? pos? (flatten time-constants)))
+    (is (= {:states 19 :time-constants 19 :activations (count pre) :currents (count pre)
+            :sensory-activations (count sensory-pre) :sensory-currents (count sensory-pre)}
+           widths))
+    (is (= time-constants (lnn/effective-time-constants @pilot inputs)))
+    (is (close? 1e-6 (peek states)
+                (:state (lnn/forward @pilot inputs nil {:return-state true})))))
+  (testing "any population"
+    (let [two (lnn/create-network {:input-size 4 :hidden-size 5 :output-size 1 :num-layers 2})]
+      (is (not= (lnn/trace two inputs nil {:layer 0}) (lnn/trace two inputs nil {:layer 1})))
+      (is (= {:type :domain-error :argument :layer}
+             (select-keys (error (lnn/trace two inputs nil {:layer 2})) [:type :argument])))))
+  (testing "currents are those of conductances"
+    (let [dense (lnn/create-network {:input-size 4 :hidden-size 5 :output-size 1 :dynamics :dense})]
+      (is (= :option-error (:type (error (lnn/trace dense inputs nil {:currents true})))))))
+  (testing "given time constants bound the effective ones"
+    (is (every? #(<= % 0.5001) (flatten (lnn/effective-time-constants @pilot inputs 0.5))))))
+
+(deftest parameters-go-out-and-in
+  (let [options {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}
+        other (lnn/create-network (assoc options :seed 2))]
+    (is (not= (lnn/forward @pilot inputs) (lnn/forward other inputs)))
+    (is (identical? other (lnn/set-parameters! other (lnn/parameters @pilot))))
+    (is (= (lnn/parameters @pilot) (lnn/parameters other)))
+    (is (= (lnn/forward @pilot inputs) (lnn/forward other inputs)))
+    (testing "as arrays"
+      (let [third (lnn/create-network (assoc options :seed 3))]
+        (lnn/set-parameters! third (lnn/parameters @pilot {:as :array}))
+        (is (= (lnn/parameters @pilot) (lnn/parameters third)))))))
+
+(deftest wrong-parameters-change-nothing
+  (let [network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1 :seed 1})
+        before (lnn/parameters network)]
+    (are [type argument changed]
+         (= {:type type :argument argument}
+            (select-keys (error (lnn/set-parameters! network changed)) [:type :argument]))
+      :option-error :weights {:weights {}}
+      :option-error :parameters {:readout {:gain [1]}}
+      :shape-error :readout.bias {:neurons [{:vleak [0 0 0]}] :readout {:bias [1 2]}}
+      :domain-error :readout.bias {:neurons [{:vleak [0 0 0]}] :readout {:bias [##NaN]}}
+      :domain-error :g {:neurons [{:vleak [0 0 0] :g [-1 1 1]}]}
+      :dtype-error :neurons.0.g {:neurons [{:g ["1" 1 1]}]}
+      :dtype-error :parameters [1])
+    (is (= before (lnn/parameters network)))))
+
+(defspec any-parameters-come-back-as-they-were-set 30
+  (let [network (delay (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 2
+                                            :dtype :float64}))
+        number (gen/double* {:infinite? false :NaN? false})]
+    (prop/for-all [weight (gen/vector (gen/vector number 3) 2)
+                   vleak (gen/vector number 3)]
+      (lnn/set-parameters! @network {:neurons [{:vleak vleak}] :readout {:weight weight}})
+      (let [{[{found :vleak}] :neurons {:keys [weight] :as readout} :readout} (lnn/parameters @network)]
+        (and (= weight (:weight readout)) (= vleak found))))))
+
+(defn- png? [bytes] (= [-119 80 78 71] (take 4 bytes)))
+
+(deftest pictures
+  (let [path (temporary "wiring.png")]
+    (is (= path (lnn/draw @pilot {:path path})))
+    (is (png? (java.nio.file.Files/readAllBytes (.toPath (io/file path)))))
+    (is (png? (lnn/draw @pilot)))
+    (is (png? (lnn/draw @pilot {:picture :states :inputs inputs})))
+    (is (png? (lnn/draw @pilot :picture :time-constants :inputs [inputs inputs] :elapsed-time 0.5)))
+    (testing "can be read"
+      (let [image (javax.imageio.ImageIO/read (io/input-stream (lnn/draw @pilot)))]
+        (is (< 300 (.getWidth image)))))
+    (are [type argument options]
+         (= {:type type :argument argument}
+            (select-keys (error (lnn/draw @pilot options)) [:type :argument]))
+      :option-error :picture {:picture :neurons}
+      :option-error :inputs {:picture :states}
+      :option-error :pth {:pth "x.png"}
+      :domain-error :layer {:layer 3}
+      :shape-error :inputs {:picture :states :inputs [[1 2]]})
+    (is (instance? java.io.IOException
+                   (try (lnn/draw @pilot {:path "/nowhere/at/all.png"}) (catch Exception e e))))))

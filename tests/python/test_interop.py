@@ -1,0 +1,205 @@
+"""The core for callers that are not Python: plain data in and out, arrays by address."""
+
+from __future__ import annotations
+
+import ctypes
+from math import sin
+from typing import Any, Optional
+
+import numpy as np
+import pytest
+import torch
+
+from liquid_neural_networks import LiquidNetwork, interop, model_file
+from liquid_neural_networks.data import Windows
+from liquid_neural_networks.training import History, fit
+
+OPTIONS = {"input_size": 2, "hidden_size": 5, "output_size": 1, "seed": 3}
+
+
+def ok(answer: dict[str, Any]) -> Any:
+    assert "error" not in answer, answer
+    return answer["ok"]
+
+
+def error(answer: dict[str, Any]) -> tuple[str, Optional[str]]:
+    return answer["error"]["type"], answer["error"]["argument"]
+
+
+def described(array: np.ndarray) -> dict[str, Any]:
+    return {
+        "address": array.ctypes.data,
+        "shape": array.shape,
+        "dtype": array.dtype.str[1:],
+    }
+
+
+def read(description: dict[str, Any]) -> np.ndarray:
+    dtype = np.dtype(description["dtype"])
+    size = int(np.prod(description["shape"])) * dtype.itemsize
+    memory = (ctypes.c_char * size).from_address(description["address"])
+    values = np.frombuffer(memory, dtype).reshape(description["shape"]).copy()
+    ok(interop.release([description["handle"]]))
+    return values
+
+
+@pytest.fixture
+def handle() -> int:
+    number: int = ok(interop.create_network(OPTIONS))["handle"]
+    return number
+
+
+def wave(windows: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.array([[sin(0.3 * (t + 7 * w)) for t in range(17)] for w in range(windows)])
+    inputs = np.stack([rows[:, :-1], rows[:, :-1] ** 2], axis=-1)
+    return inputs, np.ascontiguousarray(rows[:, 1:, None])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_forward_is_that_of_the_network(handle: int, dtype: type) -> None:
+    inputs = np.arange(12).reshape(2, 3, 2).astype(dtype)
+    found = ok(interop.forward(handle, {"inputs": described(inputs)}, True))
+    with torch.no_grad():
+        outputs, state = LiquidNetwork(**OPTIONS)(
+            torch.from_numpy(inputs).float(), return_state=True
+        )
+    assert np.array_equal(read(found["outputs"]), outputs.numpy())
+    assert np.array_equal(read(found["state"]), state.numpy())
+
+
+def test_missing_values_bring_their_mask(handle: int) -> None:
+    inputs = np.array([[0.1, np.nan]])
+    plain = {"inputs": described(inputs)}
+    assert error(interop.forward(handle, plain)) == ("DomainError", "inputs")
+    marked = {"inputs": {**described(inputs), "missing": True}}
+    seen = LiquidNetwork(**OPTIONS)(torch.tensor([[0.1, 0.0]]), mask=[[True, False]])
+    assert np.array_equal(read(ok(interop.forward(handle, marked))["outputs"]), seen.detach())
+
+
+def test_errors_are_data(handle: int) -> None:
+    answer = interop.create_network({**OPTIONS, "unfolds": 0})
+    assert error(answer) == ("DomainError", "unfolds")
+    assert "Traceback" in answer["error"]["traceback"]
+    assert error(interop.create_network({"hidden_size": 3})) == ("OptionError", "input_size")
+    assert error(interop.create_network({**OPTIONS, "sise": 1}))[0] == "OptionError"
+    ok(interop.release([handle]))
+    assert error(interop.describe(handle)) == ("DomainError", "handle")
+    assert error(interop.describe("no handle")) == ("DomainError", "handle")
+
+
+def test_the_callers_memory_is_its_own_again(handle: int) -> None:
+    inputs = np.ones((1, 2, 2))
+    before = read(ok(interop.forward(handle, {"inputs": described(inputs)}))["outputs"])
+    found = ok(interop.forward(handle, {"inputs": described(inputs)}))
+    inputs[:] = 99
+    assert np.array_equal(read(found["outputs"]), before)
+
+
+def test_a_stream_reads_and_writes_shared_memory(handle: int) -> None:
+    sample, outputs = np.array([0.5, -0.1]), np.zeros(1)
+    stream = ok(interop.open_stream(handle, described(sample), described(outputs)))
+    live = LiquidNetwork(**OPTIONS).stream()
+    for elapsed in (0.1, 0.5):
+        assert interop.stream_step(stream, elapsed) is None
+        assert np.array_equal(outputs, live.step(sample, elapsed))
+        sample += 0.1
+    assert np.array_equal(read(ok(interop.stream_state(stream))), live.state)
+    answer = interop.stream_step(stream, -1.0)
+    assert answer is not None and error(answer) == ("DomainError", "elapsed_time")
+
+
+def test_parameters_go_out_and_in(handle: int) -> None:
+    other = ok(interop.create_network({**OPTIONS, "seed": 4}))["handle"]
+    values = {name: read(each) for name, each in ok(interop.parameters(handle)).items()}
+    ok(interop.set_parameters(other, {name: described(each) for name, each in values.items()}))
+    for name, each in ok(interop.parameters(other)).items():
+        assert np.array_equal(read(each), values[name]), name
+    broken = {"readout.bias": described(np.full(1, 7.0)), "neurons.0.g": described(-np.ones(5))}
+    assert error(interop.set_parameters(other, broken))[0] == "DomainError"
+    assert np.array_equal(
+        read(ok(interop.parameters(other))["readout.bias"]), values["readout.bias"]
+    )
+
+
+def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    seen: list[int] = []
+    path = tmp_path / "best.lnn"
+    history = ok(
+        interop.train(
+            handle,
+            {"train": part},
+            {"epochs": 3, "save_to": str(path)},
+            lambda epoch, train, valid, best: seen.append(epoch),
+            ctypes.addressof(flag),
+        )
+    )
+    network = LiquidNetwork(**OPTIONS)
+    expected = fit(
+        network,
+        Windows(torch.from_numpy(inputs), torch.from_numpy(targets)),
+        epochs=3,
+        progress=False,
+    )
+    assert history["train_loss"] == expected.train_loss
+    assert seen == [1, 2, 3] and history["ended"] == "finished"
+    saved = model_file.load(path).network.state_dict()
+    assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
+
+
+def test_training_stops_when_told(handle: int) -> None:
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+
+    def train(progress) -> dict[str, Any]:
+        found: dict[str, Any] = ok(
+            interop.train(handle, {"train": part}, {"epochs": 9}, progress, ctypes.addressof(flag))
+        )
+        return found
+
+    asked = train(lambda epoch, *rest: epoch == 2)
+    assert (asked["epochs"], asked["ended"]) == (2, "callback")
+
+    def raise_flag(epoch: int, *rest: object) -> None:
+        flag.value = epoch == 2
+
+    flagged = train(raise_flag)
+    assert (flagged["epochs"], flagged["ended"]) == (2, "stopped")
+
+
+def test_fit_asks_its_callback_and_can_be_interrupted() -> None:
+    inputs, targets = (torch.from_numpy(each) for each in wave())
+    data = Windows(inputs, targets)
+    network = LiquidNetwork(**OPTIONS)
+    losses: list[float] = []
+
+    def callback(history: History) -> bool:
+        losses.append(history.train_loss[-1])
+        return history.epochs == 2
+
+    history = fit(network, data, epochs=9, progress=False, callback=callback)
+    assert history.epochs == 2 and losses == history.train_loss
+
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    interrupted = fit(network, data, epochs=9, progress=False, interrupted=lambda: True)
+    assert interrupted.epochs == 0 and interrupted.best_epoch == 0
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_pictures_are_png(handle: int) -> None:
+    assert read(ok(interop.draw(handle, "wiring")))[:4].tobytes() == b"\x89PNG"
+    inputs = {"inputs": described(np.zeros((4, 2)))}
+    assert read(ok(interop.draw(handle, "states", inputs)))[:4].tobytes() == b"\x89PNG"
+    assert error(interop.draw(handle, "states")) == ("OptionError", "inputs")
+    assert error(interop.draw(handle, "wiring", None, 1)) == ("DomainError", "layer")
+
+
+def test_a_network_can_be_made_of_its_synapses(handle: int) -> None:
+    wirings = ok(interop.wiring(handle))
+    options = {name: value for name, value in OPTIONS.items() if name != "hidden_size"}
+    again = ok(interop.create_network({**options, "wiring": wirings}))["handle"]
+    assert ok(interop.wiring(again)) == wirings
+    assert ok(interop.describe(again)) == ok(interop.describe(handle))
