@@ -41,6 +41,8 @@ BARS = [
     Bar(Case(1, 32, 10, 19, "ncp"), "ncps LTC", 100, 60),
     Bar(Case(32, 32, 10, 32, "ncp"), "nn.LSTM", None, 1 / 1.5),
     Bar(Case(32, 32, 10, 302, "full", "dense"), "nn.LSTM", None, 1 / 3),
+    Bar(Case(32, 32, 10, 32, "full", "closed_form"), "ncps CfC", None, 3),
+    Bar(Case(32, 32, 10, 302, "full", "closed_form"), "ncps CfC", None, 3),
 ]
 SCALED = {"batch": (16, 32, 64, 128), "steps": (16, 32, 64, 128), "unfolds": (2, 4, 8, 16),
           "synapses": (256, 1024, 4096, 16384)}  # fmt: skip

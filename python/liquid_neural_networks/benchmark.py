@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from . import fused
+from .dynamics import ClosedFormDynamics
 from .network import LiquidNetwork
 from .neuron import LiquidNeuron
 from .wiring import Wiring, fully_connected, ncp, random
@@ -85,7 +86,7 @@ def contestants(case: Case) -> dict[str, nn.Module]:
     if importlib.util.find_spec("ncps"):
         if case.dynamics == "conductance":
             found["ncps LTC"] = ncps_ltc(network)
-        found["ncps CfC"] = _First(_ncps_cfc(case))
+        found["ncps CfC"] = ncps_cfc(network)
     if importlib.util.find_spec("torchdiffeq"):
         found["ODE-RNN"] = OdeRnn(case.inputs, case.units)
     found["nn.LSTM"] = _First(nn.LSTM(case.inputs, case.units, batch_first=True))
@@ -113,7 +114,8 @@ def compare(
         for name, model in models.items()
         if names is None or name in names
     }
-    errors = {name: _difference(models, name, inputs) for name in calls}
+    same = {"reference", "ncps LTC", "ncps CfC" if case.dynamics == "closed_form" else ""}
+    errors = {name: _difference(models, name, inputs) if name in same else None for name in calls}
     times = interleaved(calls, seconds, minimum_rounds)
     return {
         name: Timing(
@@ -182,9 +184,7 @@ def _call(model: nn.Module, inputs: Tensor, mode: str) -> Callable[[], Any]:
     return train
 
 
-def _difference(models: Mapping[str, nn.Module], name: str, inputs: Tensor) -> Optional[float]:
-    if name not in ("reference", "ncps LTC"):
-        return None
+def _difference(models: Mapping[str, nn.Module], name: str, inputs: Tensor) -> float:
     with torch.no_grad():
         return float((models[name](inputs) - models["fused"](inputs)).abs().max())
 
@@ -263,11 +263,23 @@ def _ncps_wiring(wiring: Wiring, outputs: int) -> Any:
     return peer
 
 
-def _ncps_cfc(case: Case) -> nn.Module:
+def ncps_cfc(network: LiquidNetwork) -> nn.Module:
+    """``ncps.torch.CfC`` of the same size; with the same weights if the network is one too."""
     from ncps.torch import CfC
 
-    module: nn.Module = CfC(case.inputs, case.units)
-    return module
+    peer = CfC(network.input_size, network.hidden_size)
+    dynamics = cast(LiquidNeuron, network.neurons[0]).dynamics
+    if not isinstance(dynamics, ClosedFormDynamics):
+        return _First(peer)
+    values, cell = dynamics.values(), peer.rnn_cell
+    first = torch.cat([values["backbone_0_W_in"], values["backbone_0_W_rec"]], dim=1)
+    with torch.no_grad():
+        cell.backbone[0].weight.copy_(first)
+        cell.backbone[0].bias.copy_(values["backbone_0_b"])
+        for head in dynamics.heads:
+            getattr(cell, head).weight.copy_(values[f"{head}_W"])
+            getattr(cell, head).bias.copy_(values[f"{head}_b"])
+    return _WithReadout(peer, network.readout)
 
 
 class OdeRnn(nn.Module):

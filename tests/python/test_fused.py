@@ -17,6 +17,7 @@ from torch import Tensor, library
 from liquid_neural_networks import LiquidNetwork, fused
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.fused import _operator as operator
+from liquid_neural_networks.solvers import integrate
 from liquid_neural_networks.wiring import random
 
 pytestmark = pytest.mark.skipif(
@@ -115,6 +116,51 @@ def test_equals_the_reference(
         with fused.disabled():
             wanted = gradients(network, arguments)
         assert largest_difference(got, wanted) < tolerance
+
+
+CLOSED_FORMS = [
+    {},
+    {"mode": "no_gate"},
+    {"backbone_layers": 0},
+    {"backbone_layers": 1, "backbone_units": 5, "backbone_activation": "relu"},
+    {"backbone_layers": 3, "backbone_units": 17, "backbone_activation": "tanh"},
+]
+
+
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize("options", CLOSED_FORMS, ids=str)
+@pytest.mark.parametrize(
+    ("batch", "steps", "units"), [(1, 1, 1), (5, 3, 7), (17, 4, 33), (40, 2, 20)]
+)
+@pytest.mark.parametrize("rich", [False, True])
+def test_closed_form_equals_the_reference(
+    instruction_set: str, options: dict[str, object], batch: int, steps: int, units: int, rich: bool
+) -> None:
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-3)):
+        network = LiquidNetwork(
+            3, units, 2, dynamics={"type": "closed_form", **options}, seed=units
+        ).to(dtype)
+        arguments = arguments_for(network, batch, steps, dtype, batch, rich)
+        neuron = network.neurons[0]
+        assert fused.choose(neuron.dynamics, None, arguments["inputs"]) is not integrate
+        with fused.instruction_set(instruction_set):
+            got = gradients(network, arguments)
+        with fused.disabled():
+            wanted = gradients(network, arguments)
+        assert largest_difference(got, wanted) < tolerance
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": "pure"}, {"backbone_activation": "silu"}, {"backbone_activation": "gelu"}],
+    ids=str,
+)
+def test_closed_forms_the_kernel_does_not_know_run_on_the_reference(
+    options: dict[str, object],
+) -> None:
+    dynamics = {"type": "closed_form", **options}
+    neuron = LiquidNetwork(3, 4, 2, dynamics=dynamics).neurons[0]
+    assert fused.choose(neuron.dynamics, None, torch.zeros(1, 1, 3)) is integrate
 
 
 def small(batch: int = 70) -> tuple[LiquidNetwork, dict[str, Tensor]]:
