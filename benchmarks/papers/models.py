@@ -54,6 +54,11 @@ def ncp(shape: Shape) -> Any:
     return wiring.ncp(inter=inter, command=command, motor=shape.units - inter - command, seed=0)
 
 
+def closed_form(shape: Shape, seed: int) -> nn.Module:
+    """With the published backbone: one layer, four units a neuron."""
+    return liquid(shape, seed, dynamics={"type": "closed_form", "backbone_units": 4 * shape.units})
+
+
 def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -77,6 +82,7 @@ MODELS: Mapping[str, Model] = {
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
+    "closed form": Model(closed_form, 0.01),
     "liquid": Model(liquid, 0.01, **OPEN),
 }
 

@@ -46,7 +46,7 @@ SETTINGS: Mapping[str, Setting] = {
     "power": Setting(epochs=50),
     "ozone": Setting(epochs=200, loss=_ozone_loss),
     "mnist": Setting(epochs=20),
-    "walker2d": Setting(epochs=25, batch_size=64, units=64),
+    "walker2d": Setting(epochs=30, batch_size=64, units=64),
 }
 
 

@@ -123,10 +123,13 @@
                   `:auto-ncp`, `:random`, `:fully-connected` or `:c-elegans`, each with a :seed;
                   or the synapses themselves, as [[wiring]] returns them. A vector gives each
                   population its own. Default: fully connected
-    :dynamics     :conductance (default) or :dense, or {:type :dense :activation :tanh}
-    :solver       :fused (default), :exponential, :euler, :rk4 or :adaptive
+    :dynamics     :conductance (default), :dense or :closed-form, or with options
+                  {:type :dense :activation :tanh}
+    :solver       :fused (default), :exponential, :euler, :rk4 or :adaptive; closed-form
+                  dynamics have none
     :unfolds      solver steps a sample; 6
     :constraint   :clip (default) or :softplus
+    :mixed-memory an LSTM memory cell beside the liquid state; false
     :num-layers, :dropout, :bidirectional, :batch-first, :return-sequences, :readout
                   as in Python; 1, 0.0, false, true, true, by the wiring
     :seed         of the initial parameters; random

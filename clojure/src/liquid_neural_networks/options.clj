@@ -46,7 +46,7 @@
   {:create-network {:input-size ::count, :hidden-size ::count, :output-size ::count
                     :wiring ::wiring, :dynamics ::choice-with-options, :solver ::choice
                     :unfolds ::count, :constraint ::choice, :num-layers ::count
-                    :dropout ::number, :bidirectional ::flag, :batch-first ::flag
+                    :dropout ::number, :bidirectional ::flag, :mixed-memory ::flag, :batch-first ::flag
                     :return-sequences ::flag, :readout ::choice, :seed ::integer, :dtype ::choice}
    :forward (assoc run :return-state ::flag :as ::format)
    :trace (assoc run :layer ::count :synapses ::flag :currents ::flag :as ::format)

@@ -78,6 +78,7 @@ _OPTIONS = (
     "num_layers",
     "dropout",
     "bidirectional",
+    "mixed_memory",
     "batch_first",
     "return_sequences",
     "readout",
@@ -183,7 +184,7 @@ def _parameters(network: LiquidNetwork) -> dict[str, Tensor]:
     found = {}
     for index, neuron in enumerate(network.neurons):
         assert isinstance(neuron, LiquidNeuron)
-        for name, value in neuron.dynamics.values().items():
+        for name, value in neuron.values().items():
             found[f"neurons.{index}.{name}"] = value
     for name, parameter in network.readout.named_parameters():
         found[f"readout.{name}"] = parameter
@@ -216,7 +217,7 @@ def _write(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
     for index, neuron in enumerate(network.neurons):
         assert isinstance(neuron, LiquidNeuron)
         start = f"neurons.{index}."
-        neuron.dynamics.set_values(
+        neuron.set_values(
             {name[len(start) :]: v for name, v in values.items() if name.startswith(start)}
         )
     for name, parameter in network.readout.named_parameters():

@@ -39,6 +39,11 @@
           scale (reduce max 1.0 (map #(Math/abs (double %)) values))]
       (/ (reduce max 0.0 (map #(Math/abs (- (double %1) (double %2))) (:data got) values)) scale))))
 
+(defn- rates
+  "Time constants as rates: where a rate is near 0, its inverse has no digits to compare."
+  [array]
+  (update array :data #(map (fn [tau] (/ 1.0 (double tau))) %)))
+
 (defn- layer [{:keys [shape data]} n]
   (let [inner (rest shape) size (apply * inner)]
     {:shape (vec inner) :data (take size (drop (* n size) data))}))
@@ -59,7 +64,8 @@
                           only (fn [name] (let [each (expected name)]
                                             (if (vector? each) (each n) (layer each n))))]
                       [[(str "states " n) (off states (only "states"))]
-                       [(str "time constants " n) (off time-constants (only "time_constants"))]]))
+                       [(str "time constants " n)
+                        (off (rates time-constants) (rates (only "time_constants")))]]))
                   (range (count (model "wirings")))))))
 
 (defn- refusal [{:strs [model arguments]} dtype]
