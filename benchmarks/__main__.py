@@ -193,6 +193,11 @@ def report(results: dict[str, Any]) -> None:
     verdict(f"kernel {roof['kernel'] / 1e9:.2f} G sigmoids/s of {roof['bare'] / 1e9:.2f}",
             roof["share"], 0.6)  # fmt: skip
 
+    for name, points in results["scaling"].items():
+        sizes, times = zip(*points)
+        power = np.polyfit(np.log(sizes), np.log(times), 1)[0]
+        print(f"  a training step takes {name} to the power {power:.2f}")
+
 
 def verdict(what: str, value: float, least: float) -> None:
     print(f"  {'ok  ' if value >= least else 'MISS'} {value:8.2f} of {least:7.2f}  {what}")

@@ -162,8 +162,9 @@
   (when-let [reader? (dtype-next 'reader?)]
     (when (reader? value)
       (let [shape (vec ((dtype-next 'shape) value))]
-        (if (= :float32 ((dtype-next 'elemwise-datatype) value))
-          (primitive ((dtype-next '->float-array) value) shape)
+        (case ((dtype-next 'elemwise-datatype) value)
+          :object nil                                       ; any list of Java's will do as a buffer
+          :float32 (primitive ((dtype-next '->float-array) value) shape)
           (primitive ((dtype-next '->double-array) value) shape))))))
 
 (extend-protocol Numbers

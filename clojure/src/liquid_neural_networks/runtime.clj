@@ -45,6 +45,9 @@
     ;; Runtime/halt would run the exit handlers of C, and wait for Python too.
     (.invoke (Function/getFunction Platform/C_LIBRARY_NAME "_exit") (object-array [(int 1)]))))
 
+(defonce ^:private shutdown-hook
+  (delay (.addShutdownHook (Runtime/getRuntime) (Thread. ^Runnable shut-down "lnn-shutdown"))))
+
 ;; -- start ---------------------------------------------------------------------------------
 
 (defn- python [function]
@@ -55,29 +58,44 @@
     (throw (errors/python-error error))
     (get result "ok")))
 
-(defn- start! [explicit]
-  (let [{:keys [executable library]} (environment/find-python explicit)
-        answer ((python :start!) {:python-executable executable :library-path library})
-        module (try
-                 ((python :import-module) "liquid_neural_networks.interop")
-                 (catch Exception e
-                   (throw (errors/error
-                           :python-environment nil
-                           (str "Python runs, but cannot import liquid_neural_networks: "
-                                (ex-message e))
-                           {:executable executable}))))
-        call @(python :call)
-        facts (checked (call module "version" []))]
-    (when-not (= (facts "version") environment/version)
+(defmacro ^:private outside-shutdown
+  "Runs the body, during which the JVM waits before it ends; never again once it is ending."
+  [& body]
+  `(do (.lock (.readLock calls))
+       (try ~@body (finally (.unlock (.readLock calls))))))
+
+(defn- import-interop [executable]
+  (try
+    ((python :import-module) "liquid_neural_networks.interop")
+    (catch Exception e
       (throw (errors/error
               :python-environment nil
-              (str "version " (facts "version") " of the Python package runs, and "
-                   environment/version " is needed"
-                   (when (= answer :already-initialized) "; something else started Python first"))
-              {:prefix (facts "prefix")})))
-    (.addShutdownHook (Runtime/getRuntime) (Thread. ^Runnable shut-down "lnn-shutdown"))
-    {:module module :call call :call-fast @(python :call-fast)
-     :executable executable :facts facts}))
+              (str "Python runs, but cannot import liquid_neural_networks: " (ex-message e))
+              {:executable executable})))))
+
+(defn- check-versions
+  "That what runs is what was found; something else in this process may have been first."
+  [found answer facts]
+  (doseq [[what wanted got] [["the Python package" environment/version (facts "version")]
+                             ["Python" (:python found) (facts "python")]]
+          :when (not= wanted got)]
+    (throw (errors/error
+            :python-environment nil
+            (str "version " got " of " what " runs, and " wanted " is needed"
+                 (when (= answer :already-initialized) "; something else started Python first"))
+            {:prefix (facts "prefix")}))))
+
+(defn- start! [explicit]
+  (let [{:keys [executable library] :as found} (environment/find-python explicit)]
+    @shutdown-hook
+    (outside-shutdown
+     (let [answer ((python :start!) {:python-executable executable :library-path library})
+           module (import-interop executable)
+           call @(python :call)
+           facts (checked (call module "version" []))]
+       (check-versions found answer facts)
+       {:module module :call call :call-fast @(python :call-fast)
+        :executable executable :facts facts}))))
 
 (defn initialize!
   "Starts Python once; see `liquid-neural-networks.core/initialize!`."
@@ -118,10 +136,7 @@
   [function arguments]
   (let [{:keys [module call]} (initialize!)]
     (when-not (.isEmpty abandoned) (release-abandoned!))
-    (.lock (.readLock calls))
-    (try
-      (checked (call module function arguments))
-      (finally (.unlock (.readLock calls))))))
+    (outside-shutdown (checked (call module function arguments)))))
 
 (defn callable
   "A Python callable of a function of scalars; for ever, so not one per call."
@@ -158,12 +173,9 @@
   at once."
   [function ^Owned owned a b]
   (let [{:keys [call-fast]} @running]
-    (.lock (.readLock calls))
     (try
-      (some-> (call-fast function (.-handle owned) a b) checked)
-      (finally
-        (.unlock (.readLock calls))
-        (Reference/reachabilityFence owned)))))
+      (outside-shutdown (some-> (call-fast function (.-handle owned) a b) checked))
+      (finally (Reference/reachabilityFence owned)))))
 
 (defn address
   "Of a direct buffer's memory."
