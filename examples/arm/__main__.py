@@ -75,7 +75,11 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
             "MLP": common.seeded(MLP, arm.observations, 32, arm.actions),
             "LSTM": common.seeded(LSTM, arm.observations, 32, arm.actions),
             "liquid": partial(
-                common.liquid, arm.observations, wiring=wiring.ncp(inter=12, command=5, motor=2)
+                common.liquid,
+                arm.observations,
+                wiring=wiring.ncp(inter=12, command=5, motor=2),
+                readout="dense",
+                output_size=2,
             ),
         },
         size,
