@@ -29,6 +29,7 @@ Split = dict[str, tuple[Tensor, Tensor]]
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "dense dynamics": {"dynamics": "dense"},
+    "closed-form dynamics": {"dynamics": "closed_form"},
     "half the synapses": {"wiring": wiring.random(UNITS, sparsity=0.5, seed=0)},
     "NCP wiring": {"wiring": wiring.ncp(inter=18, command=12, motor=2, seed=0)},
     "exponential solver": {"solver": "exponential"},
@@ -53,6 +54,8 @@ def series(path: Path, column: int) -> list[np.ndarray]:
 
 TASKS = {
     "half_cheetah": half_cheetah,
+    "vix": lambda data: series(data / "finance_vix" / "vix-daily.csv", 4),
+    "seattle": lambda data: series(data / "weather_seattle" / "seattle-weather.csv", 2),
     "sunspots": lambda data: series(data / "sunspots" / "monthly-sunspots.csv", 1),
     "melbourne": lambda data: series(
         data / "weather_melbourne_min_temp" / "daily-min-temperatures.csv", 1
