@@ -16,10 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import fused
+from ._live import LiveNetwork, can_run
 from ._sequences import Number, real_array
 from .errors import DomainError, OptionError, ShapeError
-from .fused._live import LiveNetwork
 
 if TYPE_CHECKING:
     from .network import LiquidNetwork
@@ -43,7 +42,7 @@ class Stream:
         limits = torch.finfo(next(network.parameters()).dtype)
         self._smallest, self._largest = limits.tiny, limits.max
         self._engine: _Engine
-        if fused.can_stream(network):
+        if can_run(network):
             self._engine = _Compiled(network)
         else:
             self._engine = _Reference(network)

@@ -1,8 +1,9 @@
 """The fused step: the whole sequence in one call of compiled code, where that can run.
 
 It has the same signature as the reference path, :func:`liquid_neural_networks.solvers.integrate`,
-and is chosen by itself for float32 and float64 on the CPU with the fused, euler and exponential
-solvers. Everything else takes the reference path. :func:`status` says which and why.
+and is chosen by itself for float32 and float64 on the CPU: with the fused, euler and exponential
+solvers, and for gated closed-form dynamics of one layer. Everything else takes the reference path.
+:func:`status` says whether the compiled step is there, and if not, why.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
+from typing import Any, Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -22,10 +23,6 @@ from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, D
 from . import _closed_form
 from . import _operator as operator
 from ._operator import Method, Sequence, Synapses, lowest, transforming
-
-if TYPE_CHECKING:
-    from ..network import LiquidNetwork
-    from ..neuron import LiquidNeuron
 
 __all__ = [
     "Status",
@@ -129,15 +126,7 @@ def choose(dynamics: Dynamics, solver: Optional[str], inputs: Tensor) -> Callabl
         return solvers.integrate
     if isinstance(dynamics, ClosedFormDynamics):
         return _closed_form.integrate if _closed_form.can_run(dynamics) else solvers.integrate
-    return integrate if _can_solve(dynamics, solver) else solvers.integrate
-
-
-def can_stream(network: LiquidNetwork) -> bool:
-    """Whether every population of a network can run on the compiled step."""
-    neurons = cast("list[LiquidNeuron]", list(network.neurons))
-    return _can_run(neurons[0].dynamics.like) and all(
-        each.memory is None and _can_solve(each.dynamics, each.solver) for each in neurons
-    )
+    return integrate if can_solve(dynamics, solver) else solvers.integrate
 
 
 def _can_run(like: Tensor) -> bool:
@@ -149,8 +138,9 @@ def _can_run(like: Tensor) -> bool:
     )
 
 
-def _can_solve(dynamics: Dynamics, solver: Optional[str]) -> bool:
-    return solver in operator.SOLVERS and type(dynamics) in _PREPARE
+def can_solve(dynamics: Dynamics, solver: Optional[str]) -> bool:
+    """Whether the compiled step knows these dynamics with this solver, and can run."""
+    return _can_run(dynamics.like) and solver in operator.SOLVERS and type(dynamics) in _PREPARE
 
 
 def integrate(

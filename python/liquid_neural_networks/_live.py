@@ -8,14 +8,23 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from . import _operator as operator
-from ._operator import Method
+from . import fused
+from .fused import _operator as operator
+from .fused._operator import Method
 
 if TYPE_CHECKING:
-    from ..network import LiquidNetwork
-    from ..neuron import LiquidNeuron
+    from .network import LiquidNetwork
+    from .neuron import LiquidNeuron
 
 Array = npt.NDArray[np.floating[Any]]
+
+
+def can_run(network: LiquidNetwork) -> bool:
+    """Whether every population of a network can step in compiled code."""
+    neurons = cast("list[LiquidNeuron]", list(network.neurons))
+    return all(
+        each.memory is None and fused.can_solve(each.dynamics, each.solver) for each in neurons
+    )
 
 
 class LiveNetwork:
