@@ -250,6 +250,21 @@ def _in_child(network: LiquidNetwork, inputs: Tensor, queue: object) -> None:
         queue.put(network(inputs).numpy())
 
 
+@pytest.mark.parametrize("dynamics", DYNAMICS[:2])
+def test_what_lies_below_its_bound_is_clipped_as_by_the_reference(dynamics: str) -> None:
+    network = LiquidNetwork(3, 7, 2, dynamics=dynamics, seed=0).double()
+    with torch.no_grad():
+        for name, low in network.neurons[0].dynamics.lower_bounds.items():
+            parameter = network.neurons[0].dynamics.get_parameter(name)
+            parameter[:2] = torch.tensor([low - 1, low], dtype=torch.float64)
+    arguments = arguments_for(network, 5, 3, torch.float64, 0, False)
+    got = gradients(network, arguments)
+    with fused.disabled():
+        wanted = gradients(network, arguments)
+    # A capacitance of 1e-6 makes a stiff neuron, whose gradient loses digits on either path.
+    assert largest_difference(got, wanted) < 1e-9
+
+
 def test_after_a_fork() -> None:
     network, arguments = small()
     inputs = arguments["inputs"].detach()
@@ -283,14 +298,17 @@ def test_two_networks_in_two_threads() -> None:
     assert all(torch.equal(a, b) for each in results for a, b in zip(each, wanted))
 
 
-def test_ten_thousand_calls_leak_nothing() -> None:
-    network = LiquidNetwork(4, 9, 2, seed=0)
+def peak() -> int:
+    """KiB that this process has ever needed."""
+    gc.collect()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("dynamics", ["conductance", "closed_form"])
+def test_ten_thousand_calls_leak_nothing(dynamics: str) -> None:
+    network = LiquidNetwork(4, 9, 2, dynamics=dynamics, seed=0)
     torch.set_num_threads(1)
     inputs = torch.randn(40, 2, 4)
-
-    def peak() -> int:
-        gc.collect()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def train(times: int) -> None:
         for _ in range(times):
@@ -300,4 +318,18 @@ def test_ten_thousand_calls_leak_nothing() -> None:
     before = peak()
     train(9_500)
     # One call works on about 250 KiB, so even one in a hundred lost would show.
+    assert peak() - before < 20_000
+
+
+def test_a_thousand_live_sessions_leak_nothing() -> None:
+    network = LiquidNetwork(4, 200, 2, seed=0)
+
+    def live(times: int) -> None:
+        for _ in range(times):
+            network.stream().step([0.5] * 4)
+
+    live(50)
+    before = peak()
+    live(1_000)
+    # A session keeps about 2 MiB.
     assert peak() - before < 20_000
