@@ -3,8 +3,7 @@
 
   Pairs are measured one after the other, so a busy machine slows both; the medians of the
   pairs' differences and ratios are printed."
-  (:require [clojure.string :as str]
-            [liquid-neural-networks.core :as lnn]
+  (:require [liquid-neural-networks.core :as lnn]
             [libpython-clj2.python :as py]))
 
 (defn- nanoseconds [f]

@@ -4,7 +4,7 @@
             [clojure.spec.test.alpha :as stest]
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [liquid-neural-networks.core :as lnn]
+            liquid-neural-networks.core
             [liquid-neural-networks.environment :as environment]
             [liquid-neural-networks.helpers :refer [clojure-process finish root]]
             [liquid-neural-networks.test-runner :refer [skip!]]))

@@ -2,7 +2,6 @@
   "Which Python is chosen; each case in a JVM of its own, since a process has one Python."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
-            [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.environment :as environment]

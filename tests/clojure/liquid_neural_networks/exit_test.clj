@@ -1,7 +1,7 @@
 (ns liquid-neural-networks.exit-test
   "How the JVM ends while Python is busy: at once, with the best network saved."
   (:require [clojure.java.io :as io]
-            [clojure.test :refer [deftest is testing]]
+            [clojure.test :refer [deftest is]]
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.helpers :refer [clojure-process finish temporary]])
   (:import [java.io BufferedReader InputStreamReader]))

@@ -1,5 +1,5 @@
 (ns liquid-neural-networks.stream-test
-  (:require [clojure.test :refer [are deftest is testing]]
+  (:require [clojure.test :refer [are deftest is]]
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.helpers :refer [close? error]]))
 

@@ -5,7 +5,7 @@
   Like the original it throws where a conversion is not possible, and reports every exception
   of Python as a plain `Exception` whose message is the traceback."
   (:require [clojure.string :as str])
-  (:import [com.sun.jna Callback CallbackReference Function Memory NativeLibrary Pointer WString]
+  (:import [com.sun.jna CallbackReference Function Memory NativeLibrary Pointer WString]
            [java.lang.ref PhantomReference ReferenceQueue]
            [java.util Map RandomAccess Set]
            [java.util.concurrent ConcurrentHashMap]))
