@@ -54,6 +54,11 @@ def ncp(shape: Shape) -> Any:
     return wiring.ncp(inter=inter, command=command, motor=shape.units - inter - command, seed=0)
 
 
+def c_elegans(_: Shape) -> Any:
+    """302 neurons, whatever the task says."""
+    return wiring.c_elegans()
+
+
 def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -77,6 +82,7 @@ MODELS: Mapping[str, Model] = {
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
+    "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
 }
 
