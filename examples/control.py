@@ -147,7 +147,7 @@ def compare(
     *,
     shaken: float,
     episodes: int = 40,
-    epochs: int = 60,
+    epochs: tuple[int, int] = (60, 40),
     rounds: int = 2,
     trials: int = 20,
     score: Callable[[Episode], float] = lambda each: each.reward,
@@ -156,6 +156,7 @@ def compare(
 
     Args:
         shaken: deviation of the noise on the expert's actions while it shows.
+        epochs: in the full and in the smoke size.
         trials: episodes under each condition for each seed's network; the same for all.
         score: of an episode.
 
@@ -172,7 +173,9 @@ def compare(
             for condition in tqdm(plant.conditions, desc=name, disable=size.smoke)
         }
 
-    shown = [episode(plant, None, seed, shaken=shaken) for seed in range(size(episodes, 16))]
+    shown = [
+        episode(plant, None, seed, shaken=shaken) for seed in range(size(episodes, episodes // 2))
+    ]
     rows = [
         Row("nothing", 0, judge("nothing", lambda: lambda seen: np.zeros(plant.actions))),
         Row("expert", 0, judge("expert", lambda: None)),
@@ -182,7 +185,7 @@ def compare(
         row = Row(name, 0, {condition: [] for condition in plant.conditions})
         for seed in range(size.seeds):
             network = build(seed)
-            learn(plant, network, shown, size, epochs=size(epochs, 40), rounds=size(rounds, 0))
+            learn(plant, network, shown, size, epochs=size(*epochs), rounds=size(rounds, 0))
             found = judge(name, partial(policy, network, plant.pace))
             for condition, scores in found.items():
                 row.scores[condition] += scores

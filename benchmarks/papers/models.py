@@ -59,6 +59,11 @@ def closed_form(shape: Shape, seed: int) -> nn.Module:
     return liquid(shape, seed, dynamics={"type": "closed_form", "backbone_units": 4 * shape.units})
 
 
+def c_elegans(_: Shape) -> Any:
+    """302 neurons, whatever the task says."""
+    return wiring.c_elegans()
+
+
 def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -83,6 +88,7 @@ MODELS: Mapping[str, Model] = {
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
     "closed form": Model(closed_form, 0.01),
+    "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
 }
 

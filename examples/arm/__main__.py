@@ -85,6 +85,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
         size,
         shaken=0.2,
         episodes=80,
+        epochs=(60, 80),
         trials=40,
     )
     return common.Report(

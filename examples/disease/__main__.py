@@ -131,8 +131,10 @@ def draw(
             years[1:], ahead, "o", mfc="none", color=common.COLOURS["liquid"], label="a visit ahead"
         )
         axes.set(yscale="log", xlabel="years")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:.1g}")
     panels[0].set_ylabel("bilirubin, mg/dL")
-    panels[0].legend(frameon=False)
+    picture.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncol=2)
     return picture
 
 

@@ -94,3 +94,18 @@ def test_nab_rewards_early_alarms_and_charges_false_ones() -> None:
     assert score(40, 41, 59, 70) == pytest.approx(100.0)  # only the first in a window counts
     # One alarm long before any window costs 0.11 of the two that could be won.
     assert score(20, 40, 70) == pytest.approx(100 * (4 - 0.11) / 4)
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    lines = (HERE.parent / "README.org").read_text().splitlines()
+    for name, noise, wind in (
+        ("drone", "noisy sensors", "wind"),
+        ("car", "noisy camera", "side wind"),
+    ):
+        report = Report.from_dict(json.loads((HERE / name / "results.json").read_text()))
+        for row in report.rows:
+            if row.name in ("LSTM", "liquid"):
+                shown = [f"{report.score(row.name, column):.{report.digits}f}"
+                         for column in ("as learned", noise, wind)]  # fmt: skip
+                assert any(all(each in line for each in [*shown, str(row.parameters)])
+                           for line in lines), f"{name}, {row.name}: {shown}"  # fmt: skip

@@ -74,3 +74,11 @@ def test_what_is_on_record_is_not_run_again(tmp_path: Path, monkeypatch) -> None
 def test_the_page_says_what_the_runs_say() -> None:
     known = json.loads(papers.REFERENCES.read_text())
     assert papers.PAGE.read_text() == papers.HEAD + papers.tables(known)
+
+
+def test_the_readme_says_what_the_runs_say() -> None:
+    text = (papers.PAGE.parents[1] / "README.org").read_text()
+    for model in ("lstm", "liquid"):
+        runs = [run for run in results.runs() if (run.task, run.model) == ("half_cheetah", model)]
+        mean = sum(run.score for run in runs) / len(runs)
+        assert f"{runs[0].parameters} | {mean:.3f} ({len(runs)} seeds)" in text
