@@ -42,8 +42,8 @@ class LiquidNeuron(nn.Module):
         wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
             recipe such as ``wiring.ncp(...)``, or its plain data ``{"type": "ncp", ...}``.
             Default: fully connected.
-        dynamics: ``"conductance"`` (default), ``"dense"`` or ``"closed_form"``, or plain data
-            with options such as ``{"type": "dense", "activation": "tanh"}``.
+        dynamics: ``"conductance"`` (default), ``"dense"``, ``"lrc"`` or ``"closed_form"``, or
+            plain data with options such as ``{"type": "dense", "activation": "tanh"}``.
         solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
             ``"adaptive"``; see :mod:`liquid_neural_networks.solvers`. Closed-form dynamics have
             none.
