@@ -19,6 +19,8 @@ DYNAMICS = {
     "conductance": {"type": "conductance"},
     "dense-sigmoid": {"type": "dense", "activation": "sigmoid"},
     "dense-tanh": {"type": "dense", "activation": "tanh"},
+    "lrc-symmetric": {"type": "lrc", "elastance": "symmetric"},
+    "lrc-asymmetric": {"type": "lrc", "elastance": "asymmetric"},
 }
 CLOSED_FORMS = {
     f"closed-form-{mode.replace('_', '-')}": {
@@ -164,6 +166,8 @@ def parameters(draw: Draw, dynamics: dict[str, Any], wired: dict[str, Any]) -> d
             "tau": draw(0.3, 0.8, units),
             "A": draw(-1, 1, units),
         }
+    if dynamics["type"] == "lrc":
+        return _lrc(draw, dynamics, wired)
     values = {
         "c": draw(0.4, 0.6, units),
         "g": draw(0.2, 1, units),
@@ -180,6 +184,23 @@ def parameters(draw: Draw, dynamics: dict[str, Any], wired: dict[str, Any]) -> d
             f"{prefix}E": as_single(polarity * draw(0.7, 1.2, count)),
         }
     inputs = wired["input_size"]
+    return values | {"a": draw(0.7, 1.3, inputs), "b": draw(-0.3, 0.3, inputs)}
+
+
+def _lrc(draw: Draw, dynamics: dict[str, Any], wired: dict[str, Any]) -> dict[str, Array]:
+    units, inputs = wired["units"], wired["input_size"]
+    values = {"g": draw(0.2, 1, units), "vleak": draw(-1, 1, units), "p": draw(-0.5, 0.5, units)}
+    if dynamics["elastance"] == "symmetric":
+        values["v"] = draw(0.5, 1.5, units)
+    for prefix, polarity in (("", wired["polarity"]), ("sensory_", wired["sensory_polarity"])):
+        count = len(polarity)
+        values |= {
+            f"{prefix}w": draw(0.05, 0.6, count),
+            f"{prefix}k": as_single(polarity * draw(0.2, 1.2, count)),
+            f"{prefix}sigma": draw(2, 6, count),
+            f"{prefix}mu": draw(0.1, 0.6, count),
+            f"{prefix}o": draw(-1, 1, count),
+        }
     return values | {"a": draw(0.7, 1.3, inputs), "b": draw(-0.3, 0.3, inputs)}
 
 

@@ -33,6 +33,8 @@ from .gradients import gradients
 from .reference import forward, prepare, run
 
 CLOSED = {"solver": None, "unfolds": None}
+ODES = ("conductance", "dense-sigmoid", "lrc-symmetric", "lrc-asymmetric")
+"""The differential equations that meet every edge."""
 TOLERANCE = {"f8": 1e-12, "f4": 1e-4}
 ADAPTIVE_TOLERANCE = {"f8": 1e-4, "f4": 1e-3}
 
@@ -72,7 +74,7 @@ def _skipping(draw: Draw) -> dict[str, Any]:
 
 
 def _memories() -> Iterator[Case]:
-    for dynamics in ("conductance", "dense-sigmoid", *CLOSED_FORMS, "closed-form-backbone-silu"):
+    for dynamics in (*ODES, *CLOSED_FORMS, "closed-form-backbone-silu"):
         yield _case(f"{dynamics}-memory", "an LSTM cell beside the liquid state",
                     dynamics=dynamics, mixed_memory=True)  # fmt: skip
     yield _case("memory-ncp", "a memory hears all, whatever the wiring", kind="ncp",
@@ -95,7 +97,7 @@ def _case(name: str, description: str, given: Any = None, **options: Any) -> Cas
 
 
 def _edges() -> Iterator[Case]:
-    for dynamics in ("conductance", "dense-sigmoid", *CLOSED_FORMS):
+    for dynamics in (*ODES, *CLOSED_FORMS):
 
         def case(
             name: str, description: str, given: Any = None, dynamics: str = dynamics, **more: Any
@@ -130,7 +132,7 @@ def _edges() -> Iterator[Case]:
 
 
 def _layouts() -> Iterator[Case]:
-    for dynamics in ("conductance", "dense-sigmoid", "closed-form-default", "closed-form-pure"):
+    for dynamics in (*ODES, "closed-form-default", "closed-form-pure"):
         yield _case(f"{dynamics}-two-layers", "num_layers 2", dynamics=dynamics, num_layers=2)
         yield _case(f"{dynamics}-bidirectional", "both ways, dense read-out", dynamics=dynamics,
                     bidirectional=True, readout="dense")  # fmt: skip
@@ -208,6 +210,8 @@ def refused_cases() -> Iterator[dict[str, Any]]:
                                                                 "mode": "magic"}}),
         ("backbone", "OptionError", "backbone_layers", {**CLOSED, "dynamics": {
             "type": "closed_form", "backbone_layers": 0, "backbone_units": 4}}),
+        ("elastance", "OptionError", "elastance", {"dynamics": {"type": "lrc",
+                                                                "elastance": "magic"}}),
         ("memory", "DtypeError", "mixed_memory", {"mixed_memory": 1}),
         ("layers", "DomainError", "num_layers", {"num_layers": 0}),
         ("dropout", "DomainError", "dropout", {"dropout": 1.0}),

@@ -122,6 +122,25 @@ def dense_tensors(described: Document, dtype: str) -> Document:
     return {name: array(value, dtype) for name, value in tensors.items()}
 
 
+def lrc_tensors(described: Document, dtype: str) -> Document:
+    """With a symmetric elastance."""
+    units, inputs = described["units"], described["input_size"]
+    tensors = {"g": spread(units, 0.001, 1.0), "vleak": spread(units, -0.2, 0.2)}
+    for prefix in ("", "sensory_"):
+        count = size_of(described, f"{prefix}pre")
+        polarity = np.frombuffer(described[f"{prefix}polarity"]["data"], "<i4")
+        tensors |= {
+            f"{prefix}w": spread(count, 0.001, 1.0),
+            f"{prefix}k": polarity * spread(count, 0.1, 1.0),
+            f"{prefix}sigma": spread(count, 3.0, 8.0),
+            f"{prefix}mu": spread(count, 0.3, 0.8),
+            f"{prefix}o": spread(count, -0.5, 0.5),
+        }
+    tensors |= {"p": spread(units, -0.1, 0.1), "v": spread(units, 0.5, 1.5)}
+    tensors |= {"a": np.ones(inputs), "b": np.zeros(inputs)}
+    return {name: array(value, dtype) for name, value in tensors.items()}
+
+
 def closed_form_tensors(
     described: Document, dtype: str, mode: str, hidden: int, layers: int
 ) -> Document:
@@ -181,6 +200,7 @@ def population_tensors(described: Document, config: Document, dtype: str) -> Doc
 TENSORS: dict[str, Callable[[Document, str], Document]] = {
     "conductance": conductance_tensors,
     "dense": dense_tensors,
+    "lrc": lrc_tensors,
 }
 
 
@@ -256,6 +276,7 @@ def valid_documents() -> dict[str, Document]:
         "no-synapses": document([deaf], output_size=1),
         "dense": document([full_wiring(3, 4)], dynamics=dense),
         "dense-tanh-f8": document([chain_wiring()], "f8", dynamics=tanh),
+        "lrc": document([chain_wiring()], dynamics={"type": "lrc", "elastance": "symmetric"}),
         "closed-form": document([chain_wiring()], dynamics={**closed, "leaky_wiring": False}),
         "closed-form-pure-f8": document(
             [full_wiring(3, 4)], "f8", dynamics={**closed, "mode": "pure", "leaky_wiring": False}

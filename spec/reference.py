@@ -180,8 +180,8 @@ class Population(NamedTuple):
         ``seen`` (B, I) is 1 where a feature was seen, ``tau`` (..., B, N) the given time
         constants; both may be None.
         """
-        law = {"conductance": self._conductance, "dense": self._dense}[self.dynamics["type"]]
-        return law(x, u, seen, tau)
+        laws = {"conductance": self._conductance, "dense": self._dense, "lrc": self._lrc}
+        return laws[self.dynamics["type"]](x, u, seen, tau)
 
     def _conductance(
         self, v: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
@@ -215,6 +215,36 @@ class Population(NamedTuple):
             + p["b"]
         )
         return 1.0 / (p["tau"] if tau is None else tau) + f, f * p["A"]
+
+    def _lrc(
+        self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
+    ) -> tuple[Array, Array]:
+        p, wiring, units = self.values, self.wiring, self.wiring["units"]
+        heard = (p["a"] * u + p["b"])[..., wiring["sensory_pre"]]
+        told = x[..., wiring["pre"]]
+        s = sigmoid(p["sigma"] * (told - p["mu"]))
+        r = sigmoid(p["sensory_sigma"] * (heard - p["sensory_mu"]))
+        if seen is not None:
+            open_to = seen[..., wiring["sensory_pre"]]
+            heard, r = heard * open_to, r * open_to
+
+        def total(start: Array, recurrent: Array, sensory: Array) -> Array:
+            here, there = wiring["post"], wiring["sensory_post"]
+            return start + incoming(recurrent, here, units) + incoming(sensory, there, units)
+
+        f = total(p["g"], p["w"] * s, p["sensory_w"] * r)
+        z = total(p["g"], p["k"] * s, p["sensory_k"] * r)
+        elastance = self._elastance(total(p["p"], p["o"] * told, p["sensory_o"] * heard))
+        if tau is not None:
+            elastance = elastance / (tau * self._elastance(p["p"]) * sigmoid(p["g"]))
+        return elastance * sigmoid(f), elastance * p["vleak"] * np.tanh(z)
+
+    def _elastance(self, charge: Array) -> Array:
+        """What moves the state for a given charge, at least 1e-9."""
+        found = sigmoid(charge)
+        if self.dynamics["elastance"] == "symmetric":
+            found = sigmoid(charge + self.values["v"]) - sigmoid(charge - self.values["v"])
+        return np.where(found.real < 1e-9, 1e-9, found)
 
 
 # -- memory ------------------------------------------------------------------------------------

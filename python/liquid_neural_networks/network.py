@@ -54,9 +54,9 @@ class LiquidNetwork(nn.Module):
             ``{"type": "ncp", "inter": 12, "command": 6, "motor": 1}``. A list gives each
             population its own, num_layers * directions in the order of ``state``. Default:
             fully connected.
-        dynamics: ``"conductance"``, ``"dense"`` or ``"closed_form"``, or plain data with options
-            such as ``{"type": "closed_form", "mode": "pure", "backbone_units": 64}``; see
-            :mod:`liquid_neural_networks.dynamics`.
+        dynamics: ``"conductance"``, ``"dense"``, ``"lrc"`` or ``"closed_form"``, or plain data
+            with options such as ``{"type": "closed_form", "mode": "pure", "backbone_units": 64}``;
+            see :mod:`liquid_neural_networks.dynamics`.
         solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
             ``"adaptive"``; closed-form dynamics have none.
         unfolds: U, solver steps per sample, by default 6; closed-form dynamics have none.

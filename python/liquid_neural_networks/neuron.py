@@ -12,7 +12,7 @@ from typing import Any, Optional, Union
 import torch
 from torch import Tensor, nn
 
-from . import fused, solvers
+from . import fused, parallel_time, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
 from ._sequences import (
     Number,
@@ -42,8 +42,8 @@ class LiquidNeuron(nn.Module):
         wiring: which synapses exist: a :class:`~liquid_neural_networks.wiring.Wiring`, a
             recipe such as ``wiring.ncp(...)``, or its plain data ``{"type": "ncp", ...}``.
             Default: fully connected.
-        dynamics: ``"conductance"`` (default), ``"dense"`` or ``"closed_form"``, or plain data
-            with options such as ``{"type": "dense", "activation": "tanh"}``.
+        dynamics: ``"conductance"`` (default), ``"dense"``, ``"lrc"`` or ``"closed_form"``, or
+            plain data with options such as ``{"type": "dense", "activation": "tanh"}``.
         solver: ``"fused"`` (default), ``"exponential"``, ``"euler"``, ``"rk4"`` or
             ``"adaptive"``; see :mod:`liquid_neural_networks.solvers`. Closed-form dynamics have
             none.
@@ -177,7 +177,12 @@ class LiquidNeuron(nn.Module):
         """The same, for sequences without padding."""
         if self.memory is not None:
             return self._remember(self.memory, sequences, state)
-        integrate = fused.choose(self.dynamics, self.solver, sequences.inputs)
+        integrate = parallel_time.choose(
+            fused.choose(self.dynamics, self.solver, sequences.inputs),
+            self.dynamics,
+            self.solver,
+            sequences.inputs.shape[1],
+        )
         states: Tensor = integrate(
             self.dynamics,
             self.solver,
@@ -192,6 +197,7 @@ class LiquidNeuron(nn.Module):
 
     def _remember(self, cell: MemoryCell, sequences: Sequences, state: Tensor) -> Tensor:
         """Memory and neurons by turns, one sample at a time."""
+        parallel_time.pass_over("a mixed memory")
         step = self._stepper(sequences)
         heard = cell.heard(sequences.inputs).unbind(1)
         x, memory = torch.split(state, self.hidden_size, -1)

@@ -12,10 +12,12 @@ from ._base import Dynamics, Field, Sensory, Solve, Values
 from ._closed_form import ClosedFormDynamics
 from ._conductance import ConductanceDynamics
 from ._dense import DenseDynamics
+from ._lrc import LrcDynamics
 from ._ode import OdeDynamics
 
 DYNAMICS: Mapping[str, type[Dynamics]] = {
-    dynamics.name: dynamics for dynamics in (ConductanceDynamics, DenseDynamics, ClosedFormDynamics)
+    dynamics.name: dynamics
+    for dynamics in (ConductanceDynamics, DenseDynamics, LrcDynamics, ClosedFormDynamics)
 }
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "DenseDynamics",
     "Dynamics",
     "Field",
+    "LrcDynamics",
     "OdeDynamics",
     "Sensory",
     "Solve",

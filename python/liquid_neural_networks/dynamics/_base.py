@@ -47,7 +47,7 @@ class Dynamics(nn.Module, ABC):
     name: ClassVar[str]
     solvable: ClassVar[bool] = False
     """Whether a solver integrates it."""
-    lower_bounds: ClassVar[Mapping[str, float]]
+    lower_bounds: Mapping[str, float]
     pre: Tensor
     post: Tensor
     sensory_pre: Tensor
