@@ -4,18 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from . import fused
 from .errors import DomainError, DtypeError, ShapeError
 
-Number = Union[float, int, Tensor, npt.NDArray[Any], Sequence[Any]]
-"""Times and masks may be given as a number, a tensor, an array or a list."""
+Number = Union[float, int, Tensor, npt.NDArray[Any], Sequence[Any], PackedSequence]
+"""Times and masks may be given as a number, a tensor, an array, a list, or packed like inputs."""
+
+
+class Layout(NamedTuple):
+    """How the caller arranges batch and time.
+
+    Attributes:
+        batched: whether there is a batch dimension.
+        batch_first: whether it comes before time.
+        packing: the packed inputs, or None if they came as one tensor.
+    """
+
+    batched: bool
+    batch_first: bool
+    packing: Optional[PackedSequence] = None
+
+    def name(self, last: str = "") -> str:
+        """Such as ``(B, T, I)``."""
+        lead = ["T"] if not self.batched else ["B", "T"] if self.batch_first else ["T", "B"]
+        return _tuple([*lead, last] if last else lead)
+
+    def batch_major(self, value: Tensor) -> Tensor:
+        """(B, T, ...) from what the caller arranged; one sequence gains a batch of one."""
+        if not self.batched:
+            return value.unsqueeze(0)
+        return value if self.batch_first else value.transpose(0, 1)
+
+    def as_given(self, value: Tensor) -> Union[Tensor, PackedSequence]:
+        """(B, T, ...) arranged as the caller's inputs are."""
+        like = self.packing
+        if like is not None:
+            if like.sorted_indices is not None:
+                value = value.index_select(0, like.sorted_indices)
+            lengths = _lengths(like.batch_sizes)
+            packed = pack_padded_sequence(value, lengths, batch_first=True)
+            return PackedSequence(
+                packed.data, like.batch_sizes, like.sorted_indices, like.unsorted_indices
+            )
+        if not self.batched:
+            return value.squeeze(0)
+        return value if self.batch_first else value.transpose(0, 1)
+
+    def padded(self, name: str, value: Number) -> Number:
+        """A packed argument as a tensor in this layout, zeros at padding; others as they are."""
+        if not isinstance(value, PackedSequence):
+            return value
+        like = self.packing
+        if like is None:
+            raise DtypeError("is packed, so expected packed inputs too", name)
+        if not _packed_alike(value, like):
+            raise ShapeError("expected the same lengths, in the same order, as inputs", name)
+        return pad_packed_sequence(value, batch_first=self.batch_first)[0]
+
+
+def _packed_alike(one: PackedSequence, other: PackedSequence) -> bool:
+    if not torch.equal(one.batch_sizes, other.batch_sizes):
+        return False
+    first, second = one.sorted_indices, other.sorted_indices
+    if first is None or second is None:
+        return first is second
+    return torch.equal(first, second)
+
+
+def _lengths(batch_sizes: Tensor) -> Tensor:
+    """(B,) lengths, longest first, of sequences packed with so many at each time."""
+    return (batch_sizes.unsqueeze(1) > torch.arange(int(batch_sizes[0]))).sum(0)
 
 
 class Sequences(NamedTuple):
@@ -27,7 +93,7 @@ class Sequences(NamedTuple):
         valid: (B, T) of bool, False at padding, or None.
         elapsed_time: (B, T), 0 at padding.
         time_constants: (B, T, N), or None.
-        batched: whether the caller's inputs had a batch dimension.
+        layout: how the caller arranged them.
     """
 
     inputs: Tensor
@@ -35,7 +101,12 @@ class Sequences(NamedTuple):
     valid: Optional[Tensor]
     elapsed_time: Tensor
     time_constants: Optional[Tensor]
-    batched: bool
+    layout: Layout
+
+    @property
+    def batched(self) -> bool:
+        """Whether the caller's inputs had a batch dimension."""
+        return self.layout.batched
 
     def reordered(self, order: Tensor) -> Sequences:
         """The samples of each sequence in another order (B, T), all of them taken for seen."""
@@ -72,12 +143,12 @@ class Sequences(NamedTuple):
             valid=None if self.valid is None else self.valid.flip(1),
             elapsed_time=elapsed.flip(1),
             time_constants=None if given is None else given.flip(1),
-            batched=self.batched,
+            layout=self.layout,
         )
 
 
 def check_sequences(
-    inputs: Tensor,
+    inputs: Union[Tensor, PackedSequence],
     time_constants: Optional[Number],
     elapsed_time: Optional[Number],
     mask: Optional[Number],
@@ -92,7 +163,11 @@ def check_sequences(
     Raises:
         ShapeError, DtypeError, DomainError: naming the argument.
     """
-    check_floats("inputs", inputs, like)
+    if isinstance(inputs, PackedSequence):
+        inputs, layout, present = _unpack(inputs, like, batch_first)
+    else:
+        check_floats("inputs", inputs, like)
+        layout, present = Layout(inputs.dim() == 3, batch_first), None
     if inputs.dim() not in (2, 3) or inputs.shape[-1] != input_size or inputs.numel() == 0:
         wanted = "(B, T, I)" if batch_first else "(T, B, I)"
         raise ShapeError(
@@ -100,43 +175,65 @@ def check_sequences(
             f"empty; got {tuple(inputs.shape)}",
             "inputs",
         )
-    layout = _Layout(inputs.dim() == 3, batch_first)
     inputs = layout.batch_major(inputs)
 
+    if mask is not None:
+        mask = layout.padded("mask", mask)
     seen, valid = _check_mask(mask, layout, inputs)
+    if present is not None:
+        if valid is not None:
+            raise ShapeError(
+                "packed inputs say themselves where the padding is; expected (B, T, I) or packed "
+                "flags of missing features",
+                "mask",
+            )
+        valid = present
     if seen is not None:
         inputs = torch.where(seen, inputs, 0.0)
     if valid is not None:
         inputs = torch.where(valid.unsqueeze(-1), inputs, 0.0)
     check_finite("inputs", inputs)
 
+    if elapsed_time is not None:
+        elapsed_time = layout.padded("elapsed_time", elapsed_time)
+        if layout.packing is not None and isinstance(elapsed_time, Tensor):
+            elapsed_time = _without_feature(elapsed_time)
     elapsed = _check_elapsed(elapsed_time, layout, valid, inputs)
 
     given: Optional[Tensor] = None
     if time_constants is not None:
-        given = check_time_constants(time_constants, like)
+        given = _unpacked_time_constants(time_constants, layout, present, like)
         given = _broadcast("time_constants", given, layout, (*inputs.shape[:2], units), "N")
     return Sequences(
-        inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, layout.batched
+        inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, layout
     )
 
 
-class _Layout(NamedTuple):
-    """How the caller arranges batch and time."""
+def _unpack(
+    inputs: PackedSequence, like: Tensor, batch_first: bool
+) -> tuple[Tensor, Layout, Tensor]:
+    """Padded inputs in the network's layout, that layout, and where the samples are (B, T)."""
+    check_floats("inputs", inputs.data, like)
+    padded, lengths = pad_packed_sequence(inputs, batch_first=batch_first)
+    present = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
+    return padded, Layout(True, batch_first, inputs), present.to(padded.device)
 
-    batched: bool
-    batch_first: bool
 
-    def name(self, last: str = "") -> str:
-        """Such as ``(B, T, I)``."""
-        lead = ["T"] if not self.batched else ["B", "T"] if self.batch_first else ["T", "B"]
-        return _tuple([*lead, last] if last else lead)
+def _without_feature(elapsed: Tensor) -> Tensor:
+    """(B, T) from packed columns (B, T, 1)."""
+    return elapsed.squeeze(-1) if elapsed.dim() == 3 and elapsed.shape[-1] == 1 else elapsed
 
-    def batch_major(self, value: Tensor) -> Tensor:
-        """(B, T, ...) from what the caller arranged; one sequence gains a batch of one."""
-        if not self.batched:
-            return value.unsqueeze(0)
-        return value if self.batch_first else value.transpose(0, 1)
+
+def _unpacked_time_constants(
+    value: Number, layout: Layout, present: Optional[Tensor], like: Tensor
+) -> Tensor:
+    if not isinstance(value, PackedSequence):
+        return check_time_constants(value, like)
+    given = as_reals("time_constants", cast(Tensor, layout.padded("time_constants", value)), like)
+    assert present is not None
+    # Padding is given some positive time constants; nothing depends on them.
+    there = present if layout.batch_first else present.transpose(0, 1)
+    return check_time_constants(torch.where(there.unsqueeze(-1), given, 1.0), like)
 
 
 def _tuple(names: list[str]) -> str:
@@ -144,7 +241,7 @@ def _tuple(names: list[str]) -> str:
 
 
 def _check_mask(
-    mask: Optional[Number], layout: _Layout, inputs: Tensor
+    mask: Optional[Number], layout: Layout, inputs: Tensor
 ) -> tuple[Optional[Tensor], Optional[Tensor]]:
     """A mask (B, T, I) of missing features, or a mask (B, T) of padding; the other is None."""
     if mask is None:
@@ -165,7 +262,7 @@ def _check_mask(
 
 
 def _check_elapsed(
-    elapsed_time: Optional[Number], layout: _Layout, valid: Optional[Tensor], inputs: Tensor
+    elapsed_time: Optional[Number], layout: Layout, valid: Optional[Tensor], inputs: Tensor
 ) -> Tensor:
     """(B, T) times before the samples, 0 at padding; 1 if none are given."""
     if elapsed_time is None:
@@ -183,7 +280,7 @@ def _check_elapsed(
 
 
 def _broadcast(
-    name: str, value: Tensor, layout: _Layout, shape: tuple[int, ...], last: str = ""
+    name: str, value: Tensor, layout: Layout, shape: tuple[int, ...], last: str = ""
 ) -> Tensor:
     """``value`` spread over ``shape``, which is (B, T), or (B, T, N) if ``last`` is N.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional, Union, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from ._checks import (
     check_choice,
@@ -190,18 +191,20 @@ class LiquidNetwork(nn.Module):
 
     def forward(
         self,
-        inputs: Tensor,
+        inputs: Union[Tensor, PackedSequence],
         time_constants: Optional[Number] = None,
         *,
         elapsed_time: Optional[Number] = None,
         mask: Optional[Number] = None,
         state: Optional[Tensor] = None,
         return_state: bool = False,
-    ) -> Union[Tensor, tuple[Tensor, Tensor]]:
+    ) -> Union[Tensor, PackedSequence, tuple[Union[Tensor, PackedSequence], Tensor]]:
         """Outputs for a batch of sequences, or for one.
 
         Args:
             inputs: (B, T, I), or (T, I) for one sequence; (T, B, I) if not ``batch_first``.
+                Ragged sequences may come as a ``torch.nn.utils.rnn.PackedSequence``; the other
+                arguments then as padded tensors, or packed in the same way.
             time_constants: base time constants in place of the learned ones, positive: a
                 number, (N,), (B, N) or (B, T, N) ((T, N) for one sequence), in the unit of
                 ``elapsed_time``. With several layers, the same for each.
@@ -218,18 +221,20 @@ class LiquidNetwork(nn.Module):
         Returns:
             Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence.
             With ``return_state``, a pair (outputs, state). If not ``batch_first``, every (B, T)
-            here and above is (T, B).
+            here and above is (T, B). For packed inputs, outputs (B, T, O) are packed likewise;
+            the state is the one after each sequence's own last sample, in the order the
+            sequences had before they were packed, as with ``torch.nn.LSTM``.
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states, _ = self._run(sequences, self._initial_states(state, sequences))
-        outputs = self._read_out(states)
-        if not sequences.batched:
-            outputs = outputs.squeeze(0)
-        elif self.return_sequences and not self.batch_first:
-            outputs = outputs.transpose(0, 1)
+        read = self._read_out(states)
+        if self.return_sequences:
+            outputs = sequences.layout.as_given(read)
+        else:
+            outputs = read if sequences.batched else read.squeeze(0)
         if not return_state:
             return outputs
         final = torch.stack(self._final_states(states))
@@ -237,7 +242,7 @@ class LiquidNetwork(nn.Module):
 
     def effective_time_constants(
         self,
-        inputs: Tensor,
+        inputs: Union[Tensor, PackedSequence],
         time_constants: Optional[Number] = None,
         *,
         elapsed_time: Optional[Number] = None,
@@ -264,7 +269,7 @@ class LiquidNetwork(nn.Module):
 
     def trace(
         self,
-        inputs: Tensor,
+        inputs: Union[Tensor, PackedSequence],
         time_constants: Optional[Number] = None,
         *,
         elapsed_time: Optional[Number] = None,
@@ -370,7 +375,7 @@ class LiquidNetwork(nn.Module):
 
     def _check(
         self,
-        inputs: Tensor,
+        inputs: Union[Tensor, PackedSequence],
         time_constants: Optional[Number],
         elapsed_time: Optional[Number],
         mask: Optional[Number],

@@ -10,6 +10,7 @@
 :func:`find` and :func:`load` fetch published tasks; ``TASKS`` lists them.
 """
 
+from ._events import EventSamples, event_samples
 from ._protocols import Split
 from ._scaling import Scaling
 from ._series import Columns, Series, choose_columns, split
@@ -20,6 +21,7 @@ from ._windows import Windows, windows
 __all__ = [
     "TASKS",
     "Columns",
+    "EventSamples",
     "Scaling",
     "Series",
     "Split",
@@ -28,6 +30,7 @@ __all__ = [
     "Windows",
     "cache",
     "choose_columns",
+    "event_samples",
     "find",
     "load",
     "read_table",
