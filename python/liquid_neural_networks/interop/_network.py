@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import platform
 import sys
@@ -66,24 +67,7 @@ def create_network(options: Mapping[str, Any], dtype: str = "float32") -> Plain:
     return introduced(LiquidNetwork(**options).to(DTYPES[dtype]).eval())
 
 
-_OPTIONS = (
-    "input_size",
-    "hidden_size",
-    "output_size",
-    "wiring",
-    "dynamics",
-    "solver",
-    "unfolds",
-    "constraint",
-    "num_layers",
-    "dropout",
-    "bidirectional",
-    "mixed_memory",
-    "batch_first",
-    "return_sequences",
-    "readout",
-    "seed",
-)
+_OPTIONS = tuple(inspect.signature(LiquidNetwork).parameters)
 
 
 def _wirings(given: Any) -> Any:
