@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from core_cases import ALL_DYNAMICS, RECIPES, network, sequences
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, wiring
 from liquid_neural_networks.cli import main
+from liquid_neural_networks.dynamics import DYNAMICS
 from liquid_neural_networks.errors import DomainError, OptionError
 
 MODES = ("default", "pure", "no_gate")
