@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from core_cases import ALL_DYNAMICS, RECIPES, network, sequences
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, wiring
 from liquid_neural_networks.cli import main
+from liquid_neural_networks.dynamics import DYNAMICS
 from liquid_neural_networks.errors import DomainError, OptionError
 
 MODES = ("default", "pure", "no_gate")
@@ -131,16 +132,22 @@ def test_the_memory_is_an_lstm(dynamics: str) -> None:
     torch.testing.assert_close(state, torch.cat([h, c], -1))
 
 
-@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+ODES = [name for name in ALL_DYNAMICS if DYNAMICS[name].solvable]
+
+
+@pytest.mark.parametrize("dynamics", ODES)
 def test_a_memory_lets_gradients_through_long_gaps(dynamics: str) -> None:
-    """After a long time a liquid state has forgotten; the memory has not."""
+    """After a long time the state of an ODE has forgotten; the memory has not.
+
+    Closed forms make no such promise: their gates, not the elapsed time alone, say what is kept.
+    """
     slopes = []
     for mixed in (False, True):
         net = network(dynamics, mixed_memory=mixed)
         inputs = sequences(1, 30).requires_grad_()
         net(inputs, elapsed_time=50.0)[:, -1].sum().backward()
         slopes.append(float(inputs.grad[:, 0].abs().max()))
-    assert slopes[1] > 0 and (slopes[1] > 10 * slopes[0] or dynamics == "closed_form")
+    assert slopes[1] > 10 * slopes[0]
 
 
 # -- options -----------------------------------------------------------------------------------

@@ -69,6 +69,16 @@ def test_paths_named_in_the_text_exist(path: Path) -> None:
                 assert any((folder / name).exists() for folder in folders), line
 
 
+def test_every_test_that_proves_a_claim_exists() -> None:
+    text = (ROOT / "docs/comparison.org").read_text("utf-8")
+    named = re.findall(r"\[\[file:\.\./(tests/python/\w+\.py)]\[(test_\w+)]]", text)
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    claimed = [row for row in rows if row.split("|")[2].strip() != "no"]
+    assert len(named) == len(claimed) > 10
+    for file, test in named:
+        assert re.search(rf"^def {test}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE), test
+
+
 def public_names() -> list[tuple[str, str]]:
     """(module, name) for every error and every name in an ``__all__`` of a public module."""
     package = liquid_neural_networks

@@ -130,25 +130,32 @@ def train(
 
     While it trains, a checkpoint lies beside the output; after an interruption the same command
     with --resume goes on and ends with the very same network.
+
+    \b
+    On two cores, each with half of every minibatch:
+      torchrun --nproc-per-node 2 -m liquid_neural_networks.cli train co2.csv --target co2
     """
     # Imported here: polars would slow down every other command and --help.
-    from ..training import fit_table
+    from ..training import data_parallel, fit_table
 
     _check_folder(output)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
-    try:
-        forecaster = fit_table(
-            table,
-            targets,
-            patience=patience or None,
-            checkpoint=checkpoint,
-            progress=not quiet,
-            **options,
-        )
-    except KeyboardInterrupt:
-        if checkpoint.exists():
-            click.echo(f"\nkept {checkpoint}; go on with --resume", err=True)
-        raise
+    with data_parallel() as first:
+        try:
+            forecaster = fit_table(
+                table,
+                targets,
+                patience=patience or None,
+                checkpoint=checkpoint,
+                progress=not quiet,
+                **options,
+            )
+        except KeyboardInterrupt:
+            if first and checkpoint.exists():
+                click.echo(f"\nkept {checkpoint}; go on with --resume", err=True)
+            raise
+    if not first:
+        return
     forecaster.save(output)
     checkpoint.unlink(missing_ok=True)
     history = forecaster.history

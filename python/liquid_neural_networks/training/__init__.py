@@ -9,6 +9,7 @@ from ._fit_table import fit_table
 from ._forecaster import Forecaster
 from ._history import History
 from ._metrics import class_metrics, value_metrics
+from ._parallel import data_parallel
 from ._predict import evaluate, predict
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Forecaster",
     "History",
     "class_metrics",
+    "data_parallel",
     "evaluate",
     "fit",
     "fit_table",

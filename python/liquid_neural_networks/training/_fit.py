@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from .._checks import check_choice, check_count, check_flag, check_positive, check_seed
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, LiquidError, ModelFileError, OptionError
+from . import _parallel as parallel
 from ._checkpoint import PathOrName, read, write
 from ._history import History
 from ._losses import Loss, cross_entropy, known, squared_error
@@ -63,13 +64,17 @@ def fit(
     as it was. With ``checkpoint``, an interrupted training (Ctrl-C, a crash, a power cut) goes
     on with ``resume=True`` and ends with exactly the weights it would have had.
 
+    In a ``torch.distributed`` process group (see :func:`data_parallel`) every process gets the
+    same call, computes its share of each minibatch, and ends with the same weights: those of one
+    process, but for rounding. The first one writes the checkpoint and shows the progress.
+
     Args:
         network: a :class:`~liquid_neural_networks.LiquidNetwork`, or any module called like
             one: with inputs, and ``elapsed_time=`` and ``mask=`` if the windows have them.
         train: windows to learn from, shuffled anew every epoch.
         valid: windows that choose the best epoch. Default: none, the last epoch is the best.
         epochs: how often all windows are seen, at most.
-        batch_size: windows per optimiser step.
+        batch_size: windows per optimiser step, of all processes together.
         learning_rate: of the optimiser.
         loss: ``(outputs, targets) -> mean loss``. Default: mean squared error for value
             targets, cross-entropy for classes, both over the targets known.
@@ -147,18 +152,27 @@ def fit(
         "optimizer": type(course.optimizer).__name__,
         "data": _digest(train, valid),
     }
-    if resume and checkpoint is not None and Path(checkpoint).exists():
-        course.restore(read(checkpoint, settings), checkpoint)
+    parallel.align(network)
+    if resume and checkpoint is not None:
+        found = parallel.from_first(
+            lambda: read(checkpoint, settings) if Path(checkpoint).exists() else None
+        )
+        if found is not None:
+            course.restore(found, checkpoint)
 
+    first = parallel.rank() == 0
     with tqdm(
-        total=epochs, initial=course.history.epochs, disable=not progress, unit="epoch"
+        total=epochs,
+        initial=course.history.epochs,
+        disable=not (progress and first),
+        unit="epoch",
     ) as bar:
         while not course.finished():
             try:
                 course.epoch(train, valid)
             except _Interrupted:
                 break
-            if checkpoint is not None:
+            if checkpoint is not None and first:
                 write(checkpoint, settings=settings, **course.contents())
             bar.set_postfix(course.latest())
             bar.update()
@@ -281,21 +295,36 @@ class _Course:
         if options.drop_last:
             order = order[: len(order) // options.batch_size * options.batch_size]
         like = self._like()
+        if parallel.rank() > 0:
+            # The order is the same in every process; what dropout drops is not.
+            torch.manual_seed(torch.initial_seed() + parallel.rank())
         total, weight = 0.0, 0
         self.network.train()
-        for batch in train.batches(options.batch_size, order):
-            batch = batch.to(like)
+        for chosen in torch.split(order, options.batch_size):
+            count = known(train.targets[chosen])
             self.optimizer.zero_grad()
-            loss = self.loss(run(self.network, batch), batch.targets)
-            value = float(loss.detach())
+            own = parallel.share(chosen)
+            value = self._backward(train[own].to(like), count) if len(own) else 0.0
+            value = parallel.add_gradients(self.network.parameters(), value)
             self._check_finite(value)
-            loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
-            count = known(batch.targets)
             total, weight = total + value * count, weight + count
             if self.interrupted():
                 raise _Interrupted
         return total / max(weight, 1)
+
+    def _backward(self, batch: Windows, count: int) -> float:
+        """This process's part of the loss over ``count`` known targets, and its gradients."""
+        own = known(batch.targets)
+        if own < count and own == 0:
+            return 0.0
+        loss = self.loss(run(self.network, batch), batch.targets)
+        if own < count:
+            loss = loss * (own / count)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+        return value
 
     def _like(self) -> Tensor:
         return next(self.network.parameters())

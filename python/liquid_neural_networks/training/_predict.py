@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count
 from ..data import Windows
+from . import _parallel as parallel
 from ._losses import Loss, known
 from ._metrics import Metrics, class_metrics, value_metrics
 
@@ -65,17 +66,21 @@ def evaluate(network: nn.Module, windows: Windows, batch_size: int = 256) -> Met
 
 @torch.no_grad()
 def mean_loss(network: nn.Module, windows: Windows, loss: Loss, batch_size: int) -> float:
-    """The loss over all windows, every known target counting the same."""
+    """The loss over all windows, every known target counting the same.
+
+    Each process of a process group measures its share.
+    """
     like = next(network.parameters())
     training = network.training
     network.eval()
     total, weight = 0.0, 0
     try:
-        for batch in windows.batches(batch_size):
+        for batch in windows.batches(batch_size, parallel.share(torch.arange(len(windows)))):
             batch = batch.to(like)
             count = known(batch.targets)
             total += float(loss(run(network, batch), batch.targets)) * count
             weight += count
     finally:
         network.train(training)
-    return total / max(weight, 1)
+    total, known_targets = parallel.total(total, weight)
+    return total / max(known_targets, 1)

@@ -1,0 +1,102 @@
+"""Other people's training loops take a network as it is."""
+
+from __future__ import annotations
+
+import runpy
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from liquid_neural_networks import LiquidNetwork
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.skipif(
+    find_spec("lightning") is None,
+    reason="THE LIGHTNING EXAMPLE IS NOT TESTED: pip install lightning",
+)
+@pytest.mark.filterwarnings("ignore")
+def test_lightning(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    before, after = runpy.run_path(str(EXAMPLES / "with_lightning.py"))["train"](3, quiet=True)
+    assert after < 0.5 * before
+
+
+class Sums(Dataset):
+    """Ragged lists of numbers; the label is whether their sum is positive."""
+
+    def __init__(self, count: int):
+        generator = torch.Generator().manual_seed(0)
+        lengths = torch.randint(3, 9, (count,), generator=generator).tolist()
+        self.values = [torch.randn(n, 1, generator=generator) for n in lengths]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        values = self.values[index]
+        return {"inputs": values, "labels": int(values.sum() > 0)}
+
+
+def collate(items: list[dict[str, Any]]) -> dict[str, Tensor]:
+    """A dict of tensors, as data collators of the Trainer kind make them."""
+    lengths = torch.tensor([len(item["inputs"]) for item in items])
+    return {
+        "inputs": nn.utils.rnn.pad_sequence([item["inputs"] for item in items], batch_first=True),
+        "mask": torch.arange(int(lengths.max())) < lengths[:, None],
+        "labels": torch.tensor([item["labels"] for item in items]),
+    }
+
+
+class Classifier(nn.Module):
+    """What a Trainer wants of a model: called with the batch, it gives the loss and the logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = LiquidNetwork(1, 12, 2, return_sequences=False, seed=0)
+
+    def forward(
+        self, inputs: Tensor, mask: Tensor, labels: Optional[Tensor] = None
+    ) -> dict[str, Tensor]:
+        logits = self.network(inputs, mask=mask)
+        if labels is None:
+            return {"logits": logits}
+        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+
+def test_a_trainer_style_loop(tmp_path) -> None:
+    """Accumulated gradients, clipping, warm-up, two groups of decay, autocast off, a checkpoint."""
+    torch.manual_seed(0)
+    model, data = Classifier(), Sums(256)
+    decayed = [each for name, each in model.named_parameters() if "readout.weight" in name]
+    others = [each for name, each in model.named_parameters() if "readout.weight" not in name]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
+        lr=0.02,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 10))
+    losses = []
+    for _ in range(8):
+        model.train()
+        batches = DataLoader(data, batch_size=16, shuffle=True, collate_fn=collate)
+        for number, batch in enumerate(batches):
+            loss = model(**batch)["loss"]
+            losses.append(float(loss.detach()))
+            (loss / 2).backward()
+            if number % 2:
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                model.zero_grad()
+    assert sum(losses[-16:]) < 0.6 * sum(losses[:16])
+    torch.save(model.state_dict(), tmp_path / "model.bin")
+    again = Classifier()
+    again.load_state_dict(torch.load(tmp_path / "model.bin", weights_only=True))
+    batch = collate([data[index] for index in range(64)])
+    torch.testing.assert_close(again.eval()(**batch), model.eval()(**batch))
