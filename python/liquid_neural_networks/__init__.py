@@ -8,7 +8,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import errors, fused, wiring
+from . import errors, fused, parallel_time, wiring
 from .network import LiquidNetwork, Trace
 from .neuron import LiquidNeuron
 from .streaming import Stream
@@ -26,5 +26,6 @@ __all__ = [
     "__version__",
     "errors",
     "fused",
+    "parallel_time",
     "wiring",
 ]
