@@ -198,8 +198,10 @@ def test_error_of_the_sigmoid(instruction_set: str, dtype: torch.dtype, bound: f
     assert 0 < error < bound
 
 
-def test_second_derivatives_are_refused_in_words() -> None:
-    network, arguments = small(2)
+@pytest.mark.parametrize("dynamics", ["conductance", "closed_form"])
+def test_second_derivatives_are_refused_in_words(dynamics: str) -> None:
+    network = LiquidNetwork(4, 9, 2, dynamics=dynamics, seed=0)
+    arguments = arguments_for(network, 2, 6, torch.float32, 0, True)
     outputs = network(**arguments).sum()
     with pytest.raises(OptionError, match=r"fused\.disabled"):
         torch.autograd.grad(outputs, arguments["inputs"], create_graph=True)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ..dynamics import ClosedFormDynamics
-from ..errors import OptionError
 from . import _operator as operator
 
 ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1}
@@ -96,12 +95,7 @@ class ClosedFormStep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
-        if torch.is_grad_enabled():
-            raise OptionError(
-                "the fused step has no second derivatives; run the network inside "
-                "liquid_neural_networks.fused.disabled() to get them from the reference path",
-                "create_graph",
-            )
+        operator.refuse_second_derivatives()
         *arrays, kept_z, kept_heads = ctx.saved_tensors[:7]
         weights = ctx.saved_tensors[7:]
         _, elapsed_time, shift, state, states = arrays

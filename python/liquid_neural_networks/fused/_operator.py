@@ -154,18 +154,23 @@ class Step(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
-        if torch.is_grad_enabled():
-            raise OptionError(
-                "the fused step has no second derivatives; run the network inside "
-                "liquid_neural_networks.fused.disabled() to get them from the reference path",
-                "create_graph",
-            )
+        refuse_second_derivatives()
         states, *rest = ctx.saved_tensors
         sequence, synapses = Sequence(*rest[:5]), Synapses(*rest[5:9])
         (inputs, elapsed, given, state), parameters = backward(
             grad_states, states, ctx.method, sequence, synapses, tuple(rest[9:])
         )
         return (None, inputs, None, elapsed, given, state, None, *parameters)
+
+
+def refuse_second_derivatives() -> None:
+    """Called on the way back, which is recorded only where its own derivative is wanted."""
+    if torch.is_grad_enabled():
+        raise OptionError(
+            "the fused step has no second derivatives; run the network inside "
+            "liquid_neural_networks.fused.disabled() to get them from the reference path",
+            "create_graph",
+        )
 
 
 def transforming() -> bool:
