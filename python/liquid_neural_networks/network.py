@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union, cast
 
@@ -535,9 +536,12 @@ def _build_readout(kind: str, width: int, output_size: int, seed: Optional[int])
         return MotorReadout(output_size)
     if seed is None:
         return nn.Linear(width, output_size)
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
-        return nn.Linear(width, output_size)
+    # torch's own initial values, but from a generator of our own: other threads use the global one.
+    generator, bound = torch.Generator().manual_seed(seed), 1 / sqrt(width)
+    linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, output_size)  # type: ignore[no-untyped-call]
+    for parameter in (linear.weight, linear.bias):
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return linear
 
 
 def _initial_seeds(seed: Optional[int], count: int) -> list[Optional[int]]:
