@@ -25,6 +25,8 @@ dynamics_names = st.sampled_from(ALL_DYNAMICS)
 MODES = [{"type": "closed_form", "mode": mode} for mode in ("default", "pure", "no_gate")]
 CLOSED_FORMS = [*MODES, *({**each, "backbone_layers": 0} for each in MODES)]
 EVERY = [*ODES, *CLOSED_FORMS]
+LTCS = ["conductance", "dense"]
+"""The dynamics of the paper whose theorems these are."""
 
 
 @st.composite
@@ -90,7 +92,7 @@ def run(case: dict[str, Any], **changes: Any) -> tuple[Tensor, Tensor]:
     return outputs, state
 
 
-@given(cases(ODES))
+@given(cases(LTCS))
 def test_theorem_1_bounds_of_the_time_constant(case: dict[str, Any]) -> None:
     """tau / (1 + tau W) <= tau_sys <= tau, with W the most that all synapses can conduct."""
     arguments = dict(case)
@@ -130,7 +132,7 @@ def test_bounds_of_closed_forms(case: dict[str, Any]) -> None:
         assert trace.states.abs().max() <= (1.0 if dynamics.mode == "default" else 2.0)
 
 
-@given(cases(ODES))
+@given(cases(LTCS))
 def test_theorem_2_bounds_of_the_state(case: dict[str, Any]) -> None:
     """However large the inputs and long the times, each state stays in the hull of what pulls."""
     arguments = dict(case)
@@ -154,6 +156,19 @@ def test_theorem_2_bounds_of_the_state(case: dict[str, Any]) -> None:
         slack = 1e-9 * (1 + pulls.abs().max())
         assert (states[:, :, i] >= low.unsqueeze(1) - slack).all()
         assert (states[:, :, i] <= high.unsqueeze(1) + slack).all()
+
+
+@given(cases(["lrc"]))
+def test_bounds_of_lrc(case: dict[str, Any]) -> None:
+    """What pulls is at most vleak, what forgets at least a half; the elastance is at most 1."""
+    arguments = dict(case)
+    net = arguments.pop("net")
+    values = net.neurons[0].dynamics.values()
+    trace = net.trace(**arguments)
+    bound = torch.maximum(case["state"][0].abs(), 2 * values["vleak"].abs()).unsqueeze(1)
+    assert (trace.states.abs() <= bound * (1 + 1e-9)).all()
+    if case["time_constants"] is None:
+        assert (trace.time_constants >= 1).all()
 
 
 @given(cases(ODES, tuple(sorted(SOLVERS))))
