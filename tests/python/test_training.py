@@ -373,7 +373,9 @@ def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
 
 
 SCRIPT = """
-import sys, torch
+import signal, sys, torch
+# A shell in the background would have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {tests!r})
 from test_training import network, quiet, waves, loud
 quiet(network(), waves(), waves(seed=1), epochs=10**6, checkpoint={file!r}, loss=loud)
