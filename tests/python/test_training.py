@@ -163,6 +163,20 @@ def test_the_cosine_schedule_falls_to_zero() -> None:
     np.testing.assert_allclose(rates, expected)
 
 
+def test_long_gradients_are_scaled_down_and_short_ones_left() -> None:
+    def moved(limit: Optional[float]) -> Tensor:
+        net = network()
+        before = torch.nn.utils.parameters_to_vector(net.parameters()).detach()
+        quiet(net, waves(), epochs=1, batch_size=99, learning_rate=1.0, optimizer=torch.optim.SGD,
+              max_gradient_norm=limit)  # fmt: skip
+        return torch.nn.utils.parameters_to_vector(net.parameters()).detach() - before
+
+    free = moved(None)
+    length = float(free.norm())
+    torch.testing.assert_close(moved(length / 3), free / 3, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(moved(length * 3), free, rtol=0, atol=0)
+
+
 def test_classes_and_missing_targets() -> None:
     inputs = torch.randn(40, 6, 1)
     labels = (inputs[..., 0] > 0).long()
@@ -225,6 +239,7 @@ def test_any_module_that_maps_sequences_can_be_trained() -> None:
         ({"learning_rate": 0.0}, DomainError, "learning_rate"),
         ({"learning_rate": float("nan")}, DomainError, "learning_rate"),
         ({"schedule": "cosin"}, OptionError, "schedule"),
+        ({"max_gradient_norm": 0}, DomainError, "max_gradient_norm"),
         ({"patience": 0}, DomainError, "patience"),
         ({"resume": True}, OptionError, "resume"),
         ({"seed": -1}, DomainError, "seed"),
@@ -317,6 +332,7 @@ def test_more_epochs_continue_a_finished_training(tmp_path: Path) -> None:
         ({"optimizer": torch.optim.SGD}, "optimizer"),
         ({"train": waves(seed=4)}, "data"),
         ({"schedule": "cosine"}, "schedule"),
+        ({"max_gradient_norm": 1.0}, "max_gradient_norm"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(

@@ -212,6 +212,8 @@
     :batch-size     16
     :learning-rate  of Adam; 0.01
     :schedule       :constant (default) or :cosine
+    :max-gradient-norm
+                    scale the gradient down to this length where it is longer; never
     :patience       stop after so many epochs without a better one; never
     :seed           of shuffling and dropout; 0. The same seed and data give the same weights, in
                     Python too

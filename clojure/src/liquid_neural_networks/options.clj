@@ -52,9 +52,9 @@
    :trace (assoc run :layer ::count :synapses ::flag :currents ::flag :as ::format)
    :effective-time-constants (assoc run :layer ::count :as ::format)
    :train! {:valid ::windows, :epochs ::count, :batch-size ::count, :learning-rate ::number
-            :schedule ::choice, :patience ::count, :checkpoint ::path, :resume ::flag
-            :drop-last ::flag, :seed ::integer, :save-to ::path, :on-epoch ::function
-            :progress ::flag}
+            :schedule ::choice, :max-gradient-norm ::number, :patience ::count
+            :checkpoint ::path, :resume ::flag, :drop-last ::flag, :seed ::integer
+            :save-to ::path, :on-epoch ::function, :progress ::flag}
    :predict {:batch-size ::count, :as ::format}
    :evaluate {:batch-size ::count}
    :stream {:as ::format}

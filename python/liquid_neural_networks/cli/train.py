@@ -92,6 +92,11 @@ from ._results import show_metrics
     help="Of the learning rate.",
 )
 @click.option(
+    "--max-gradient-norm",
+    type=click.FloatRange(0, min_open=True),
+    help="Scale longer gradients down to this. Default: never.",
+)
+@click.option(
     "--patience",
     type=click.IntRange(0),
     default=20,

@@ -49,6 +49,7 @@ def fit(
     selection: Optional[Loss] = None,
     optimizer: OptimizerFactory = torch.optim.Adam,
     schedule: str = "constant",
+    max_gradient_norm: Optional[float] = None,
     patience: Optional[int] = None,
     checkpoint: Optional[PathOrName] = None,
     resume: bool = False,
@@ -83,6 +84,8 @@ def fit(
         optimizer: made by ``optimizer(network.parameters(), lr=learning_rate)``; use
             ``functools.partial`` for further options.
         schedule: of the learning rate: ``"constant"``, or ``"cosine"``, which falls to 0.
+        max_gradient_norm: scale the gradient down to this length, over all parameters, where it
+            is longer: steadier where losses are steep. Default: never.
         patience: stop after so many epochs without a better one. Default: never.
         checkpoint: file written after every epoch, atomically. Default: none.
         resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
@@ -125,10 +128,13 @@ def fit(
         patience=None if patience is None else check_count("patience", patience),
         learning_rate=learning_rate,
         schedule=schedule,
+        max_gradient_norm=max_gradient_norm,
         seed=check_seed(seed),
     )
     check_positive("learning_rate", learning_rate)
     check_choice("schedule", schedule, SCHEDULES)
+    if max_gradient_norm is not None:
+        check_positive("max_gradient_norm", max_gradient_norm)
     if check_flag("resume", resume) and checkpoint is None:
         raise OptionError("needs a checkpoint to go on from", "resume")
     _check_windows("train", train)
@@ -194,6 +200,7 @@ class _Options:
     patience: Optional[int]
     learning_rate: float
     schedule: str
+    max_gradient_norm: Optional[float]
     seed: int
 
     def fixed(self) -> dict[str, Any]:
@@ -206,6 +213,7 @@ class _Options:
             "drop_last": self.drop_last,
             "learning_rate": float(self.learning_rate),
             "schedule": self.schedule,
+            "max_gradient_norm": self.max_gradient_norm,
             "seed": self.seed,
         }
         return settings if self.schedule == "constant" else {**settings, "epochs": self.epochs}
@@ -307,6 +315,8 @@ class _Course:
             value = self._backward(train[own].to(like), count) if len(own) else 0.0
             value = parallel.add_gradients(self.network.parameters(), value)
             self._check_finite(value)
+            if options.max_gradient_norm is not None:
+                nn.utils.clip_grad_norm_(self.network.parameters(), options.max_gradient_norm)
             self.optimizer.step()
             total, weight = total + value * count, weight + count
             if self.interrupted():

@@ -44,6 +44,7 @@ def fit_table(
     batch_size: int = 16,
     learning_rate: float = 0.01,
     schedule: str = "constant",
+    max_gradient_norm: Optional[float] = None,
     patience: Optional[int] = 20,
     checkpoint: Optional[PathOrName] = None,
     resume: bool = False,
@@ -79,8 +80,8 @@ def fit_table(
             ``motor`` and ``units``. Default: fully connected.
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
-        epochs, batch_size, learning_rate, schedule, patience, checkpoint, resume, progress: as
-            for :func:`fit`.
+        epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
+            resume, progress: as for :func:`fit`.
         seed: of the initial parameters and of the training.
 
     Raises:
@@ -149,6 +150,7 @@ def fit_table(
         batch_size=batch_size,
         learning_rate=learning_rate,
         schedule=schedule,
+        max_gradient_norm=max_gradient_norm,
         patience=patience,
         checkpoint=checkpoint,
         resume=resume,
