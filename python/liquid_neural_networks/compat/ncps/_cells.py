@@ -73,10 +73,49 @@ class Cell(nn.Module):
         return states.squeeze(1)
 
 
+class WiredCell(Cell):
+    """A cell that has a wiring, and the sizes which that tells."""
+
+    def __init__(self, wiring: Any, **inputs: Optional[int]):
+        super().__init__()
+        ((name, size),) = inputs.items()
+        if size is not None:
+            wiring.build(size)
+        if not wiring.is_built():
+            raise OptionError(
+                f"the number of inputs is unknown; give {name}, or call build()", "wiring"
+            )
+        self._wiring = wiring
+
+    @property
+    def state_size(self) -> int:
+        return int(self._wiring.units)
+
+    @property
+    def sensory_size(self) -> int:
+        return int(self._wiring.input_dim)
+
+    @property
+    def motor_size(self) -> int:
+        return int(self._wiring.output_dim)
+
+    @property
+    def output_size(self) -> int:
+        return self.motor_size
+
+    @property
+    def synapse_count(self) -> int:
+        return int(self._wiring.synapse_count)
+
+    @property
+    def sensory_synapse_count(self) -> int:
+        return int(self._wiring.sensory_synapse_count)
+
+
 # -- LTC ---------------------------------------------------------------------------------------
 
 
-class LTCCell(Cell):
+class LTCCell(WiredCell):
     """One step of conductance dynamics; arguments and parameters are those of ``ncps``."""
 
     sparsity_mask: nn.Parameter
@@ -96,14 +135,7 @@ class LTCCell(Cell):
         epsilon: float = 1e-8,
         implicit_param_constraints: bool = False,
     ):
-        super().__init__()
-        if in_features is not None:
-            wiring.build(in_features)
-        if not wiring.is_built():
-            raise OptionError(
-                "the number of inputs is unknown; give in_features, or call build()", "wiring"
-            )
-        self._wiring = wiring
+        super().__init__(wiring, in_features=in_features)
         self._input_mapping = input_mapping
         self._output_mapping = output_mapping
         self._ode_unfolds = ode_unfolds
@@ -140,30 +172,6 @@ class LTCCell(Cell):
                 self.register_parameter(f"{end}_w", nn.Parameter(torch.ones(size)))
             if mapping == "affine":
                 self.register_parameter(f"{end}_b", nn.Parameter(torch.zeros(size)))
-
-    @property
-    def state_size(self) -> int:
-        return int(self._wiring.units)
-
-    @property
-    def sensory_size(self) -> int:
-        return int(self._wiring.input_dim)
-
-    @property
-    def motor_size(self) -> int:
-        return int(self._wiring.output_dim)
-
-    @property
-    def output_size(self) -> int:
-        return self.motor_size
-
-    @property
-    def synapse_count(self) -> int:
-        return int(self._wiring.synapse_count)
-
-    @property
-    def sensory_synapse_count(self) -> int:
-        return int(self._wiring.sensory_synapse_count)
 
     def apply_weight_constraints(self) -> None:
         """Moves weights, leaks and capacitances back to 0 or above, unless softplus keeps them."""
@@ -332,7 +340,7 @@ class CfCCell(Cell):
         return values
 
 
-class WiredCfCCell(Cell):
+class WiredCfCCell(WiredCell):
     """One step of a wired CfC, a masked cell for each layer of the wiring.
 
     As in ``ncps``, the state is ordered by layer (inter, command, motor), and the time gates do
@@ -340,14 +348,7 @@ class WiredCfCCell(Cell):
     """
 
     def __init__(self, input_size: Optional[int], wiring: Any, mode: str = "default"):
-        super().__init__()
-        if input_size is not None:
-            wiring.build(input_size)
-        if not wiring.is_built():
-            raise OptionError(
-                "the number of inputs is unknown; give input_size, or call build()", "wiring"
-            )
-        self._wiring = wiring
+        super().__init__(wiring, input_size=input_size)
         self._layers: list[CfCCell] = []
         features, before = wiring.input_dim, None
         for layer in range(wiring.num_layers):
@@ -364,36 +365,12 @@ class WiredCfCCell(Cell):
             features, before = len(here), here
 
     @property
-    def state_size(self) -> int:
-        return int(self._wiring.units)
-
-    @property
     def layer_sizes(self) -> list[int]:
         return [cell.hidden_size for cell in self._layers]
 
     @property
     def num_layers(self) -> int:
         return len(self._layers)
-
-    @property
-    def sensory_size(self) -> int:
-        return int(self._wiring.input_dim)
-
-    @property
-    def motor_size(self) -> int:
-        return int(self._wiring.output_dim)
-
-    @property
-    def output_size(self) -> int:
-        return self.motor_size
-
-    @property
-    def synapse_count(self) -> int:
-        return int(self._wiring.synapse_count)
-
-    @property
-    def sensory_synapse_count(self) -> int:
-        return int(self._wiring.sensory_synapse_count)
 
     def forward(self, input: Tensor, hx: Tensor, timespans: Number) -> tuple[Tensor, Tensor]:
         """The last layer's state and the new state (B, H) of all."""
