@@ -36,7 +36,9 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         timed=elapsed is not None and bool((elapsed != elapsed[0, 0]).any()),
         sequences=windows.targets.shape[:2] == windows.inputs.shape[:2],
     )
-    network = InUnitsOf(entry.build(shape, seed), windows, entry.centre, entry.spread)
+    network = InUnitsOf(
+        entry.build(shape, seed), windows, entry.centre, entry.spread, setting.alike
+    )
     history = fit(
         network,
         windows,
@@ -64,8 +66,9 @@ def missing(
         for seed in range(seeds):
             for protocol in TASKS[task].protocols:
                 for model in models:
+                    fits = not MODELS[model].of_images or SETTINGS[task].alike
                     there = results.path(task, protocol, model, seed).exists()
-                    if not there and (not protocols or protocol in protocols):
+                    if fits and not there and (not protocols or protocol in protocols):
                         yield task, protocol, model, seed
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import baselines
+from benchmarks.papers import images
 from liquid_neural_networks import LiquidNetwork, wiring
 from liquid_neural_networks.data import Windows
 
@@ -25,12 +26,14 @@ class Shape(NamedTuple):
 
 
 class Model(NamedTuple):
-    """How to build a model, its learning rate, and the mean and deviation its inputs are given."""
+    """How to build a model, its learning rate, the mean and deviation its inputs are given, and
+    whether it is for images only."""
 
     build: Callable[[Shape, int], nn.Module]
     learning_rate: float
     centre: float = 0.0
     spread: float = 1.0
+    of_images: bool = False
 
 
 def liquid(
@@ -64,6 +67,25 @@ def c_elegans(_: Shape) -> Any:
     return wiring.c_elegans()
 
 
+def seen(make: Callable[..., nn.Module], shape: Shape, seed: int) -> nn.Module:
+    """A model of sequences behind a convolutional head that is made with it."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return images.RowByRow(make(shape._replace(inputs=images.features(shape.inputs)), seed))
+
+
+def thousand(shape: Shape, seed: int) -> nn.Module:
+    """1,000 neurons, about 16 synapses to each."""
+    return liquid(shape, seed, make_wiring=lambda _: wiring.random(1000, sparsity=0.985, seed=0))
+
+
+def convolutional(shape: Shape, seed: int) -> nn.Module:
+    """As many rows as columns."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return images.AllAtOnce(shape.inputs, shape.inputs, 128, shape.outputs)
+
+
 def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -90,20 +112,32 @@ MODELS: Mapping[str, Model] = {
     "closed form": Model(closed_form, 0.01),
     "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
+    "convolutions": Model(convolutional, 0.002, of_images=True),
+    "convolutions, lstm": Model(
+        partial(
+            seen, lambda shape, seed: baseline(baselines.LSTM, shape._replace(units=128), seed)
+        ),
+        0.002,
+        of_images=True,
+    ),
+    "convolutions, liquid 1000": Model(partial(seen, thousand), 0.005, of_images=True),
 }
 
 
 class InUnitsOf(nn.Module):
-    """A model between two fixed affine maps, from the units of the training windows and back.
+    """A model between two fixed affine maps, from the units of the training windows and back;
+    one map for all features if they are ``alike``.
 
     Every model is given the same: scaled inputs, and outputs that start at the mean and
     deviation of the targets. The loss stays in the units of the data.
     """
 
-    def __init__(self, model: nn.Module, train: Windows, centre: float, spread: float):
+    def __init__(
+        self, model: nn.Module, train: Windows, centre: float, spread: float, alike: bool = False
+    ):
         super().__init__()
         self.model = model
-        mean, deviation = _statistics(train.inputs, (0, 1), train.mask)
+        mean, deviation = _statistics(train.inputs, (0, 1, 2) if alike else (0, 1), train.mask)
         self.register_buffer("scale", spread / deviation)
         self.register_buffer("shift", centre - spread * mean / deviation)
         if train.are_classes:
