@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+ENOUGH := $(VENV)/.demo
 
 .PHONY: help setup demo test lint clojure repl bench vectors sanitize clean
 
@@ -12,13 +13,21 @@ help:            ## this list
 
 setup: $(READY)  ## make .venv and install the package with its development tools
 
-$(READY): pyproject.toml setup.py constraints.txt
+# Compiling every module of every package takes longer than installing them: Python does it as
+# they are imported.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+
+$(ENOUGH): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(INSTALL) --editable ".[demo]"
 	@touch $@
 
-demo: setup      ## train a small network on the Mauna Loa CO2 record and draw its forecast
+$(READY): $(ENOUGH)
+	$(INSTALL) --editable ".[dev]"
+	@touch $@
+
+demo: $(ENOUGH)  ## train a small network on the Mauna Loa CO2 record and draw its forecast
 	$(BIN)/lnn demo --output out/demo
 
 test: setup lint ## lint, type checks, conformance vectors and every test
