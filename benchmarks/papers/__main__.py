@@ -37,7 +37,12 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         sequences=windows.targets.shape[:2] == windows.inputs.shape[:2],
     )
     network = InUnitsOf(
-        entry.build(shape, seed), windows, entry.centre, entry.spread, setting.alike
+        entry.build(shape, seed),
+        windows,
+        entry.centre,
+        entry.spread,
+        alike=setting.alike,
+        changes=setting.changes,
     )
     history = fit(
         network,
@@ -49,6 +54,7 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         loss=setting.loss,
         selection=SELECTION[TASKS[task].metric],
         schedule="cosine",
+        max_gradient_norm=entry.max_gradient_norm,
         drop_last=True,
         seed=seed,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +26,14 @@ class Shape(NamedTuple):
 
 
 class Model(NamedTuple):
-    """How to build a model, its learning rate, the mean and deviation its inputs are given, and
-    whether it is for images only."""
+    """How to build a model, its learning rate, the mean and deviation its inputs are given, the
+    longest gradient it follows, and whether it is for images only."""
 
     build: Callable[[Shape, int], nn.Module]
     learning_rate: float
     centre: float = 0.0
     spread: float = 1.0
+    max_gradient_norm: Optional[float] = None
     of_images: bool = False
 
 
@@ -58,8 +59,9 @@ def ncp(shape: Shape) -> Any:
 
 
 def closed_form(shape: Shape, seed: int) -> nn.Module:
-    """With the published backbone: one layer, four units a neuron."""
-    return liquid(shape, seed, dynamics={"type": "closed_form", "backbone_units": 4 * shape.units})
+    """With the backbone published for mixed memory: two layers, two units a neuron."""
+    backbone = {"backbone_layers": 2, "backbone_units": 2 * shape.units}
+    return liquid(shape, seed, dynamics={"type": "closed_form", **backbone})
 
 
 def c_elegans(_: Shape) -> Any:
@@ -109,7 +111,7 @@ MODELS: Mapping[str, Model] = {
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
-    "closed form": Model(closed_form, 0.01),
+    "closed form": Model(closed_form, 0.01, max_gradient_norm=1.0),
     "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
     "convolutions": Model(convolutional, 0.002, of_images=True),
@@ -125,31 +127,40 @@ MODELS: Mapping[str, Model] = {
 
 
 class InUnitsOf(nn.Module):
-    """A model between two fixed affine maps, from the units of the training windows and back;
-    one map for all features if they are ``alike``.
+    """A model between two fixed affine maps, from the units of the training windows and back.
 
-    Every model is given the same: scaled inputs, and outputs that start at the mean and
-    deviation of the targets. The loss stays in the units of the data.
+    Every model is given the same: scaled inputs, ``alike`` if all features have one unit, and
+    outputs that start at the mean and deviation of the targets, or of their ``changes`` from the
+    inputs, which are then added. The loss stays in the units of the data.
     """
 
     def __init__(
-        self, model: nn.Module, train: Windows, centre: float, spread: float, alike: bool = False
+        self,
+        model: nn.Module,
+        train: Windows,
+        centre: float,
+        spread: float,
+        *,
+        alike: bool = False,
+        changes: bool = False,
     ):
         super().__init__()
-        self.model = model
+        self.model, self.changes = model, changes
         mean, deviation = _statistics(train.inputs, (0, 1, 2) if alike else (0, 1), train.mask)
         self.register_buffer("scale", spread / deviation)
         self.register_buffer("shift", centre - spread * mean / deviation)
         if train.are_classes:
             mean, deviation = torch.zeros(1), torch.ones(1)
         else:
-            mean, deviation = _statistics(train.targets, tuple(range(train.targets.dim() - 1)))
+            learned = train.targets - train.inputs if changes else train.targets
+            mean, deviation = _statistics(learned, tuple(range(learned.dim() - 1)))
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
 
     def forward(self, inputs: Tensor, **times: Any) -> Tensor:
         outputs = self.model(inputs * self.scale + self.shift, **times)
-        return outputs * self.deviation + self.mean
+        values: Tensor = outputs * self.deviation + self.mean
+        return inputs + values if self.changes else values
 
 
 def _statistics(
