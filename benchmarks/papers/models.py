@@ -59,8 +59,12 @@ def ncp(shape: Shape) -> Any:
 
 
 def closed_form(shape: Shape, seed: int) -> nn.Module:
-    """With the backbone published for mixed memory: two layers, two units a neuron."""
-    backbone = {"backbone_layers": 2, "backbone_units": 2 * shape.units}
+    """With the backbone published for mixed memory, two layers of two units a neuron, but silu."""
+    backbone = {
+        "backbone_layers": 2,
+        "backbone_units": 2 * shape.units,
+        "backbone_activation": "silu",
+    }
     return liquid(shape, seed, dynamics={"type": "closed_form", **backbone})
 
 
@@ -111,7 +115,7 @@ MODELS: Mapping[str, Model] = {
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
-    "closed form": Model(closed_form, 0.01, max_gradient_norm=1.0),
+    "closed form": Model(closed_form, 0.005, max_gradient_norm=1.0),
     "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
     "convolutions": Model(convolutional, 0.002, of_images=True),
