@@ -124,6 +124,7 @@ CLOSED_FORMS = [
     {"backbone_layers": 0},
     {"backbone_layers": 1, "backbone_units": 5, "backbone_activation": "relu"},
     {"backbone_layers": 3, "backbone_units": 17, "backbone_activation": "tanh"},
+    {"backbone_layers": 2, "backbone_units": 9, "backbone_activation": "silu"},
 ]
 
 
@@ -150,11 +151,7 @@ def test_closed_form_equals_the_reference(
         assert largest_difference(got, wanted) < tolerance
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"mode": "pure"}, {"backbone_activation": "silu"}, {"backbone_activation": "gelu"}],
-    ids=str,
-)
+@pytest.mark.parametrize("options", [{"mode": "pure"}, {"backbone_activation": "gelu"}], ids=str)
 def test_closed_forms_the_kernel_does_not_know_run_on_the_reference(
     options: dict[str, object],
 ) -> None:

@@ -73,7 +73,7 @@ class Program:
         lengths = closed_arrays_of(sizes, -(-sizes[3] // rows) * rows, backward)
         self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
         self._put_arrays(addresses, lengths)
-        answered = slice(-4, None) if backward else slice(7, 10)
+        answered = slice(-4, None) if backward else slice(7, 11)
         self._get_into(addresses[answered], lengths[answered])
 
     def closed_form_width(self, double: int) -> int:
@@ -146,10 +146,11 @@ def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]
     samples, heads = batch * steps, 4 * units
     numbers = [samples * hidden, samples, samples * units, batch * units]
     numbers += [hidden * units, heads * hidden, heads, samples * units]
-    numbers += [layers * samples * hidden, padded_batch * steps * heads]
+    of_backbone = layers * samples * hidden
+    numbers += [of_backbone, padded_batch * steps * heads, of_backbone]
     numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
     if backward:
-        numbers += [samples * units, layers * samples * hidden, samples * heads]
+        numbers += [samples * units, of_backbone, samples * heads]
         numbers += [samples, batch * units]
     return [n * (8 if double else 4) for n in numbers]
 

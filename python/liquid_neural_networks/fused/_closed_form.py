@@ -14,7 +14,7 @@ from torch import Tensor
 from ..dynamics import ClosedFormDynamics
 from . import _operator as operator
 
-ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1}
+ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
 
 
 class Form(NamedTuple):
@@ -83,11 +83,14 @@ class ClosedFormStep(torch.autograd.Function):
         states = heard.new_empty(batch, steps, units)
         kept_z: Optional[Tensor] = None
         kept_heads: Optional[Tensor] = None
+        kept_slope: Optional[Tensor] = None
         if any(ctx.needs_input_grad):
             kept_z = heard.new_empty(form.layers, batch, steps, hidden)
             width = operator.built().closed_form_width(int(heard.dtype == torch.float64))
             kept_heads = heard.new_empty(-(-batch // width) * width, steps, 4 * units)
-        arrays = [heard, elapsed_time, shift, state, states, kept_z, kept_heads]
+            if form.activation == ACTIVATIONS["silu"]:
+                kept_slope = torch.empty_like(kept_z)
+        arrays = [heard, elapsed_time, shift, state, states, kept_z, kept_heads, kept_slope]
         _run(form, arrays, weights, ())
         ctx.form = form
         ctx.save_for_backward(*arrays, *weights)
@@ -96,8 +99,8 @@ class ClosedFormStep(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
         operator.refuse_second_derivatives()
-        *arrays, kept_z, kept_heads = ctx.saved_tensors[:7]
-        weights = ctx.saved_tensors[7:]
+        *arrays, kept_z, kept_heads, kept_slope = ctx.saved_tensors[:8]
+        weights = ctx.saved_tensors[8:]
         _, elapsed_time, shift, state, states = arrays
         batch, steps, units = states.shape
         grad_y, grad_heads = (
@@ -107,7 +110,7 @@ class ClosedFormStep(torch.autograd.Function):
         grad_elapsed = elapsed_time.new_empty(elapsed_time.shape)
         grad_state = state.new_empty(state.shape)
         grads = (grad_states.contiguous(), grad_y, grad_heads, grad_elapsed, grad_state)
-        _run(ctx.form, [*arrays, kept_z, kept_heads], weights, grads)
+        _run(ctx.form, [*arrays, kept_z, kept_heads, kept_slope], weights, grads)
         layers = ctx.form.layers
         grad_heard = grad_y[0] if layers > 0 else grad_heads
         before = torch.cat([state.unsqueeze(1), states[:, :-1]], dim=1)

@@ -6,7 +6,7 @@
 
 #define MAX_BACKBONE 64
 
-enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU };
+enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU };
 
 /* One step, from the state x of the step before:
  *
@@ -34,6 +34,8 @@ typedef struct {
     void *kept_heads;              /* the kernel's own, 64-byte aligned, 4 N numbers a step and row of
                                     * its whole chunks:
                                     * tanh ff1, tanh ff2, s, time_a + shift; or NULL forward */
+    void *kept_slope;              /* (layers, B, T, H): of an activation whose slope does not follow
+                                    * from z; else NULL */
 
     const void *grad_states;       /* (B, T, N) */
     void *grad_y;                  /* (layers, B, T, H); the first is the gradient of `heard` */

@@ -195,6 +195,7 @@ void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
     p->states = (void *)*a++;
     p->kept_z = (void *)*a++;
     p->kept_heads = (void *)*a++;
+    p->kept_slope = (void *)*a++;
     for (int l = 1; l <= hidden_layers(p); l++) {
         p->weights[l] = (const void *)*a++;
         p->bias[l] = (const void *)*a++;

@@ -23,7 +23,7 @@ int run_problem(const Kernel *, const Problem *, int backward, int threads);
 
 /* Closed-form dynamics. Addresses come in the order of the fields: up to `kept_heads`, then a
  * matrix and a bias for each backbone layer from the second on; backward, the gradients follow. */
-#define CLOSED_WEIGHTS 10
+#define CLOSED_WEIGHTS 11
 #define MAX_CLOSED_ADDRESSES (CLOSED_WEIGHTS + 2 * MAX_BACKBONE + 5)
 ClosedForm closed_form_of(const intptr_t *sizes);
 int closed_address_count(const ClosedForm *, int backward);
