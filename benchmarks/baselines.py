@@ -1,7 +1,8 @@
 """The networks liquid ones are compared with, each called as a liquid network is.
 
-Elapsed time reaches the gated networks as one more feature, when ``timed``; a mask is not looked
-at, since windows hold zeros, the mean of scaled features, where a value is missing.
+Elapsed time reaches the gated networks as one more feature, when ``timed``; of a mask only
+padding at the end is looked at, since windows hold zeros, the mean of scaled features, where a
+value is missing.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Baseline(nn.Module):
         if self.timed:
             inputs = torch.cat([inputs, elapsed.unsqueeze(-1)], dim=-1)
         states, state = self.run(inputs, elapsed, state)
-        outputs = self.readout(states if self.return_sequences else states[:, -1])
+        outputs = self.readout(states if self.return_sequences else _last(states, mask))
         return (outputs, state) if return_state else outputs
 
 
@@ -148,6 +149,14 @@ class ODERNN(Baseline):
             method="rk4",
         )[-1]
         return self.core(inputs, evolved)
+
+
+def _last(states: Tensor, mask: Optional[Tensor]) -> Tensor:
+    """(B, N) of each sequence's last sample, (B, T) ``mask`` saying where padding is."""
+    if mask is None or mask.dim() != 2:
+        return states[:, -1]
+    there: Tensor = mask.sum(dim=1) - 1
+    return states[torch.arange(len(states)), there]
 
 
 def _unrolled(network: Any, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:

@@ -60,6 +60,7 @@ def cell(scores: list[float], metric: str) -> str:
 
 UNITS = {"mse": "mean squared error, lower is better",
          "accuracy": "accuracy in %, higher is better",
+         "auc": "area under the ROC curve, higher is better",
          "f1": "F1 of the rare class, higher is better"}  # fmt: skip
 
 

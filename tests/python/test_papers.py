@@ -66,6 +66,14 @@ def test_baselines_go_on_where_they_stopped(kind: type[baselines.Baseline]) -> N
     assert baselines.parameters(network) == sum(p.numel() for p in network.parameters())
 
 
+def test_baselines_read_out_each_sequence_where_it_ends() -> None:
+    network, inputs = baselines.GRU(3, 5, 2, return_sequences=False), torch.randn(2, 7, 3)
+    there = torch.arange(7) < torch.tensor([[4], [7]])
+    outputs = network(inputs, mask=there)
+    torch.testing.assert_close(outputs[:1], network(inputs[:1, :4]))
+    torch.testing.assert_close(outputs[1:], network(inputs[1:]))
+
+
 def test_a_field_is_solved_over_the_elapsed_time() -> None:
     """A constant field moves the state by it times the elapsed time, before the cell reads."""
     network = baselines.ODERNN(1, 1, 1)

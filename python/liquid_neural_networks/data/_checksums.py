@@ -83,4 +83,11 @@ CHECKSUMS: Mapping[str, Mapping[str, str]] = {
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
         ),
     },
+    "physionet2012": {
+        "Outcomes-a-first1500.txt": (
+            "bcb6767de6c57db624f3de175812136b12366785be9b8b2f547b8a1a39301b37"
+        ),
+        "set-a-first1500.tar": ("bc4203ae7cd9afbcd7e0c6fa08775f34857df6bdb96695683e39faa0cabe9cc9"),
+    },
+    "xor_irregular": {},  # made here
 }

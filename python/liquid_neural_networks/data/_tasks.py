@@ -29,7 +29,7 @@ class Task:
         name: also the name of its folder.
         summary: what is predicted.
         size: of the raw data, in words.
-        metric: ``"mse"``, ``"accuracy"`` or ``"f1"``.
+        metric: ``"mse"``, ``"accuracy"``, ``"f1"`` or ``"auc"``.
         licence: of the data.
         source: web page or repository to get or cite it from.
         download: address each file's name is appended to; None if the files as they are used
@@ -191,6 +191,34 @@ TASKS: Mapping[str, Task] = {
             download=None,
             protocols={"honest": protocols.mnist},
             published={},
+        ),
+        Task(
+            name="physionet2012",
+            summary="death in hospital, from two days of measurements in intensive care",
+            size="1500 of the 4000 published patients, 40 features",
+            metric="auc",
+            licence="ODC-BY 1.0",
+            source="https://physionet.org/content/challenge-2012/1.0.0/ (set-a, the 1500 lowest "
+            "RecordIDs as files set-a/RECORD.txt)",
+            download=None,
+            protocols={"paper": protocols.physionet2012},
+            published={"CfC": 0.839, "mixed-memory CfC": 0.834, "ODE-RNN": 0.833, "LTC": 0.648},
+        ),
+        Task(
+            name="xor_irregular",
+            summary="parity of up to 31 random bits, told only when they change",
+            size="110000 sequences, made here",
+            metric="accuracy",
+            licence="none needed",
+            source="https://github.com/raminmh/CfC (irregular_sampled_datasets.py)",
+            download=None,
+            protocols={"paper": protocols.xor_irregular},
+            published={
+                "CfC": 0.9942,
+                "mixed-memory CfC": 0.9972,
+                "ODE-LSTM": 0.9889,
+                "LTC": 0.4911,
+            },
         ),
     )
 }
