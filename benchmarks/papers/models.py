@@ -171,7 +171,9 @@ def _statistics(
     values: Tensor, over: tuple[int, ...], seen: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Mean and deviation of each feature where it was seen; a constant one keeps deviation 1."""
-    weight = torch.ones_like(values) if seen is None else seen.to(values)
+    weight = torch.ones_like(values)
+    if seen is not None:
+        weight *= seen if seen.dim() == values.dim() else seen.unsqueeze(-1)
     count = weight.sum(over).clamp(min=1)
     mean = (values * weight).sum(over) / count
     deviation = (((values - mean) * weight).square().sum(over) / count).sqrt()
