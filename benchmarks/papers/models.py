@@ -133,9 +133,10 @@ MODELS: Mapping[str, Model] = {
 class InUnitsOf(nn.Module):
     """A model between two fixed affine maps, from the units of the training windows and back.
 
-    Every model is given the same: scaled inputs, ``alike`` if all features have one unit, and
-    outputs that start at the mean and deviation of the targets, or of their ``changes`` from the
-    inputs, which are then added. The loss stays in the units of the data.
+    Every model is given the same: scaled inputs, ``alike`` if all features have one unit; times in
+    units of the median step; and outputs that start at the mean and deviation of the targets, or
+    of their ``changes`` from the inputs, which are then added. The loss stays in the units of the
+    data.
     """
 
     def __init__(
@@ -160,8 +161,12 @@ class InUnitsOf(nn.Module):
             mean, deviation = _statistics(learned, tuple(range(learned.dim() - 1)))
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
+        elapsed = torch.ones(1) if train.elapsed_time is None else train.elapsed_time
+        self.register_buffer("pace", 1 / elapsed[elapsed > 0].median())
 
     def forward(self, inputs: Tensor, **times: Any) -> Tensor:
+        if "elapsed_time" in times:
+            times["elapsed_time"] = times["elapsed_time"] * self.pace
         outputs = self.model(inputs * self.scale + self.shift, **times)
         values: Tensor = outputs * self.deviation + self.mean
         return inputs + values if self.changes else values

@@ -56,6 +56,17 @@ def test_changes_are_learned_from_and_added_to_the_input() -> None:
     torch.testing.assert_close(network(windows.inputs), windows.inputs + change)
 
 
+def test_times_are_told_in_median_steps() -> None:
+    class Told(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor, elapsed_time: torch.Tensor) -> torch.Tensor:
+            return elapsed_time.unsqueeze(-1)
+
+    elapsed = torch.tensor([[0.2, 0.1, 0.1, 0.0], [0.3, 0.1, 0.1, 0.1]])  # one sample is padding
+    windows = Windows(torch.rand(2, 4, 1), torch.zeros(2, 4, 1), elapsed)
+    told = InUnitsOf(Told(), windows, 0.0, 1.0)(windows.inputs, elapsed_time=elapsed)
+    torch.testing.assert_close(told.squeeze(-1), 10 * elapsed)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_baselines_go_on_where_they_stopped(kind: type[baselines.Baseline]) -> None:
     network, inputs, elapsed = kind(3, 5, 2, timed=True), torch.randn(4, 7, 3), torch.rand(4, 7)
