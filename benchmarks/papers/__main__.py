@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
@@ -14,7 +13,7 @@ import torch
 from benchmarks.baselines import parameters
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
-from benchmarks.papers.tasks import SELECTION, SETTINGS, reference, score
+from benchmarks.papers.tasks import SELECTION, SETTINGS, references, score
 from liquid_neural_networks import data
 from liquid_neural_networks.data import TASKS, Split
 from liquid_neural_networks.training import fit
@@ -50,7 +49,7 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         split.valid,
         epochs=setting.epochs,
         batch_size=setting.batch_size,
-        learning_rate=entry.learning_rate,
+        learning_rate=setting.pace * entry.learning_rate,
         loss=setting.loss,
         selection=SELECTION[TASKS[task].metric],
         schedule="cosine",
@@ -109,9 +108,9 @@ def run(
 
 
 def note(task: str, protocol: str, split: Split) -> None:
-    """Keeps what the trivial rule scores."""
+    """Keeps what trivial rules score."""
     known = json.loads(REFERENCES.read_text()) if REFERENCES.exists() else {}
-    known[f"{task}-{protocol}"] = reference(task, split)
+    known[f"{task}-{protocol}"] = references(task, split)
     REFERENCES.parent.mkdir(parents=True, exist_ok=True)
     REFERENCES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
@@ -124,10 +123,10 @@ def table() -> None:
     click.echo(text)
 
 
-def tables(known: dict[str, list[Any]]) -> str:
+def tables(known: dict[str, dict[str, float]]) -> str:
     """All tables, given what the trivial rules score."""
-    references = {tuple(key.rsplit("-", 1)): tuple(value) for key, value in known.items()}
-    return results.tables(references, list(MODELS))
+    rules = {tuple(key.rsplit("-", 1)): scores for key, scores in known.items()}
+    return results.tables(rules, list(MODELS))
 
 
 HEAD = """\

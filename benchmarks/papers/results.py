@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -64,14 +64,14 @@ UNITS = {"mse": "mean squared error, lower is better",
          "f1": "F1 of the rare class, higher is better"}  # fmt: skip
 
 
-def tables(references: dict[tuple[str, str], tuple[str, float]], models: list[str]) -> str:
+def tables(rules: Mapping[tuple[str, ...], Mapping[str, float]], models: list[str]) -> str:
     """Every task and protocol as an org table, with the published numbers beside."""
     found: dict[tuple[str, str], dict[str, list[Run]]] = {}
     for run in runs():
         found.setdefault((run.task, run.protocol), {}).setdefault(run.model, []).append(run)
     parts = []
     for task, protocol in sorted(found, key=lambda key: (list(TASKS).index(key[0]), key[1])):
-        parts.append(_table(task, protocol, found[task, protocol], references, models))
+        parts.append(_table(task, protocol, found[task, protocol], rules, models))
     return "\n".join(parts)
 
 
@@ -79,13 +79,12 @@ def _table(
     task: str,
     protocol: str,
     by_model: dict[str, list[Run]],
-    references: dict[tuple[str, str], tuple[str, float]],
+    rules: Mapping[tuple[str, ...], Mapping[str, float]],
     models: list[str],
 ) -> str:
     metric = TASKS[task].metric
     rows = [["model", "parameters", "epochs", "measured here (seeds)", "published"]]
-    if (task, protocol) in references:
-        name, value = references[task, protocol]
+    for name, value in rules.get((task, protocol), {}).items():
         rows.append([name, "0", "", cell([value], metric).partition(" (")[0], ""])
     published = dict(TASKS[task].published) if protocol == "paper" else {}
     for model in models:
