@@ -7,12 +7,13 @@ from math import sin
 from typing import Any, Optional
 
 import numpy as np
+import polars
 import pytest
 import torch
 
 from liquid_neural_networks import LiquidNetwork, interop, model_file
 from liquid_neural_networks.data import Windows
-from liquid_neural_networks.training import History, fit
+from liquid_neural_networks.training import History, fit, fit_table
 
 OPTIONS = {"input_size": 2, "hidden_size": 5, "output_size": 1, "seed": 3}
 
@@ -203,3 +204,35 @@ def test_a_network_can_be_made_of_its_synapses(handle: int) -> None:
     again = ok(interop.create_network({**options, "wiring": wirings}))["handle"]
     assert ok(interop.wiring(again)) == wirings
     assert ok(interop.describe(again)) == ok(interop.describe(handle))
+
+
+def test_a_table_crosses_by_columns() -> None:
+    days, wave, cut = np.arange(60) * 86400e6, np.sin(np.arange(60) / 3), np.zeros(59)
+    columns = [
+        {"name": "day", "kind": "dates", "values": described(days)},
+        {"name": "wave", "kind": "numbers", "values": described(wave)},
+    ]
+    stop = ctypes.c_ubyte(0)
+    options = {"time": "day", "hidden_size": 4, "epochs": 3, "window": 8}
+    seen: list[int] = []
+
+    def progress(epoch: int, *_: object) -> bool:
+        seen.append(epoch)
+        return epoch == 2
+
+    found = ok(interop.fit_table(columns, "wave", options, progress, ctypes.addressof(stop)))
+    assert seen == [1, 2] and found["history"]["ended"] == "callback"
+    assert found["columns"]["time_unit"] == 86400.0
+    day, predicted = ok(interop.forecast(found["handle"], columns))
+    assert (day["kind"], predicted["name"]) == ("dates", "predicted_wave")
+    assert np.array_equal(read(day["values"]), days)
+    forecast = read(predicted["values"])
+
+    table = polars.DataFrame(
+        {"day": polars.Series(days.astype(int)).cast(polars.Datetime("us")).cast(polars.Date),
+         "wave": wave}
+    )  # fmt: skip
+    peer = fit_table(table, "wave", hidden_size=4, epochs=2, window=8, time="day", progress=False)
+    assert np.array_equal(forecast, peer.predict(table)["predicted_wave"].to_numpy())
+    short = [columns[0], {**columns[1], "values": described(cut)}]
+    assert error(interop.forecast(found["handle"], short)) == ("ShapeError", "wave")

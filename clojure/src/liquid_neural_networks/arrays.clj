@@ -223,8 +223,9 @@
 (defn- number-or-prepared [argument value]
   (if (number? value) (double value) (prepare value argument)))
 
-(defn- place
-  "Writes [path argument value] entries to this thread's memory; path -> number or description."
+(defn place
+  "Writes [path argument value] entries to this thread's memory; path -> number or description.
+  Valid until this thread describes others."
   [entries]
   (let [made (vec (for [[path argument value] entries :when (some? value)]
                     [path (number-or-prepared argument value)]))

@@ -28,8 +28,9 @@
             [liquid-neural-networks.errors :refer [error]]
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.runtime :as runtime]
+            [liquid-neural-networks.tables :as tables]
             [liquid-neural-networks.training :as training])
-  (:import [clojure.lang IObj]
+  (:import [clojure.lang ILookup IObj]
            [java.lang AutoCloseable]
            [java.nio DoubleBuffer]
            [java.util.concurrent.atomic AtomicBoolean]
@@ -248,32 +249,6 @@
   []
   (runtime/stop-trainings!))
 
-(defn predict
-  "A network's outputs for windows, a batch at a time.
-
-    data         as for [[train!]], :targets not needed
-    :batch-size  windows at a time; only memory depends on it; 256
-    :as          see the namespace
-
-      (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
-      (count (lnn/predict network {:inputs [[[0.1] [0.2]] [[0.3] [nil]]]})) ;=> 2"
-  [network data & {:as options}]
-  (let [{:keys [batch-size as] :or {batch-size 256 as :vectors}} (options/check :predict options)
-        part (arrays/described (windows data [:inputs]))]
-    (arrays/read-array (call-on network "predict" part batch-size) as)))
-
-(defn evaluate
-  "How well a network predicts the targets of windows: :mse, :mae, :r2 and :count for values;
-  :accuracy, :macro-f1, :f1, :confusion and :count for classes. Arguments are those of
-  [[predict]].
-
-      (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
-      (:count (lnn/evaluate network {:inputs [[[0.1] [0.2]]] :targets [[[0.2] [0.3]]]})) ;=> 2"
-  [network data & {:as options}]
-  (let [{:keys [batch-size] :or {batch-size 256}} (options/check :evaluate options)
-        part (arrays/described (windows data [:inputs :targets]))]
-    (options/to-clojure (call-on network "evaluate" part batch-size))))
-
 (defn load-data
   "The windows of a published task, {:train :valid :test}, each as [[train!]] takes it.
 
@@ -294,6 +269,141 @@
                [(keyword part)
                 (into {} (for [[field described] (found part)]
                            [(options/kebab field) (arrays/read-array described as)]))]))))
+
+;; -- tables ---------------------------------------------------------------------------------
+
+(defn read-table
+  "The columns of a CSV, TSV or Parquet file, by keywords of their very names: numbers as `:as`
+  says, dates and times of java.time, text, true and false; nil where a cell is empty.
+
+    :as  :vectors (default), :double-array or :float-array, of columns of numbers, where NaN is a
+         missing one
+
+  Throws `:data-error` when the file is not there, of another kind, damaged or empty.
+
+      (spit \"room.csv\" \"time,co2\\n2024-05-01 10:00:00,415.5\\n2024-05-01 10:05:00,\\n\")
+      (:co2 (lnn/read-table \"room.csv\")) ;=> [415.5 nil]
+      (str (first (:time (lnn/read-table \"room.csv\")))) ;=> \"2024-05-01T10:00\""
+  [path & {:as options}]
+  (let [{:keys [as] :or {as :vectors}} (options/check :read-table options)]
+    (tables/from-python (runtime/call "read_table" [(str path)]) as)))
+
+(deftype Forecaster [owned facts]
+  ILookup
+  (valAt [_ key] (get facts key))
+  (valAt [_ key default] (get facts key default))
+  Object
+  (toString [_]
+    (let [{:keys [network columns horizon]} facts]
+      (str "#<Forecaster of " (str/join ", " (:targets columns)) ", " horizon
+           (if (= 1 horizon) " row" " rows") " ahead: " network ">"))))
+
+(defmethod print-method Forecaster [forecaster ^java.io.Writer writer]
+  (.write writer (str forecaster)))
+
+(defn- forecaster? [x] (instance? Forecaster x))
+
+(defn- introduced-forecaster
+  "The forecaster that Python described."
+  [{:strs [handle network] :as facts}]
+  (Forecaster. (runtime/own handle)
+               (-> (options/to-clojure (dissoc facts "handle" "network" "history"))
+                   (assoc :network (introduced network) :history (get facts "history")))))
+
+(defn fit-table
+  "Trains a network on a table, one row a sample in order of time, and returns a forecaster: the
+  network with all it takes to read the next table the same way. The oldest rows train, the next
+  choose the best epoch, the newest measure the result. Numbers are scaled by what the training
+  rows say; an empty cell is a missing value.
+
+    table    path of a CSV, TSV or Parquet file, or a map of columns: numbers in a vector or an
+             array, times of java.time, text, booleans; nil where missing
+    targets  the column to predict, or several
+
+    :features   numeric columns to feed; all, the past of the targets included
+    :time       column of times; the steps between them reach the network as elapsed time
+    :horizon    rows ahead; 1, and 0 for classes
+    :classes    whether the target is a class; if it holds text or booleans
+    :changes    learn changes of the target rather than its level, so that a network that knows
+                nothing repeats the latest value; true where that can be
+    :window, :stride  rows of a training window, and from one to the next; 32 and half of it
+    :valid, :test     fractions of the rows; 0.15 each
+    :patience   stop after so many epochs without a better one; 20
+    :hidden-size (32), :wiring, :dynamics, :solver, :unfolds, :mixed-memory
+                as for [[create-network]]
+    :epochs, :batch-size, :learning-rate, :schedule, :max-gradient-norm, :seed, :on-epoch,
+    :checkpoint, :resume, :progress
+                as for [[train!]]; the seed is also that of the initial parameters
+
+  Of a forecaster, `(:network f)`, `(:columns f)`, `(:horizon f)`, `(:changes f)`, `(:history f)` as
+  [[train!]] returns it, and `(:test f)` can be asked: what [[evaluate]] says of the newest rows.
+
+  Throws `:data-error` naming the column, or the table, that cannot be used.
+
+      (def table {:time (range 300) :wave (mapv #(Math/sin (/ % 3)) (range 300))})
+      (def forecaster (lnn/fit-table table :wave {:time :time :hidden-size 8 :epochs 20 :progress false}))
+      (< (:mse (:test forecaster)) (:baseline-mse (:test forecaster))) ;=> true
+      (keys (lnn/predict forecaster table)) ;=> (:time :predicted_wave)"
+  [table targets & {:as options}]
+  (options/check-value :targets ::options/column-or-columns targets)
+  (introduced-forecaster (training/fit-table table targets (options/check :fit-table options))))
+
+(defn load-forecaster
+  "The forecaster in a `.lnn` file that [[save]], Python or `lnn train` wrote.
+
+  Throws `:model-file-error` when the file is damaged, or its network was not trained on a table.
+
+      (def table {:wave (mapv #(Math/sin (/ % 3)) (range 300))})
+      (lnn/save (lnn/fit-table table :wave {:epochs 1 :progress false}) \"wave.lnn\")
+      (:horizon (lnn/load-forecaster \"wave.lnn\")) ;=> 1"
+  [path]
+  (introduced-forecaster (update (runtime/call "load_forecaster" [(str path)])
+                                 "history" options/to-clojure)))
+
+(defn predict
+  "A network's outputs for windows, a batch at a time; or a forecaster's forecasts for a table.
+
+    data         of a network: as for [[train!]], :targets not needed
+                 of a forecaster: a table as for [[fit-table]], the targets needed only where
+                 changes are learned
+    :batch-size  windows at a time; only memory depends on it; 256. Not for forecasters
+    :as          see the namespace
+
+  A forecaster returns columns with one row for each of the table: the times, if there are any,
+  and `:predicted_NAME`, the value that NAME will have `:horizon` rows later; nil where nothing
+  was known yet. For classes the most probable one, and its `:probability`.
+
+      (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
+      (count (lnn/predict network {:inputs [[[0.1] [0.2]] [[0.3] [nil]]]})) ;=> 2"
+  [model data & {:as options}]
+  (if (forecaster? model)
+    (let [{:keys [as] :or {as :vectors}} (options/check :forecaster/predict options)]
+      (tables/from-python (runtime/call-on (.-owned ^Forecaster model) "forecast"
+                                           (tables/to-python data))
+                          as))
+    (let [{:keys [batch-size as] :or {batch-size 256 as :vectors}} (options/check :predict options)
+          owned (owned-by model)
+          part (arrays/described (windows data [:inputs]))]
+      (arrays/read-array (runtime/call-on owned "predict" part batch-size) as))))
+
+(defn evaluate
+  "How well a network predicts the targets of windows, or a forecaster those of a table: :mse,
+  :mae, :r2 and :count for values; :accuracy, :macro-f1, :f1, :confusion and :count for classes.
+  A forecaster also says :baseline-mse, of repeating the latest value, or :baseline-accuracy, of
+  the commonest class. Arguments are those of [[predict]].
+
+      (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
+      (:count (lnn/evaluate network {:inputs [[[0.1] [0.2]]] :targets [[[0.2] [0.3]]]})) ;=> 2"
+  [model data & {:as options}]
+  (options/to-clojure
+   (if (forecaster? model)
+     (do (options/check :forecaster/evaluate options)
+         (runtime/call-on (.-owned ^Forecaster model) "evaluate_forecaster"
+                          (tables/to-python data)))
+     (let [{:keys [batch-size] :or {batch-size 256}} (options/check :evaluate options)
+           owned (owned-by model)
+           part (arrays/described (windows data [:inputs :targets]))]
+       (runtime/call-on owned "evaluate" part batch-size)))))
 
 ;; -- streaming ------------------------------------------------------------------------------
 
@@ -536,15 +646,20 @@
 ;; -- files ----------------------------------------------------------------------------------
 
 (defn save
-  "Writes a network to a `.lnn` file, which Python reads too; the old file is replaced in one
-  step. `:metadata` is plain data kept with it. Returns the path.
+  "Writes a network, or a forecaster, to a `.lnn` file, which Python reads too; the old file is
+  replaced in one step. Returns the path.
+
+    :metadata  plain data kept with a network
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (lnn/save network \"small.lnn\" {:metadata {:note \"an example\"}}) ;=> \"small.lnn\""
-  [network path & {:as options}]
-  (let [{:keys [metadata]} (options/check :save options)]
-    (call-on network "save" (str path) (options/plain metadata :metadata))
-    path))
+  [model path & {:as options}]
+  (if (forecaster? model)
+    (do (options/check :forecaster/save options)
+        (runtime/call-on (.-owned ^Forecaster model) "save_forecaster" (str path)))
+    (let [{:keys [metadata]} (options/check :save options)]
+      (call-on model "save" (str path) (options/plain metadata :metadata))))
+  path)
 
 (defn load-network
   "The network in a `.lnn` file, however it was made. `meta` of it has the :metadata it was saved

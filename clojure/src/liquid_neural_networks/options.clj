@@ -16,6 +16,9 @@
                     :path #(instance? java.nio.file.Path %)))
 (s/def ::choice-with-options (s/or :choice ::choice :map (s/map-of keyword? any?)))
 (s/def ::wiring (s/or :one (s/map-of keyword? any?) :list (s/coll-of (s/map-of keyword? any?))))
+(s/def ::column (s/or :keyword keyword? :string string?))
+(s/def ::columns (s/coll-of ::column :min-count 1))
+(s/def ::column-or-columns (s/or :one ::column :several ::columns))
 (s/def ::function ifn?)
 (s/def ::plain-map (s/map-of (s/or :keyword keyword? :string string?) any?))
 (s/def ::numbers some?)
@@ -31,6 +34,9 @@
    ::path "a path: a string, a File or a Path"
    ::choice-with-options "a keyword, or a map with :type"
    ::wiring "a map such as {:type :ncp, :inter 12, :command 6, :motor 1}, or a sequence of maps"
+   ::column "the name of a column: a keyword or a string"
+   ::columns "a sequence of columns' names"
+   ::column-or-columns "the name of a column, or a sequence of names"
    ::function "a function"
    ::plain-map "a map with keywords or strings as keys"
    ::numbers "a number, nested vectors, an array or a tensor"
@@ -40,6 +46,12 @@
 (def run
   "Options of a run through a network."
   {:elapsed-time ::numbers :mask ::numbers :state ::numbers})
+
+(def fit
+  "Options of a training."
+  {:epochs ::count, :batch-size ::count, :learning-rate ::number, :schedule ::choice
+   :max-gradient-norm ::number, :patience ::count, :checkpoint ::path, :resume ::flag
+   :seed ::integer, :on-epoch ::function, :progress ::flag})
 
 (def verbs
   "Which options each verb takes: name -> option -> spec."
@@ -51,15 +63,20 @@
    :forward (assoc run :return-state ::flag :as ::format)
    :trace (assoc run :layer ::count :synapses ::flag :currents ::flag :as ::format)
    :effective-time-constants (assoc run :layer ::count :as ::format)
-   :train! {:valid ::windows, :epochs ::count, :batch-size ::count, :learning-rate ::number
-            :schedule ::choice, :max-gradient-norm ::number, :patience ::count
-            :checkpoint ::path, :resume ::flag, :drop-last ::flag, :seed ::integer
-            :save-to ::path, :on-epoch ::function, :progress ::flag}
+   :train! (assoc fit :valid ::windows :drop-last ::flag :save-to ::path)
+   :fit-table (assoc fit :features ::columns :time ::column :horizon ::count :classes ::flag
+                     :changes ::flag :window ::count :stride ::count :valid ::number :test ::number
+                     :hidden-size ::count :wiring ::wiring :dynamics ::choice-with-options
+                     :solver ::choice :unfolds ::count :mixed-memory ::flag)
+   :read-table {:as ::format}
+   :forecaster/predict {:as ::format}
    :predict {:batch-size ::count, :as ::format}
    :evaluate {:batch-size ::count}
+   :forecaster/evaluate {}
    :stream {:as ::format}
    :parameters {:as ::format}
    :save {:metadata ::plain-map}
+   :forecaster/save {}
    :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :layer ::count
                 :path ::path)
    :load-data {:protocol ::choice, :as ::format}
@@ -71,16 +88,27 @@
   (let [letters #(set (partition 2 1 (name %)))
         likeness (fn [a b] (let [a (letters a) b (letters b)]
                              (/ (* 2.0 (count (filter a b))) (max 1 (+ (count a) (count b))))))
-        best (apply max-key #(likeness key %) known)]
-    (when (< 0.5 (likeness key best)) best)))
+        best (when (seq known) (apply max-key #(likeness key %) known))]
+    (when (and best (< 0.5 (likeness key best))) best)))
 
 (defn- refuse-unknown [verb key known]
   (let [listed (str/join ", " (sort known))
         near (when (keyword? key) (nearest key known))]
     (throw (error :option-error key
-                  (str "is no option of " (name verb) "; expected one of " listed
+                  (str "is no option of " (name verb) "; expected "
+                       (if (seq known) (str "one of " listed) "none")
                        (when near (str "; did you mean " near "?")))
-                  {:expected (str "one of " listed)}))))
+                  {:expected (if (seq known) (str "one of " listed) "no options")}))))
+
+(defn check-value
+  "Throws `:dtype-error` naming `key` if a value is not what a spec of this namespace says."
+  [key spec value]
+  (when-not (s/valid? spec value)
+    (let [expected (expectations spec)]
+      (throw (error :dtype-error key (str "expected " expected ", got " (pr-str value))
+                    {:expected expected
+                     :value value
+                     ::s/problems (::s/problems (s/explain-data spec value))})))))
 
 (defn check
   "`options` without those that are nil, if they are what `verb` takes.
@@ -93,12 +121,7 @@
                     {:expected "a map"})))
     (doseq [[key value] options]
       (when-not (contains? known key) (refuse-unknown verb key (keys known)))
-      (when-not (or (nil? value) (s/valid? (known key) value))
-        (let [expected (expectations (known key))]
-          (throw (error :dtype-error key (str "expected " expected ", got " (pr-str value))
-                        {:expected expected
-                         :value value
-                         ::s/problems (::s/problems (s/explain-data (known key) value))})))))
+      (when (some? value) (check-value key (known key) value)))
     (into {} (filter (comp some? val)) options)))
 
 ;; -- names ----------------------------------------------------------------------------------

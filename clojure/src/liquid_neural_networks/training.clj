@@ -2,7 +2,8 @@
   "Training under watch: a callback after every epoch, a line of progress, and ways to stop."
   (:require [liquid-neural-networks.arrays :as arrays]
             [liquid-neural-networks.options :as options]
-            [liquid-neural-networks.runtime :as runtime]))
+            [liquid-neural-networks.runtime :as runtime]
+            [liquid-neural-networks.tables :as tables]))
 
 (set! *warn-on-reflection* true)
 
@@ -54,29 +55,54 @@
       .start)
     #(deliver over true)))
 
-(defn train!
-  "See `liquid-neural-networks.core/train!`."
-  [owned data {:keys [valid on-epoch progress epochs] :or {progress true} :as checked}]
+(defn- watched
+  "The history of a training under watch. `call` starts it, given the callback for Python and the
+  address of the stop flag, and returns what Python answers."
+  [{:keys [on-epoch progress epochs] :or {progress true epochs 100}} call]
   (let [thrown (volatile! nil)
-        line (when progress (progress-line (or epochs 100)))
+        line (when progress (progress-line epochs))
         each-epoch (guarded (fn [epoch]
                               (when line (line epoch))
                               (when on-epoch (on-epoch epoch)))
                             thrown)
-        history
+        answer
         (runtime/with-stop-flag
           (fn [flag]
             (let [unwatch (watch-interrupts (Thread/currentThread) flag)]
               (try
                 (binding [*on-epoch* each-epoch]
-                  (runtime/call-on owned "train"
-                                   (arrays/described-parts (cond-> {:train data}
-                                                             valid (assoc :valid valid)))
-                                   (options/to-python (dissoc checked :valid :on-epoch :progress))
-                                   @callback
-                                   (runtime/address flag)))
+                  (call @callback (runtime/address flag)))
                 (finally
                   (unwatch)
                   (when line (binding [*out* *err*] (newline) (flush))))))))]
     (when-let [t @thrown] (throw t))
-    (update (options/to-clojure history) :ended keyword)))
+    answer))
+
+(defn- history [answer]
+  (update (options/to-clojure answer) :ended keyword))
+
+(defn train!
+  "See `liquid-neural-networks.core/train!`."
+  [owned data {:keys [valid] :as checked}]
+  (history
+   (watched checked
+            (fn [progress stop]
+              (runtime/call-on owned "train"
+                               (arrays/described-parts (cond-> {:train data}
+                                                         valid (assoc :valid valid)))
+                               (options/to-python (dissoc checked :valid :on-epoch :progress))
+                               progress
+                               stop)))))
+
+(defn fit-table
+  "See `liquid-neural-networks.core/fit-table`; what Python says of the forecaster."
+  [table targets {:keys [features time] :as checked}]
+  (let [more (cond-> (options/to-python (dissoc checked :on-epoch :progress :features :time))
+               features (assoc "features" (mapv tables/column-name features))
+               time (assoc "time" (tables/column-name time)))]
+    (update (watched checked
+                     (fn [progress stop]
+                       (runtime/call "fit_table" [(tables/to-python table)
+                                                  (tables/column-names targets)
+                                                  more progress stop])))
+            "history" history)))

@@ -116,7 +116,7 @@ def instants(column: polars.Series) -> npt.NDArray[Any]:
     """
     if column.dtype.is_temporal() and column.dtype != polars.Time:
         missing = column.is_null().to_numpy()
-        times = _microseconds(column).fill_null(0).to_numpy()
+        times = microseconds(column).fill_null(0).to_numpy()
     elif column.dtype.is_numeric():
         times = numbers(column)
         missing = np.isnan(times)
@@ -138,12 +138,12 @@ def instants(column: polars.Series) -> npt.NDArray[Any]:
     return times
 
 
-def _microseconds(column: polars.Series) -> polars.Series:
-    """Since an arbitrary instant, as integers: exact for any date."""
+def microseconds(column: polars.Series) -> polars.Series:
+    """Since 1970 began, as integers: exact for any date."""
     if column.dtype == polars.Date:
         column = column.cast(polars.Datetime("us"))
     if column.dtype == polars.Duration:
-        since: polars.Series = column.dt.total_microseconds()
+        since: polars.Series = column.dt.totalmicroseconds()
     else:
         since = column.dt.timestamp("us")
     return since

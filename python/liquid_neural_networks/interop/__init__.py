@@ -24,6 +24,14 @@ from ._network import (
     wiring,
 )
 from ._stream import open_stream, stream_reset, stream_state, stream_step
+from ._tables import (
+    evaluate_forecaster,
+    fit_table,
+    forecast,
+    load_forecaster,
+    read_table,
+    save_forecaster,
+)
 from ._training import evaluate, predict, train
 
 __all__ = [
@@ -32,13 +40,19 @@ __all__ = [
     "describe",
     "draw",
     "evaluate",
+    "evaluate_forecaster",
+    "fit_table",
+    "forecast",
     "forward",
+    "load_forecaster",
     "load_network",
     "open_stream",
     "parameters",
     "predict",
+    "read_table",
     "release",
     "save",
+    "save_forecaster",
     "set_parameters",
     "set_threads",
     "stream_reset",

@@ -47,7 +47,13 @@ def train(
     network = held(handle, LiquidNetwork)
     made = {name: _windows(network, part) for name, part in parts.items()}
     options = dict(options)
-    watch = _Watch(network, progress, stop, options.pop("save_to", None))
+    path = options.pop("save_to", None)
+
+    def save() -> None:
+        if path is not None:
+            network.save(path)
+
+    watch = Watch(progress, stop, better=save)
     try:
         history = training.fit(
             network,
@@ -60,21 +66,27 @@ def train(
         )
     finally:
         network.eval()
-    watch.save()
-    return {**_history(history), "ended": watch.ended}
+    save()
+    return watch.course(history)
 
 
-class _Watch:
-    """What looks on while a network is trained."""
+class Watch:
+    """What looks on while a network is trained.
 
-    def __init__(self, network: LiquidNetwork, progress: Progress, stop: int, path: Optional[str]):
-        self.network, self.progress, self.path = network, progress, path
+    Args:
+        progress, stop: as for :func:`train`.
+        better: called when an epoch was the best so far.
+    """
+
+    def __init__(self, progress: Progress, stop: int, better: Callable[[], None] = lambda: None):
+        self.progress, self.better = progress, better
         self.flag = ctypes.c_ubyte.from_address(stop)
         self.ended = "finished"
 
     def epoch(self, history: History) -> bool:
+        """The callback of :func:`training.fit`."""
         if history.best_epoch == history.epochs:
-            self.save()
+            self.better()
         valid = history.valid_loss[-1] if history.valid_loss else None
         if self.progress(history.epochs, history.train_loss[-1], valid, history.best_epoch):
             self.ended = "callback"
@@ -82,21 +94,19 @@ class _Watch:
         return False
 
     def interrupted(self) -> bool:
+        """What :func:`training.fit` asks after every minibatch."""
         if self.flag.value:
             self.ended = "stopped"
         return bool(self.flag.value)
 
-    def save(self) -> None:
-        if self.path is not None:
-            self.network.save(self.path)
-
-
-def _history(history: History) -> Plain:
-    return {
-        **history.to_dict(),
-        "epochs": history.epochs,
-        "best_loss": history.best_loss if history.best_epoch else None,
-    }
+    def course(self, history: History) -> Plain:
+        """The history as plain data, with why the training ended."""
+        return {
+            **history.to_dict(),
+            "epochs": history.epochs,
+            "best_loss": history.best_loss if history.best_epoch else None,
+            "ended": self.ended,
+        }
 
 
 def _windows(network: LiquidNetwork, part: Mapping[str, Given]) -> Windows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any, Optional, Union
@@ -15,7 +15,7 @@ from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
 from ._checkpoint import PathOrName
-from ._fit import fit
+from ._fit import Callback, fit
 from ._forecaster import Forecaster
 from ._history import History
 from ._lessons import lessons_in
@@ -50,6 +50,8 @@ def fit_table(
     resume: bool = False,
     seed: int = 0,
     progress: bool = True,
+    callback: Optional[Callback] = None,
+    interrupted: Optional[Callable[[], bool]] = None,
 ) -> Forecaster:
     """Trains a liquid network on a table, one row per sample in order of time.
 
@@ -81,7 +83,7 @@ def fit_table(
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
         epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
-            resume, progress: as for :func:`fit`.
+            resume, progress, callback, interrupted: as for :func:`fit`.
         seed: of the initial parameters and of the training.
 
     Raises:
@@ -156,6 +158,8 @@ def fit_table(
         resume=resume,
         seed=seed,
         progress=progress,
+        callback=callback,
+        interrupted=interrupted,
     )
     scores = forecaster.evaluate_series(series, second) if test else None
     return replace(forecaster, history=history, test=scores)

@@ -6,7 +6,7 @@
             [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [liquid-neural-networks.helpers :refer [executable finish root start temporary]]
+            [liquid-neural-networks.helpers :refer [executable finish java root start temporary]]
             [liquid-neural-networks.test-runner :refer [skip!]])
   (:import [java.io File]))
 
@@ -26,9 +26,6 @@
   (->> (str/split (System/getProperty "java.class.path") #":")
        (remove #{(str root "/clojure/src") (str root "/tests/clojure") (str root "/examples/clojure")})
        (str/join ":")))
-
-(defn- java [variables path & arguments]
-  (apply start variables (str (System/getProperty "java.home") "/bin/java") "-cp" path arguments))
 
 (defn- folder ^File []
   (doto (io/file (temporary "folder")) .mkdirs))
@@ -82,11 +79,12 @@
 
 (deftest the-alias-conformance
   (when-resolvable "clojure -M:conformance"
-    (let [{:keys [exit out]} (finish (run-alias :conformance) 120)]
+    (let [ours (run-alias :conformance)
+          without-vectors (run-alias :conformance (str root "/docs"))
+          {:keys [exit out]} (finish ours 120)]
       (is (= 0 exit))
-      (is (re-find #"(\d+) of \1 cases passed" out)))
-    (let [{:keys [exit]} (finish (run-alias :conformance (str root "/docs")) 120)]
-      (is (= 1 exit) "a folder without vectors"))))
+      (is (re-find #"(\d+) of \1 cases passed" out))
+      (is (= 1 (:exit (finish without-vectors 120)))))))
 
 (deftest the-alias-demo
   (when-resolvable "clojure -M:demo"
@@ -107,13 +105,36 @@
 
 (deftest the-alias-test
   (when-resolvable "clojure -M:test"
-    (let [{:keys [exit out]} (finish (run-alias :test "liquid-neural-networks.stream-test") 120)]
+    (let [good (run-alias :test "liquid-neural-networks.stream-test")
+          bad (run-alias :test "liquid-neural-networks.failing")]
+      (let [{:keys [exit out]} (finish good 120)]
+        (is (= 0 exit))
+        (is (re-find #"(?m)^\d+ passed, 0 failed, 0 skipped" out)))
+      (testing "fails when a test does"
+        (let [{:keys [exit out]} (finish bad 120)]
+          (is (= 1 exit))
+          (is (re-find #"(?m)^1 passed, 1 failed, 0 skipped" out)))))))
+
+(deftest where-there-is-no-java-every-test-counts-as-skipped
+  (let [tools (folder)
+        find-tool #(->> (str/split (System/getenv "PATH") #":")
+                        (map (fn [place] (io/file place %)))
+                        (some (fn [^File file] (when (.exists file) file))))]
+    (doseq [tool ["bash" "dirname" "cat" "grep"]]
+      (java.nio.file.Files/createSymbolicLink
+       (.toPath (io/file tools tool)) (.toPath ^File (find-tool tool))
+       (make-array java.nio.file.attribute.FileAttribute 0)))
+    (let [run #(finish (apply start {"PATH" (str tools) "LNN_LIBPYTHON_CLJ" nil}
+                              "/bin/bash" (str root "/tests/clojure/run") %)
+                       20)
+          {:keys [exit out]} (run [])
+          [_ passed failed skipped] (re-find #"(\d+) passed, (\d+) failed, (\d+) skipped\n$" out)]
       (is (= 0 exit))
-      (is (re-find #"(?m)^\d+ passed, 0 failed, 0 skipped" out)))
-    (testing "fails when a test does"
-      (let [{:keys [exit out]} (finish (run-alias :test "liquid-neural-networks.failing") 120)]
-        (is (= 1 exit))
-        (is (re-find #"(?m)^1 passed, 1 failed, 0 skipped" out))))))
+      (is (re-find #"(?m)^NOT TESTED the Clojure door" out))
+      (is (= ["0" "0"] [passed failed]))
+      (is (< 80 (parse-long skipped)))
+      (testing "and a REPL or benchmark that cannot run fails"
+        (is (= [1 1] (map :exit [(run ["--repl"]) (run ["--bench"])])))))))
 
 (deftest the-alias-nrepl
   (when-resolvable "clojure -M:nrepl"

@@ -105,20 +105,34 @@
                     (str/replace "(doc lnn/forward)" ""))]
     (check shorter)))
 
+(defn- printed
+  "What an example prints."
+  [name & arguments]
+  (require name)
+  (binding [*err* (java.io.StringWriter.)]
+    (with-out-str (apply (ns-resolve name '-main) arguments))))
+
+(defn- numbers-in [text pattern]
+  (mapv parse-double (rest (re-find pattern text))))
+
 (deftest the-examples-run
-  (doseq [[name & arguments] [['first-steps "2"] ['look-inside] ['balance "2"]]]
-    (testing (str name)
-      (require name)
-      (let [out (binding [*err* (java.io.StringWriter.)]
-                  (with-out-str (apply (ns-resolve name '-main) arguments)))]
-        (is (< 100 (count out))))))
+  (is (< 100 (count (printed 'first-steps "2"))))
+  (is (< 100 (count (printed 'look-inside))))
+  (let [[before after] (numbers-in (printed 'embedded "12")
+                                   #"(?s)for ([\d.]+) s of 20.*for ([\d.]+) s of 20")]
+    (is (< (* 2 before) after) "it balances for longer once it has learned to")))
+
+(deftest the-examples-on-real-data-run
   (if (System/getenv "LNN_DATA")
-    (let [out (binding [*err* (java.io.StringWriter.)]
-                (require 'half-cheetah)
-                (with-out-str ((resolve 'half-cheetah/-main) "1")))
-          [_ error] (re-find #"test error ([\d.]+)" out)]
-      (is (< 2 (parse-double error) 6)))
-    (skip! "examples/clojure/half_cheetah.clj" "LNN_DATA is not set")))
+    (let [[error] (numbers-in (printed 'half-cheetah "1") #"test error ([\d.]+)")
+          [network today] (numbers-in (printed 'weather "10")
+                                      #"in 2015: ([\d.]+) .*today\": ([\d.]+)")
+          _ (require 'anomaly)
+          {:keys [liquid]} ((resolve 'anomaly/run) ["realTraffic/occupancy_6005"] 10)]
+      (is (< 2 error 6))
+      (is (< network today) "better than the same as today")
+      (is (= {:found 1 :missed 0} (select-keys liquid [:found :missed]))))
+    (skip! "examples/clojure/{half_cheetah,weather,anomaly}.clj" "LNN_DATA is not set")))
 
 (deftest every-name-is-in-the-api-document
   (let [text (slurp (io/file root "docs/api.org"))]

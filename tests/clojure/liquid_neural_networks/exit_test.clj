@@ -43,28 +43,34 @@
     (.write (int \newline))
     (.flush)))
 
-(defn- ends-well
-  "Starts a training, does something to its process, and looks at what is left."
-  [around act]
-  (let [path (temporary "best.lnn")
-        process (clojure-process {} (training-code path around))]
-    (await-training process)
-    (act process)
-    (let [{:keys [exit seconds]} (finish process 20)]
-      (is (not= :timeout exit))
-      (is (< seconds 5))
-      (is (lnn/network? (lnn/load-network (io/file path))))
-      exit)))
+(defn- exits
+  "Starts trainings, does something to the process of each, looks at what is left of it, and
+  returns how each ended. `cases` are [how it is trained, what is done]."
+  [& cases]
+  (let [started (doall (for [[around act] cases]
+                         (let [path (temporary "best.lnn")]
+                           [path act (clojure-process {} (training-code path around))])))]
+    (doall
+     (for [[path act process] started]
+       (do (await-training process)
+           (act process)
+           (let [{:keys [exit seconds]} (finish process 20)]
+             (is (not= :timeout exit))
+             (is (< seconds 5))
+             (is (lnn/network? (lnn/load-network (io/file path))))
+             exit))))))
 
 (deftest while-training-in-the-foreground
-  (is (= 143 (ends-well "(train)" #(signal! "TERM" %))))
-  (is (= 130 (ends-well "(train)" #(signal! "INT" %))))
-  (is (= 7 (ends-well "(future (read-line) (System/exit 7)) (train)" say!))))
+  (is (= [143 130 7]
+         (exits ["(train)" #(signal! "TERM" %)]
+                ["(train)" #(signal! "INT" %)]
+                ["(future (read-line) (System/exit 7)) (train)" say!]))))
 
 (deftest while-training-in-a-future
-  (is (= 143 (ends-well "(future (train)) @(promise)" #(signal! "TERM" %))))
-  (is (= 130 (ends-well "(future (train)) @(promise)" #(signal! "INT" %))))
-  (is (= 7 (ends-well "(future (train)) (read-line) (System/exit 7)" say!))))
+  (is (= [143 130 7]
+         (exits ["(future (train)) @(promise)" #(signal! "TERM" %)]
+                ["(future (train)) @(promise)" #(signal! "INT" %)]
+                ["(future (train)) (read-line) (System/exit 7)" say!]))))
 
 (deftest exit-from-the-callback
   ;; The training waits for its callback, which waits for the exit: it has to be cut short.

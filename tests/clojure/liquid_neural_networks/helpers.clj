@@ -96,8 +96,13 @@
     (when-not (= 0 exit) (throw (ex-info (str "python failed:\n" out) {:exit exit})))
     (str/trim out)))
 
+(defn java
+  "A JVM of a class path; compiled in a hurry, as it ends soon."
+  ^Process [environment path & arguments]
+  (apply start environment (str (System/getProperty "java.home") "/bin/java")
+         "-XX:TieredStopAtLevel=1" "-XX:+UseSerialGC" "-cp" path arguments))
+
 (defn clojure-process
-  "A JVM like this one that evaluates a string."
+  "A JVM with this one's class path that evaluates a string."
   ^Process [environment code]
-  (start environment (str (System/getProperty "java.home") "/bin/java")
-         "-cp" (System/getProperty "java.class.path") "clojure.main" "-e" code))
+  (java environment (System/getProperty "java.class.path") "clojure.main" "-e" code))

@@ -1,9 +1,9 @@
-(ns balance
+(ns embedded
   "Control in real time: a network of 19 neurons learns to balance a pole from a teacher who sees
   everything, then does it by itself, one sample at a time, seeing angles and positions only, at
   irregular moments.
 
-      clojure -M:dev -m balance [epochs]"
+      clojure -M:dev -m embedded [epochs]"
   (:require [liquid-neural-networks.core :as lnn]))
 
 ;; A cart of 1 kg that carries a pole of 0.1 kg and half a metre; angles from upright.
@@ -80,4 +80,4 @@
     (lnn/train! pilot (lessons 1 200) {:valid (lessons 2 40) :schedule :cosine
                                        :epochs (parse-long (or epochs "60"))})
     (println (format "trained, for %.1f s of 20, from 10 starts it never saw" (trial)))
-    (lnn/save pilot "balance.lnn")))
+    (lnn/save pilot "pilot.lnn")))

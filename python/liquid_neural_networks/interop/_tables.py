@@ -1,0 +1,141 @@
+"""Tables, and forecasters trained on them, by handle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import polars
+
+from .. import data, training
+from ..data._tables import microseconds
+from ..errors import ShapeError
+from ..training import Forecaster
+from ._arrays import handed, taken
+from ._calls import Plain, guarded, held, hold
+from ._network import introduced
+from ._training import Progress, Watch
+
+Columns = Sequence[Mapping[str, Any]]
+"""Each ``{"name", "kind", "values"}``: a description of numbers, or a list of text and flags.
+
+Of kind ``"numbers"``; ``"dates"``, ``"times"`` without and ``"instants"`` with a time zone, all
+three in microseconds since 1970; or ``"plain"``. NaN is a missing number or time."""
+
+Given = Union[str, Columns]
+"""The path of a table, or its columns."""
+
+_TIMES = {
+    "dates": polars.Date(),
+    "times": polars.Datetime("us"),
+    "instants": polars.Datetime("us", "UTC"),
+}
+
+
+@guarded
+def read_table(path: str) -> list[Plain]:
+    """The columns of the table in a file, see :func:`data.read_table`."""
+    return _columns(data.read_table(path))
+
+
+@guarded
+def fit_table(
+    given: Given, targets: Any, options: Mapping[str, Any], progress: Progress, stop: int
+) -> Plain:
+    """Trains a network on a table, see :func:`training.fit_table`; the forecaster.
+
+    Args:
+        options: of :func:`training.fit_table`.
+        progress, stop: as for :func:`interop.train`.
+    """
+    watch = Watch(progress, stop)
+    forecaster = training.fit_table(
+        _table(given),
+        targets,
+        **options,
+        progress=False,
+        callback=watch.epoch,
+        interrupted=watch.interrupted,
+    )
+    forecaster.network.eval()
+    return {**_introduced(forecaster), "history": watch.course(forecaster.history)}
+
+
+@guarded
+def load_forecaster(path: str) -> Plain:
+    """The forecaster in a ``.lnn`` file."""
+    return _introduced(Forecaster.load(path))
+
+
+def _introduced(forecaster: Forecaster) -> Plain:
+    """Handles of a forecaster and of its network, and what there is to know of it."""
+    return {
+        "handle": hold(forecaster),
+        "network": introduced(forecaster.network),
+        "columns": forecaster.columns.to_dict(),
+        "horizon": forecaster.horizon,
+        "changes": forecaster.changes,
+        "history": forecaster.history.to_dict(),
+        "test": forecaster.test,
+    }
+
+
+@guarded
+def forecast(handle: int, given: Given) -> list[Plain]:
+    """What a forecaster predicts at each row of a table, as columns."""
+    return _columns(held(handle, Forecaster).predict(_table(given)))
+
+
+@guarded
+def evaluate_forecaster(handle: int, given: Given) -> Plain:
+    """How well a forecaster predicts a table whose targets are known."""
+    return dict(held(handle, Forecaster).evaluate(_table(given)))
+
+
+@guarded
+def save_forecaster(handle: int, path: str) -> None:
+    """Writes a ``.lnn`` file, atomically."""
+    held(handle, Forecaster).save(path)
+
+
+def _table(given: Given) -> Any:
+    if isinstance(given, str):
+        return given
+    columns = [_series(**column) for column in given]
+    for column in columns:
+        if len(column) != len(columns[0]):
+            expected = f"{len(columns[0])} rows like {columns[0].name}"
+            raise ShapeError(f"expected {expected}, got {len(column)}", column.name)
+    return polars.DataFrame(columns)
+
+
+def _series(name: str, kind: str, values: Any) -> polars.Series:
+    if kind == "plain":
+        return polars.Series(name, values)
+    numbers: polars.Series = polars.Series(name, taken(values))
+    if numbers.dtype.is_float():
+        numbers = numbers.fill_nan(None)
+    if kind == "numbers":
+        return numbers
+    times: polars.Series = numbers.cast(polars.Int64).cast(polars.Datetime("us")).cast(_TIMES[kind])
+    return times
+
+
+def _columns(table: polars.DataFrame) -> list[Plain]:
+    return [{"name": column.name, **_described(column)} for column in table]
+
+
+def _described(column: polars.Series) -> Plain:
+    if column.dtype.is_numeric():
+        return _handed("numbers", column)
+    if column.dtype == polars.Date:
+        return _handed("dates", microseconds(column))
+    if column.dtype == polars.Datetime:
+        zone = getattr(column.dtype, "time_zone", None)
+        return _handed("times" if zone is None else "instants", microseconds(column))
+    flags = column.dtype == polars.Boolean
+    return {"kind": "plain", "values": (column if flags else column.cast(polars.String)).to_list()}
+
+
+def _handed(kind: str, numbers: polars.Series) -> Plain:
+    return {"kind": kind, "values": handed(numbers.cast(polars.Float64).to_numpy())}

@@ -1,0 +1,175 @@
+(ns liquid-neural-networks.tables-test
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [clojure.string :as str]
+            [clojure.test :refer [are deftest is testing]]
+            [liquid-neural-networks.core :as lnn]
+            [liquid-neural-networks.helpers :refer [close? error executable finish python start
+                                                    temporary]])
+  (:import [java.time Instant LocalDate LocalDateTime]))
+
+(def rows 240)
+
+(def table
+  "Days with a gap, two waves, one of them with holes, and what the weather was."
+  {:date (mapv #(.plusDays (LocalDate/of 2020 1 1) (if (< % 100) % (+ % 5))) (range rows))
+   :temp_max (mapv #(Math/sin (* 0.2 %)) (range rows))
+   :wind (mapv #(when-not (zero? (mod % 7)) (Math/cos (* 0.2 %))) (range rows))
+   :weather (mapv #(if (pos? (Math/sin (* 0.2 %))) "sun" "rain") (range rows))})
+
+(defn- written
+  "A CSV file of a table."
+  [table]
+  (let [path (temporary "table.csv")]
+    (spit path (str (str/join "," (map name (keys table))) "\n"
+                    (str/join "\n" (apply map (fn [& cells] (str/join "," cells)) (vals table)))
+                    "\n"))
+    path))
+
+(def ^:private quick
+  {:time :date :features [:temp_max :wind] :hidden-size 6 :epochs 4 :window 16 :progress false})
+
+(deftest a-file-is-read-as-it-was-written
+  (is (= table (lnn/read-table (written table))))
+  (is (= (keys table) (keys (lnn/read-table (io/file (written table))))))
+  (testing "and numbers as arrays"
+    (let [{:keys [wind date weather]} (lnn/read-table (written table) :as :double-array)]
+      (is (instance? (Class/forName "[D") wind))
+      (is (= (map some? (:wind table)) (map #(not (Double/isNaN %)) wind)))
+      (is (= [(:date table) (:weather table)] [date weather]))))
+  (testing "times with and without a zone, flags, and empty cells"
+    (let [path (temporary "times.csv")]
+      (spit path (str "local,zoned,flag\n"
+                      "2020-01-01 10:00:00.5,2020-01-01T10:00:00+02:00,true\n,,\n"))
+      (is (= {:local [(LocalDateTime/parse "2020-01-01T10:00:00.5") nil]
+              :zoned [(Instant/parse "2020-01-01T08:00:00Z") nil]
+              :flag [true nil]}
+             (lnn/read-table path))))))
+
+(deftest a-table-of-columns-trains-like-its-file
+  (let [outcome #(dissoc (:history %) :ended)
+        file (lnn/fit-table (written table) :temp_max quick)
+        columns (lnn/fit-table table "temp_max" (assoc quick :time "date"))
+        arrays (lnn/fit-table (-> table
+                                  (update :temp_max double-array)
+                                  (update :wind (partial map #(or % ##NaN)))
+                                  (update :date (partial mapv #(.atStartOfDay ^LocalDate %))))
+                              [:temp_max] quick)]
+    (is (= (:history file) (:history columns) (:history arrays)))
+    (is (= (:test file) (:test columns) (:test arrays)))
+    (is (= 4 (count (:train-loss (outcome file)))))
+    (testing "and says what it is"
+      (is (= "#<Forecaster of temp_max, 1 row ahead: #<LiquidNetwork 2 inputs, 6 neurons, 1 outputs, conductance, 36 + 12 synapses, 221 parameters>>"
+             (pr-str columns) (str columns)))
+      (is (= {:features ["temp_max" "wind"] :targets ["temp_max"] :time "date" :time-unit 86400.0
+              :classes nil}
+             (:columns file)))
+      (is (= [1 true :finished] [(:horizon file) (:changes file) (:ended (:history file))]))
+      (is (nil? (:else file)) "nothing else"))
+    (testing "with Python's own result, bit for bit"
+      (let [{:keys [train-loss test-mse predicted]}
+            (edn/read-string (python "
+import sys, torch
+from liquid_neural_networks.training import fit_table
+torch.set_num_threads(1)
+found = fit_table(sys.argv[1], 'temp_max', time='date', features=['temp_max', 'wind'],
+                  hidden_size=6, epochs=4, window=16, progress=False)
+print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
+      ':predicted', found.predict(sys.argv[1])['predicted_temp_max'].to_list(), '}')
+" (written table)))]
+        (is (= train-loss (:train-loss (:history file))))
+        (is (= test-mse (:mse (:test file))))
+        (is (= predicted (:predicted_temp_max (lnn/predict file table))))))))
+
+(deftest forecasts-are-columns
+  (let [forecaster (lnn/fit-table table :temp_max (assoc quick :epochs 30))
+        found (lnn/predict forecaster table)
+        errors (fn [forecast] (map #(Math/abs (double (- %1 %2))) forecast (rest (:temp_max table))))
+        mean #(/ (reduce + %) (count %))]
+    (is (= [:date :predicted_temp_max] (keys found)))
+    (is (= (:date table) (:date found)))
+    (is (= rows (count (:predicted_temp_max found))))
+    (is (< (mean (errors (:predicted_temp_max found))) (* 0.5 (mean (errors (:temp_max table)))))
+        "it learned more than to repeat the latest value")
+    (is (< (:mse (:test forecaster)) (* 0.5 (:baseline-mse (:test forecaster)))))
+    (is (= (:predicted_temp_max found)
+           (seq (:predicted_temp_max (lnn/predict forecaster table :as :double-array)))))
+    (is (= #{:mse :mae :r2 :count :baseline-mse} (set (keys (lnn/evaluate forecaster table)))))
+    (testing "nil before the first known value"
+      (is (nil? (first (:predicted_temp_max
+                        (lnn/predict forecaster (assoc-in table [:temp_max 0] nil)))))))
+    (testing "its network streams"
+      (with-open [live (lnn/stream (:network forecaster))]
+        (is (= 1 (count (lnn/step! live [0.1 nil] 1.0))))))))
+
+(deftest classes-are-labels
+  (let [forecaster (lnn/fit-table table :weather (assoc quick :epochs 30))
+        {:keys [predicted_weather probability]} (lnn/predict forecaster table)]
+    (is (= ["rain" "sun"] (:classes (:columns forecaster))))
+    (is (= 0 (:horizon forecaster)))
+    (is (< (:baseline-accuracy (:test forecaster)) 0.8 (:accuracy (:test forecaster))))
+    (is (= #{"rain" "sun"} (set predicted_weather)))
+    (is (every? #(<= 0.5 % 1.0) probability))))
+
+(deftest a-forecaster-is-kept
+  (let [forecaster (lnn/fit-table table :temp_max quick)
+        path (temporary "forecaster.lnn")
+        again (do (is (= path (lnn/save forecaster path))) (lnn/load-forecaster path))]
+    (is (= (lnn/predict forecaster table) (lnn/predict again table)))
+    (is (= (:test forecaster) (:test again)))
+    (is (= (str forecaster) (str again)))
+    (is (lnn/network? (lnn/load-network path)))
+    (testing "and the command line reads it"
+      (let [{:keys [exit out]} (finish (start {} executable "-m" "liquid_neural_networks.cli"
+                                              "predict" path (written table))
+                                       120)
+            printed (rest (str/split-lines out))]
+        (is (= 0 exit) out)
+        (is (close? 1e-9 (:predicted_temp_max (lnn/predict forecaster table))
+                    (map #(parse-double (last (str/split % #","))) printed)))))
+    (testing "but a network alone is none"
+      (lnn/save (:network forecaster) path)
+      (is (= :model-file-error (:type (error (lnn/load-forecaster path))))))))
+
+(deftest the-callback-sees-and-stops
+  (let [seen (atom [])
+        forecaster (lnn/fit-table table :temp_max
+                                  (assoc quick :epochs 50
+                                         :on-epoch #(do (swap! seen conj (:epoch %))
+                                                        (when (= 2 (:epoch %)) :stop))))]
+    (is (= [1 2] @seen))
+    (is (= :callback (:ended (:history forecaster))))
+    (is (= 2 (count (:train-loss (:history forecaster))))))
+  (is (= "mine" (:message (error (lnn/fit-table table :temp_max
+                                                (assoc quick :on-epoch
+                                                       (fn [_] (throw (ex-info "mine" {}))))))))))
+
+(deftest what-cannot-be-used-is-named
+  (are [type argument arguments]
+       (= {:type type :argument argument}
+          (select-keys (error (apply lnn/fit-table arguments)) [:type :argument]))
+    :data-error :nowhere.csv ["nowhere.csv" :temp_max]
+    :data-error :humidity [table :humidity quick]
+    :data-error :weather [table :temp_max (assoc quick :features [:weather])]
+    :shape-error :wind [(update table :wind pop) :temp_max quick]
+    :data-error :table [{} :temp_max]
+    :data-error :date [(update table :date (comp vec reverse)) :temp_max quick]
+    :dtype-error :table [[1 2 3] :temp_max]
+    :dtype-error :targets [table 3]
+    :dtype-error :targets [table []]
+    :dtype-error :wind [(assoc-in table [:wind 3] "strong") :temp_max quick]
+    :dtype-error :date [(assoc-in table [:date 3] 3) :temp_max quick]
+    :dtype-error :weather [(assoc-in table [:weather 3] 3) :temp_max quick]
+    :dtype-error :wind [(assoc-in table [:wind 3] [1]) :temp_max quick]
+    :domain-error :window [table :temp_max (assoc quick :window 0)]
+    :option-error :windows [table :temp_max (assoc quick :windows 3)]
+    :dtype-error :time [table :temp_max (assoc quick :time 3)])
+  (let [forecaster (lnn/fit-table table :temp_max (assoc quick :epochs 1))]
+    (are [type argument f]
+         (= {:type type :argument argument} (select-keys (error (f)) [:type :argument]))
+      :data-error :wind #(lnn/predict forecaster (dissoc table :wind))
+      :option-error :batch-size #(lnn/predict forecaster table {:batch-size 3})
+      :option-error :batch-size #(lnn/evaluate forecaster table {:batch-size 3})
+      :option-error :metadata #(lnn/save forecaster "f.lnn" {:metadata {}})
+      :dtype-error :network #(lnn/forward forecaster [[1 2]])
+      :dtype-error :network #(lnn/predict nil table))))
