@@ -76,31 +76,32 @@ INLINE vec exp2_fraction_m1(vec r) {
     return p * r;
 }
 
-/* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. */
+/* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. Rounding gives
+ * a form of n from which both n and the scaling by 2^n are had cheaply. */
 #if VECTOR_BYTES == 64
 /* The hardware scales by 2^n itself and saturates. */
 #if REAL_BITS == 32
-INLINE vec round_to_integer(vec y) { return (vec)_mm512_roundscale_ps((__m512)y, 8); }
+INLINE vec rounded(vec y) { return (vec)_mm512_roundscale_ps((__m512)y, 8); }
 INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_ps((__m512)v, (__m512)n); }
 #else
-INLINE vec round_to_integer(vec y) { return (vec)_mm512_roundscale_pd((__m512d)y, 8); }
+INLINE vec rounded(vec y) { return (vec)_mm512_roundscale_pd((__m512d)y, 8); }
 INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_pd((__m512d)v, (__m512d)n); }
 #endif
+INLINE vec integer_of(vec n) { return n; }
 INLINE vec clamped(vec y) { return y; }
 #else
 /* Adding ROUNDING leaves n in the lowest bits of the sum; shifted up they add to an exponent. */
-INLINE vec round_to_integer(vec y) { return (y + ROUNDING) - ROUNDING; }
-INLINE vec scale(vec v, vec n) {
-    return (vec)((ivec)v + ((ivec)(n + ROUNDING) << MANTISSA_BITS));
-}
+INLINE vec rounded(vec y) { return y + ROUNDING; }
+INLINE vec integer_of(vec n) { return n - ROUNDING; }
+INLINE vec scale(vec v, vec n) { return (vec)((ivec)v + ((ivec)n << MANTISSA_BITS)); }
 INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
 #endif
 
 /* 1 / (1 + 2^y): the sigmoid of -y ln 2. */
 INLINE vec sigmoid2(vec y) {
     y = clamped(y);
-    vec n = round_to_integer(y);
-    vec power = scale(exp2_fraction_m1(y - n) + (real)1, n);
+    vec n = rounded(y);
+    vec power = scale(exp2_fraction_m1(y - integer_of(n)) + (real)1, n);
     return (real)1 / (power + (real)1);
 }
 
@@ -108,6 +109,6 @@ INLINE vec sigmoid2(vec y) {
 
 /* 1 - exp(-z), accurate for small z too. */
 INLINE vec one_minus_exp(vec z) {
-    vec y = clamped(-LOG2E * z), n = round_to_integer(y), power = scale(splat(1), n);
-    return ((real)1 - power) - power * exp2_fraction_m1(y - n);
+    vec y = clamped(-LOG2E * z), n = rounded(y), power = scale(splat(1), n);
+    return ((real)1 - power) - power * exp2_fraction_m1(y - integer_of(n));
 }
