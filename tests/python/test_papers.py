@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.papers import __main__ as papers
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import error_rate, missed_f1
-from liquid_neural_networks.data import Windows
+from liquid_neural_networks.data import TASKS, Windows
 from liquid_neural_networks.training import evaluate, fit
 
 KINDS = (baselines.LSTM, baselines.GRU, baselines.CTRNN, baselines.ODERNN, baselines.Linear,
@@ -121,8 +122,19 @@ def test_the_page_says_what_the_runs_say() -> None:
 
 
 def test_the_readme_says_what_the_runs_say() -> None:
+    """Every number of the table of published tasks, with its seeds, to the digits it has there."""
     text = (papers.PAGE.parents[1] / "README.org").read_text()
-    for model in ("lstm", "liquid"):
-        runs = [run for run in results.runs() if (run.task, run.model) == ("half_cheetah", model)]
-        mean = sum(run.score for run in runs) / len(runs)
-        assert f"{runs[0].parameters} | {mean:.3f} ({len(runs)} seeds)" in text
+    rows = re.findall(r"^\| (\w+), .*?\|(.*)\|(.*)\|(.*)\|.*\|$", text, re.MULTILINE)
+    tasks = [row for row in rows if f"{row[0]}, paper protocol" in papers.PAGE.read_text()]
+    assert len(tasks) == 5
+    for task, *cells in tasks:
+        for model, cell in zip(("liquid", "closed form", "lstm"), map(str.strip, cells)):
+            runs = [
+                run.score
+                for run in results.runs()
+                if (run.task, run.protocol, run.model) == (task, "paper", model)
+            ]
+            factor = 100 if TASKS[task].metric == "accuracy" else 1
+            mean = factor * sum(runs) / max(len(runs), 1)
+            digits = len(cell.partition(" ")[0].partition(".")[2])
+            assert cell in ("", f"{mean:.{digits}f} ({len(runs)})"), (task, model)
