@@ -143,7 +143,7 @@ def microseconds(column: polars.Series) -> polars.Series:
     if column.dtype == polars.Date:
         column = column.cast(polars.Datetime("us"))
     if column.dtype == polars.Duration:
-        since: polars.Series = column.dt.totalmicroseconds()
+        since: polars.Series = column.dt.total_microseconds()
     else:
         since = column.dt.timestamp("us")
     return since
