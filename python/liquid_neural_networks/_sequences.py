@@ -109,11 +109,11 @@ class Sequences(NamedTuple):
         return self.layout.batched
 
     def reordered(self, order: Tensor) -> Sequences:
-        """The samples of each sequence in another order (B, T), all of them taken for seen."""
+        """The samples (B, T or fewer) of each sequence in this order, all taken for seen."""
 
         def moved(value: Tensor) -> Tensor:
-            index = order if value.dim() == 2 else order.unsqueeze(-1).expand_as(value)
-            return value.gather(1, index)
+            each = order if value.dim() == 2 else order.unsqueeze(-1)
+            return value.gather(1, each.expand(*order.shape, *value.shape[2:]))
 
         return self._replace(
             inputs=moved(self.inputs),
@@ -340,9 +340,9 @@ def check_floats(name: str, value: object, like: Tensor) -> None:
 def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> None:
     """No NaN, no infinity, nothing below ``minimum``.
 
-    Not where data cannot be read; see :func:`_readable`.
+    Not where data cannot be read; see :func:`readable`.
     """
-    if not _readable() or value.numel() == 0:
+    if not readable() or value.numel() == 0:
         return
     lowest = fused.lowest(value)
     if isnan(lowest):
@@ -356,7 +356,7 @@ def check_time_constants(value: Number, like: Tensor) -> Tensor:
     """Finite and positive."""
     tensor = as_reals("time_constants", value, like)
     check_finite("time_constants", tensor)
-    if _readable() and bool((tensor <= 0).any()):
+    if readable() and bool((tensor <= 0).any()):
         raise DomainError(
             f"expected positive numbers, got {float(tensor.detach().min()):g}; "
             "the time between samples is elapsed_time",
@@ -408,12 +408,12 @@ def as_flags(mask: Number, device: torch.device) -> Tensor:
         raise DtypeError(f"expected booleans, got {_kind(mask)}", "mask") from None
     if tensor.dtype == torch.bool:
         return tensor
-    if _readable() and not bool(((tensor == 0) | (tensor == 1)).all()):
+    if readable() and not bool(((tensor == 0) | (tensor == 1)).all()):
         raise DomainError("expected booleans, or zeros and ones", "mask")
     return tensor != 0
 
 
-def _readable() -> bool:
+def readable() -> bool:
     """Whether Python may look at numbers: not in traced graphs, nor under torch.func."""
     return not (torch.compiler.is_compiling() or fused.transforming())
 

@@ -22,6 +22,7 @@ from ._sequences import (
     check_floats,
     check_sequences,
     check_state,
+    readable,
 )
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
@@ -330,10 +331,13 @@ def _method(
 
 
 def _seen_first(valid: Tensor) -> tuple[Tensor, Tensor]:
-    """For flags (B, T): the order that puts seen samples first, and for each sample how many
-    were seen up to it."""
+    """For flags (B, T): the order that puts seen samples first, as far as any sequence has some,
+    and for each sample how many were seen up to it."""
     order = torch.argsort((~valid).to(torch.int8), dim=1, stable=True)
-    return order, valid.cumsum(1)
+    seen = valid.cumsum(1)
+    # A graph has one size whatever the flags say.
+    longest = max(int(seen[:, -1].max()), 1) if readable() else seen.shape[1]
+    return order[:, :longest], seen
 
 
 def _build_dynamics(

@@ -225,7 +225,7 @@ def test_padding_equals_sequences_run_alone(
     net = network(**options, return_sequences=return_sequences)
     inputs, times, taus = sequences(4, 7), positive(4, 7), positive(4, 7, 5)
     valid = {
-        "right": torch.arange(7) < torch.tensor([[7], [1], [4], [6]]),
+        "right": torch.arange(7) < torch.tensor([[6], [1], [4], [5]]),
         "left": torch.arange(7) >= torch.tensor([[0], [6], [3], [1]]),
         "gaps": torch.rand(4, 7) > 0.5,
     }[side]
@@ -254,12 +254,16 @@ def test_padding_equals_sequences_run_alone(
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_row_of_nothing_but_padding_keeps_its_state(options: dict[str, object]) -> None:
+@pytest.mark.parametrize("other", [True, False])
+def test_a_row_of_nothing_but_padding_keeps_its_state(
+    options: dict[str, object], other: bool
+) -> None:
     net = network(**options)
     start = positive(len(net.neurons), 2, net.state_size)
-    valid = torch.tensor([[True] * 6, [False] * 6])
+    valid = torch.tensor([[other] * 6, [False] * 6])
     _, final = net(sequences(2), mask=valid, state=start, return_state=True)
     assert torch.equal(final[:, 1], start[:, 1])
+    assert torch.equal(final[:, 0], start[:, 0]) != other
 
 
 # -- layers, directions, dropout ---------------------------------------------------------------
