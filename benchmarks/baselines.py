@@ -7,6 +7,7 @@ value is missing.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Optional
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 UNFOLDS = 6
 
 
-class Baseline(nn.Module):
+class Baseline(nn.Module, ABC):
     """A recurrent core with the linear read-out that liquid networks have.
 
     Args:
@@ -38,8 +39,9 @@ class Baseline(nn.Module):
         self.core = self.make_core(input_size + timed, hidden_size)
         self.readout = nn.Linear(hidden_size, output_size)
 
+    @abstractmethod
     def make_core(self, input_size: int, hidden_size: int) -> nn.Module:
-        raise NotImplementedError
+        """What turns features into states."""
 
     def run(self, inputs: Tensor, elapsed_time: Tensor, state: Any) -> tuple[Tensor, Any]:
         """(B, T, I) and (B, T) -> states (B, T, N), and what to go on from."""

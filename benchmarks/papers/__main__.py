@@ -40,7 +40,7 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         windows,
         entry.centre,
         entry.spread,
-        alike=setting.alike,
+        pixels=setting.pixels,
         changes=setting.changes,
     )
     history = fit(
@@ -49,7 +49,7 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
         split.valid,
         epochs=setting.epochs,
         batch_size=setting.batch_size,
-        learning_rate=setting.pace * entry.learning_rate,
+        learning_rate=entry.learning_rate,
         loss=setting.loss,
         selection=SELECTION[TASKS[task].metric],
         schedule="cosine",
@@ -59,7 +59,7 @@ def train(task: str, protocol: str, model: str, seed: int, split: Split) -> resu
     )
     return results.Run(
         task, protocol, model, seed, score(task, network, split), history.best_epoch,
-        setting.epochs, setting.units, parameters(network), time.perf_counter() - started,
+        setting.epochs, parameters(network), time.perf_counter() - started,
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def missing(
         for seed in range(seeds):
             for protocol in TASKS[task].protocols:
                 for model in models:
-                    fits = not MODELS[model].of_images or SETTINGS[task].alike
+                    fits = not MODELS[model].of_images or SETTINGS[task].pixels
                     there = results.path(task, protocol, model, seed).exists()
                     if fits and not there and (not protocols or protocol in protocols):
                         yield task, protocol, model, seed

@@ -133,10 +133,9 @@ MODELS: Mapping[str, Model] = {
 class InUnitsOf(nn.Module):
     """A model between two fixed affine maps, from the units of the training windows and back.
 
-    Every model is given the same: scaled inputs, ``alike`` if all features have one unit; times in
-    units of the median step; and outputs that start at the mean and deviation of the targets, or
-    of their ``changes`` from the inputs, which are then added. The loss stays in the units of the
-    data.
+    Every model is given the same: scaled inputs, ``pixels`` all alike; times in units of the median
+    step; and outputs that start at the mean and deviation of the targets, or of their ``changes``
+    from the inputs, which are then added. The loss stays in the units of the data.
     """
 
     def __init__(
@@ -146,12 +145,12 @@ class InUnitsOf(nn.Module):
         centre: float,
         spread: float,
         *,
-        alike: bool = False,
+        pixels: bool = False,
         changes: bool = False,
     ):
         super().__init__()
         self.model, self.changes = model, changes
-        mean, deviation = _statistics(train.inputs, (0, 1, 2) if alike else (0, 1), train.mask)
+        mean, deviation = _statistics(train.inputs, (0, 1, 2) if pixels else (0, 1), train.mask)
         self.register_buffer("scale", spread / deviation)
         self.register_buffer("shift", centre - spread * mean / deviation)
         if train.are_classes:

@@ -25,7 +25,6 @@ class Run:
     score: float
     best_epoch: int
     epochs: int
-    units: int
     parameters: int
     seconds: float
 

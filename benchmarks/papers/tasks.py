@@ -22,9 +22,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Setting:
-    """Epochs, minibatch, neurons and loss of a task; the share of each model's learning rate that
-    it takes; whether its features are alike (pixels), and whether models learn by how much the
-    input changes.
+    """Epochs, minibatch, neurons and loss of a task; whether its samples are rows of pixels, and
+    whether models learn by how much the input changes.
 
     Published: 200 epochs at a constant learning rate, batches of 16, 32 units. Here the rate
     falls along a cosine, which needs half the epochs, and fewer where windows overlap so much
@@ -35,8 +34,7 @@ class Setting:
     batch_size: int = 16
     units: int = 32
     loss: Optional[Loss] = None
-    pace: float = 1.0
-    alike: bool = False
+    pixels: bool = False
     changes: bool = False
 
 
@@ -59,9 +57,9 @@ SETTINGS: Mapping[str, Setting] = {
     "traffic": Setting(epochs=20),
     "power": Setting(epochs=50),
     "ozone": Setting(epochs=200, loss=_ozone_loss),
-    "mnist": Setting(epochs=20, alike=True),
+    "mnist": Setting(epochs=20, pixels=True),
     "physionet2012": Setting(epochs=20, batch_size=128, units=64, loss=_mortality_loss),
-    "xor_irregular": Setting(epochs=30, batch_size=128, units=64, pace=0.3),
+    "xor_irregular": Setting(epochs=30, batch_size=128, units=64),
     "walker2d": Setting(epochs=50, batch_size=64, units=64, changes=True),
 }
 

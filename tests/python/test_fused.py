@@ -21,7 +21,7 @@ from liquid_neural_networks.solvers import integrate
 from liquid_neural_networks.wiring import random
 
 pytestmark = pytest.mark.skipif(
-    operator.kernel is None, reason=f"the compiled step is not tested: {operator.MISSING}"
+    operator.kernel is None, reason=f"THE COMPILED STEP IS NOT TESTED: {operator.MISSING}"
 )
 
 INSTRUCTION_SETS = fused.instruction_sets()

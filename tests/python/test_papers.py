@@ -42,7 +42,7 @@ def test_every_model_of_images_tells_bars_apart(name: str) -> None:
     windows = Windows(images, labels)
     entry = MODELS[name]
     shape = Shape(12, 8, 2, timed=False, sequences=False)
-    network = InUnitsOf(entry.build(shape, 0), windows, entry.centre, entry.spread, alike=True)
+    network = InUnitsOf(entry.build(shape, 0), windows, entry.centre, entry.spread, pixels=True)
     fit(network, windows, epochs=15, learning_rate=entry.learning_rate, progress=False)
     assert evaluate(network, windows)["accuracy"] > 0.9
 
@@ -107,7 +107,7 @@ def test_the_measures_that_choose_the_best_epoch() -> None:
 
 def test_what_is_on_record_is_not_run_again(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    run = results.Run("traffic", "paper", "liquid ncp", 1, 0.1, 3, 20, 32, 99, 1.0)
+    run = results.Run("traffic", "paper", "liquid ncp", 1, 0.1, 3, 20, 99, 1.0)
     run.save()
     assert list(results.runs()) == [run]
     asked = [("traffic", "paper", "liquid ncp", seed) for seed in (0, 2)]

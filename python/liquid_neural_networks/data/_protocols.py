@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import pi
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import polars
 import torch
+from torch import Tensor
 
 from ._scaling import Scaling
 from ._series import Series, split
@@ -184,9 +185,9 @@ def physionet2012(folder: Path) -> Split:
     with tarfile.open(fileobj=io.BytesIO(contents(folder / "set-a-first1500.tar"))) as archive:
         files = [(Path(each.name).stem, archive.extractfile(each)) for each in archive]
         texts = {int(name): file.read() for name, file in files if file and name.isdigit()}
-    patients = _patients({record: texts[record] for record in sorted(texts)})
-    labels = torch.tensor([died[record] for record in sorted(texts)])
-    whole = Windows(patients.inputs, labels, patients.elapsed_time, patients.mask)
+    records = sorted(texts)
+    labels = torch.tensor([died[record] for record in records])
+    whole = _patients([texts[record] for record in records], labels)
     order = torch.from_numpy(np.random.RandomState(42).permutation(len(whole)))
     tested = len(whole) // 5
     held = tested + round(0.15 * (len(whole) - tested))
@@ -194,8 +195,9 @@ def physionet2012(folder: Path) -> Split:
 
 
 def xor_irregular(_: Path) -> Split:
-    """2 to 31 random bits; a sample is one run of equal bits, its value and, as elapsed time, its
-    length / 32. At the last sample: is the number of ones odd? Padded at the end to 32 samples.
+    """2 to 31 random bits; a sample is told where a run of equal bits begins: its value and, as
+    elapsed time / 32, the bits since the run before began. One more closes the sequence. At the
+    last sample: is the number of ones odd? Padded at the end to 32 samples.
     100,000 sequences, of which the last 5,000 validate, which the published code does not do, and
     10,000 for the test."""
     train, test = _bits(100_000, 1234984), _bits(10_000, 48736)
@@ -271,9 +273,9 @@ def _ozone(folder: Path) -> Series:
 _QUANTUM = 0.016  # hours
 
 
-def _patients(texts: Mapping[int, bytes]) -> Windows:
-    """Every patient's samples, without targets; parameters in alphabetical order."""
-    tables = [polars.read_csv(text).drop_nulls() for text in texts.values()]
+def _patients(texts: Sequence[bytes], labels: Tensor) -> Windows:
+    """Every patient's samples; parameters in alphabetical order."""
+    tables = [polars.read_csv(text).drop_nulls() for text in texts]
     whole = polars.concat(
         table.filter(polars.col("Parameter") != "RecordID").select(
             polars.lit(patient).alias("patient"),
@@ -300,7 +302,7 @@ def _patients(texts: Mapping[int, bytes]) -> Windows:
     scaled = np.where(measured, (values - low) / np.where(high > low, high - low, 1), 0)
     inputs = torch.from_numpy(np.concatenate([scaled, measured], axis=2).astype(np.float32))
     there = np.arange(values.shape[1]) < np.array([len(own) for own in times])[:, None]
-    return Windows(inputs, inputs, torch.from_numpy(elapsed), torch.from_numpy(there))
+    return Windows(inputs, labels, torch.from_numpy(elapsed), torch.from_numpy(there))
 
 
 def _hours() -> polars.Expr:

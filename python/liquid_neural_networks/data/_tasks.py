@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,8 +200,8 @@ TASKS: Mapping[str, Task] = {
             size="1500 of the 4000 published patients, 40 features",
             metric="auc",
             licence="ODC-BY 1.0",
-            source="https://physionet.org/content/challenge-2012/1.0.0/ (set-a, the 1500 lowest "
-            "RecordIDs as files set-a/RECORD.txt)",
+            source="https://physionet.org/content/challenge-2012/1.0.0/ (the 1500 lowest RecordIDs "
+            "of set-a, as files set-a/RECORD.txt in set-a-first1500.tar.gz)",
             download=None,
             protocols={"paper": protocols.physionet2012},
             published={"CfC": 0.839, "mixed-memory CfC": 0.834, "ODE-RNN": 0.833, "LTC": 0.648},
@@ -222,6 +224,19 @@ TASKS: Mapping[str, Task] = {
         ),
     )
 }
+
+
+_DAMAGE = (
+    polars.exceptions.PolarsError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    KeyError,
+    OSError,
+    EOFError,
+)
+"""What reading a damaged file may raise."""
 
 
 def load(name: str, protocol: Optional[str] = None) -> Split:
@@ -248,14 +263,7 @@ def load(name: str, protocol: Optional[str] = None) -> Split:
     folder = find(name)
     try:
         return task.protocols[chosen](folder)
-    except (
-        polars.exceptions.PolarsError,
-        ValueError,
-        KeyError,
-        OSError,
-        EOFError,
-        zlib.error,
-    ) as e:
+    except _DAMAGE as e:
         reason = str(e).partition("\n")[0][:200]
         raise DataError(f"the files in {folder} are damaged: {reason}", name) from None
 

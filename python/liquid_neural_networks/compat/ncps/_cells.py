@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -36,7 +37,7 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
 }
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """What the cells share: a core for their wiring, made when first needed."""
 
     def __init__(self) -> None:
@@ -59,12 +60,13 @@ class Cell(nn.Module):
         core.training = self.training
         return core
 
+    @abstractmethod
     def _make_core(self, mixed_memory: bool) -> Core:
-        raise NotImplementedError
+        """A population with this cell's wiring."""
 
+    @abstractmethod
     def values(self) -> dict[str, Tensor]:
         """The core's parameters by name, made of this cell's."""
-        raise NotImplementedError
 
     def _step(self, inputs: Tensor, state: Tensor, elapsed: Optional[Number]) -> Tensor:
         states = self.core().run(
@@ -74,16 +76,18 @@ class Cell(nn.Module):
 
 
 class WiredCell(Cell):
-    """A cell that has a wiring, and the sizes which that tells."""
+    """A cell that has a wiring, and the sizes which that tells.
 
-    def __init__(self, wiring: Any, **inputs: Optional[int]):
+    ``argument`` is what ``ncps`` calls the number of inputs in this cell.
+    """
+
+    def __init__(self, wiring: Any, input_size: Optional[int], argument: str):
         super().__init__()
-        ((name, size),) = inputs.items()
-        if size is not None:
-            wiring.build(size)
+        if input_size is not None:
+            wiring.build(input_size)
         if not wiring.is_built():
             raise OptionError(
-                f"the number of inputs is unknown; give {name}, or call build()", "wiring"
+                f"the number of inputs is unknown; give {argument}, or call build()", "wiring"
             )
         self._wiring = wiring
 
@@ -135,7 +139,7 @@ class LTCCell(WiredCell):
         epsilon: float = 1e-8,
         implicit_param_constraints: bool = False,
     ):
-        super().__init__(wiring, in_features=in_features)
+        super().__init__(wiring, in_features, "in_features")
         self._input_mapping = input_mapping
         self._output_mapping = output_mapping
         self._ode_unfolds = ode_unfolds
@@ -348,7 +352,7 @@ class WiredCfCCell(WiredCell):
     """
 
     def __init__(self, input_size: Optional[int], wiring: Any, mode: str = "default"):
-        super().__init__(wiring, input_size=input_size)
+        super().__init__(wiring, input_size, "input_size")
         self._layers: list[CfCCell] = []
         features, before = wiring.input_dim, None
         for layer in range(wiring.num_layers):

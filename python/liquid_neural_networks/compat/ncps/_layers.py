@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Optional, Union
 
 import torch
@@ -15,7 +16,7 @@ from ._cells import CfCCell, LSTMCell, LTCCell, WiredCfCCell
 State = Union[Tensor, tuple[Tensor, Tensor]]
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """What both share: layouts, time, state and memory."""
 
     rnn_cell: Union[LTCCell, CfCCell, WiredCfCCell]
@@ -28,8 +29,9 @@ class Layer(nn.Module):
         if mixed_memory:
             self.lstm = LSTMCell(input_size, self.state_size)
 
+    @abstractmethod
     def _read_out(self, states: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Outputs from states, both (B, L, ...)."""
 
     def forward(
         self,
