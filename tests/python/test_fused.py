@@ -73,6 +73,28 @@ def largest_difference(got: list[Tensor], wanted: list[Tensor]) -> float:
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize("size", [3.0, 30.0, 1e4, -1e30])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_synapses_far_beyond_saturation(
+    instruction_set: str, size: float, dtype: torch.dtype
+) -> None:
+    """What they get there is as exact, and does not touch the rows beside."""
+    network = LiquidNetwork(3, 9, 2, seed=0).to(dtype)
+    inputs, state = (torch.rand(shape, dtype=dtype) for shape in ((20, 2, 3), (1, 20, 9)))
+    state[0, 4, 5] = inputs[7, 0, 1] = size
+    with fused.instruction_set(instruction_set), torch.no_grad():
+        outputs = network(inputs, state=state)
+        with fused.disabled():
+            wanted = network(inputs, state=state)
+        torch.testing.assert_close(outputs, wanted)
+        state[0, 4, 5] = inputs[7, 0, 1] = 0.0
+        ordinary = network(inputs, state=state)
+    beside = torch.tensor([row not in (4, 7) for row in range(20)])
+    assert torch.equal(outputs[beside], ordinary[beside])
+    assert not torch.equal(outputs[~beside], ordinary[~beside])
+
+
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
 @settings(max_examples=15)
 @given(
     dynamics=st.sampled_from(DYNAMICS),

@@ -51,28 +51,25 @@ INLINE real sum_lanes(vec v) {
     return total;
 }
 
-/* 2^r - 1 for |r| <= 1/2, without the cancellation. float: minimax, relative error of 2^r below
- * 1e-7; double: Taylor, below 1e-17. */
-INLINE vec exp2_fraction_m1(vec r) {
+/* The coefficients of (2^r - 1) / r for |r| <= 1/2, highest first. float: minimax, relative error of
+ * 2^r below 1e-7; double: Taylor, below 1e-17. */
+static const real EXP2[] = {
 #if REAL_BITS == 32
-    vec p = 0.00132647272f * r + 0.00967151281f;
-    p = p * r + 0.0555073374f;
-    p = p * r + 0.240222421f;
-    p = p * r + 0.693146978f;
+    0.00132647272f, 0.00967151281f, 0.0555073374f, 0.240222421f, 0.693146978f,
 #else
-    vec p = 1.3691488853904128e-12 * r + 2.5678435993488202e-11;
-    p = p * r + 4.4455382718708116e-10;
-    p = p * r + 7.0549116208011234e-9;
-    p = p * r + 1.0178086009239700e-7;
-    p = p * r + 1.3215486790144309e-6;
-    p = p * r + 1.5252733804059841e-5;
-    p = p * r + 1.5403530393381609e-4;
-    p = p * r + 1.3333558146428443e-3;
-    p = p * r + 9.6181291076284772e-3;
-    p = p * r + 5.5504108664821580e-2;
-    p = p * r + 2.4022650695910071e-1;
-    p = p * r + 6.9314718055994531e-1;
+    1.3691488853904128e-12, 2.5678435993488202e-11, 4.4455382718708116e-10,
+    7.0549116208011234e-9,  1.0178086009239700e-7,  1.3215486790144309e-6,
+    1.5252733804059841e-5,  1.5403530393381609e-4,  1.3333558146428443e-3,
+    9.6181291076284772e-3,  5.5504108664821580e-2,  2.4022650695910071e-1,
+    6.9314718055994531e-1,
 #endif
+};
+#define EXP2_TERMS (int)(sizeof EXP2 / sizeof *EXP2)
+
+/* 2^r - 1, without the cancellation. */
+INLINE vec exp2_fraction_m1(vec r) {
+    vec p = splat(EXP2[0]);
+    for (int i = 1; i < EXP2_TERMS; i++) p = p * r + EXP2[i];
     return p * r;
 }
 
@@ -89,20 +86,37 @@ INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_pd((__m512d)v, (__m51
 #endif
 INLINE vec integer_of(vec n) { return n; }
 INLINE vec clamped(vec y) { return y; }
+#define NEEDS_CLAMPING 0
 #else
 /* Adding ROUNDING leaves n in the lowest bits of the sum; shifted up they add to an exponent. */
 INLINE vec rounded(vec y) { return y + ROUNDING; }
 INLINE vec integer_of(vec n) { return n - ROUNDING; }
 INLINE vec scale(vec v, vec n) { return (vec)((ivec)v + ((ivec)n << MANTISSA_BITS)); }
 INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
+#define NEEDS_CLAMPING 1
 #endif
 
-/* 1 / (1 + 2^y): the sigmoid of -y ln 2. */
+/* A sigmoid is one long chain of operations that wait for each other: several of them side by side
+ * keep the processor busy. */
+#define TOGETHER 4
+#define EACH for (int j = 0; j < count; j++)
+
+/* 1 / (1 + 2^y), the sigmoid of -y ln 2, in place, for |y| <= LIMIT and `count` up to TOGETHER. */
+INLINE void sigmoids2_within(vec *y, int count) {
+    vec n[TOGETHER], p[TOGETHER];
+    EACH n[j] = rounded(y[j]);
+    EACH y[j] -= integer_of(n[j]);
+    EACH p[j] = splat(EXP2[0]);
+    for (int i = 1; i < EXP2_TERMS; i++) EACH p[j] = p[j] * y[j] + EXP2[i];
+    EACH p[j] = scale(p[j] * y[j] + (real)1, n[j]);
+    EACH y[j] = (real)1 / (p[j] + (real)1);
+}
+
+/* The same of one, for any y. */
 INLINE vec sigmoid2(vec y) {
     y = clamped(y);
-    vec n = rounded(y);
-    vec power = scale(exp2_fraction_m1(y - integer_of(n)) + (real)1, n);
-    return (real)1 / (power + (real)1);
+    sigmoids2_within(&y, 1);
+    return y;
 }
 
 #define LOG2E ((real)1.4426950408889634074)
