@@ -91,7 +91,7 @@ class Sequences(NamedTuple):
         inputs: (B, T, I), zeros where a feature is missing.
         mask: (B, T, I), 1 where a feature was seen and 0 where not, or None.
         valid: (B, T) of bool, False at padding, or None.
-        elapsed_time: (B, T), 0 at padding.
+        elapsed_time: (B, T), 0 at padding; None if it is 1 everywhere.
         time_constants: (B, T, N), or None.
         layout: how the caller arranged them.
     """
@@ -99,7 +99,7 @@ class Sequences(NamedTuple):
     inputs: Tensor
     mask: Optional[Tensor]
     valid: Optional[Tensor]
-    elapsed_time: Tensor
+    elapsed_time: Optional[Tensor]
     time_constants: Optional[Tensor]
     layout: Layout
 
@@ -107,6 +107,12 @@ class Sequences(NamedTuple):
     def batched(self) -> bool:
         """Whether the caller's inputs had a batch dimension."""
         return self.layout.batched
+
+    def times(self) -> Tensor:
+        """(B, T) elapsed time, also where none was given."""
+        if self.elapsed_time is None:
+            return self.inputs.new_ones(self.inputs.shape[:2])
+        return self.elapsed_time
 
     def reordered(self, order: Tensor) -> Sequences:
         """The samples (B, T or fewer) of each sequence in this order, all taken for seen."""
@@ -119,7 +125,7 @@ class Sequences(NamedTuple):
             inputs=moved(self.inputs),
             mask=None if self.mask is None else moved(self.mask),
             valid=None,
-            elapsed_time=moved(self.elapsed_time),
+            elapsed_time=moved(self.times()),
             time_constants=None if self.time_constants is None else moved(self.time_constants),
         )
 
@@ -127,21 +133,22 @@ class Sequences(NamedTuple):
         """The same samples in reverse order, with the times between them."""
         # elapsed_time[t] lies between samples t-1 and t; backwards, sample t-1 comes after it,
         # and the last sample, which now comes first, takes over the first one's.
+        elapsed = self.elapsed_time
         if self.valid is None:
-            elapsed = self.elapsed_time.roll(-1, dims=1)
+            elapsed = None if elapsed is None else elapsed.roll(-1, dims=1)
         else:
             steps = self.valid.shape[1]
             order = torch.arange(steps, device=self.valid.device)
             valid_from = torch.where(self.valid, order, steps).flip(1).cummin(1).values.flip(1)
             after = valid_from.roll(-1, dims=1)
             after = torch.where(after < steps, after, valid_from[:, :1]).clamp(max=steps - 1)
-            elapsed = torch.where(self.valid, self.elapsed_time.gather(1, after), 0.0)
+            elapsed = torch.where(self.valid, self.times().gather(1, after), 0.0)
         given = self.time_constants
         return Sequences(
             inputs=self.inputs.flip(1),
             mask=None if self.mask is None else self.mask.flip(1),
             valid=None if self.valid is None else self.valid.flip(1),
-            elapsed_time=elapsed.flip(1),
+            elapsed_time=None if elapsed is None else elapsed.flip(1),
             time_constants=None if given is None else given.flip(1),
             layout=self.layout,
         )
@@ -263,9 +270,11 @@ def _check_mask(
 
 def _check_elapsed(
     elapsed_time: Optional[Number], layout: Layout, valid: Optional[Tensor], inputs: Tensor
-) -> Tensor:
-    """(B, T) times before the samples, 0 at padding; 1 if none are given."""
+) -> Optional[Tensor]:
+    """(B, T) times before the samples, 0 at padding, or None; 1 if none are given."""
     if elapsed_time is None:
+        if valid is None:
+            return None
         elapsed = inputs.new_ones(inputs.shape[:2])
     else:
         elapsed = as_reals("elapsed_time", elapsed_time, inputs)

@@ -149,7 +149,7 @@ class ImputedNetwork(nn.Module):
             ages = torch.zeros_like(values)
         else:
             seen = mask > 0
-            values, ages = self._carried(values, seen, sequences.elapsed_time)
+            values, ages = self._carried(values, seen, sequences.times())
         return torch.cat([values, ages], dim=-1) if self.time_since_seen else values
 
     def _carried(self, inputs: Tensor, seen: Tensor, elapsed: Tensor) -> tuple[Tensor, Tensor]:

@@ -396,12 +396,11 @@ class LiquidNetwork(nn.Module):
 
     def _initial_states(
         self, state: Optional[Tensor], sequences: Sequences
-    ) -> Union[Tensor, list[Tensor]]:
-        """(B, N) for every population."""
+    ) -> Union[Tensor, list[None]]:
+        """(B, N) for every population, or None for zeros."""
         populations, batch = len(self.neurons), sequences.inputs.shape[0]
         if state is None:
-            zeros = sequences.inputs.new_zeros(batch, self.state_size)
-            return [zeros] * populations
+            return [None] * populations
         like = self._first.dynamics.like
         last = "N" if self.state_size == self.hidden_size else "2 N"
         if sequences.batched:
@@ -413,7 +412,7 @@ class LiquidNetwork(nn.Module):
         return state.unsqueeze(1)
 
     def _run(
-        self, sequences: Sequences, initial: Union[Tensor, list[Tensor]]
+        self, sequences: Sequences, initial: Union[Tensor, list[None]]
     ) -> tuple[list[Tensor], list[Sequences]]:
         """States (B, T, N) of every population, in forward time order; what each layer was fed.
 

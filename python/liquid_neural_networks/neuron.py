@@ -153,44 +153,53 @@ class LiquidNeuron(nn.Module):
             batch_first=True,
         )
         shape = (*inputs.shape[:-1], self.state_size)
-        if state is None:
-            state = inputs.new_zeros(shape)
-        else:
+        if state is not None:
             last = "N" if self.memory is None else "2 N"
             check_state(state, shape, f"(B, {last})" if batched else f"({last},)", like)
-        after = self.sequence(sequences, state if batched else state.unsqueeze(0))[:, 0]
+            state = state if batched else state.unsqueeze(0)
+        after = self.sequence(sequences, state)[:, 0]
         return after if batched else after.squeeze(0)
 
-    def sequence(self, sequences: Sequences, state: Tensor) -> Tensor:
-        """(B, T, N) states after each step of checked sequences, from state (B, N).
+    def sequence(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
+        """(B, T, N) states after each step of checked sequences, from state (B, N) or zeros.
 
         With a memory both have 2 N numbers. Runs the fused step where it can, the reference path
         elsewhere.
         """
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
             return self._run(sequences, state)  # without elapsed time, a solver holds the state
+        state = self._state(state, sequences)
         order, last = _seen_first(sequences.valid)
         states = self._run(sequences.reordered(order), state)
         held = torch.cat([state.unsqueeze(1), states], dim=1)
         return held.gather(1, last.unsqueeze(-1).expand(-1, -1, state.shape[-1]))
 
-    def _run(self, sequences: Sequences, state: Tensor) -> Tensor:
+    def _state(self, state: Optional[Tensor], sequences: Sequences) -> Tensor:
+        """The state given, or zeros."""
+        if state is not None:
+            return state
+        return sequences.inputs.new_zeros(sequences.inputs.shape[0], self.state_size)
+
+    def _run(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
         """The same, for sequences without padding."""
         if self.memory is not None:
-            return self._remember(self.memory, sequences, state)
+            return self._remember(self.memory, sequences, self._state(state, sequences))
         integrate = parallel_time.choose(
             fused.choose(self.dynamics, self.solver, sequences.inputs),
             self.dynamics,
             self.solver,
             sequences.inputs.shape[1],
         )
+        elapsed = sequences.elapsed_time
+        if integrate is not fused.integrate:  # which alone knows what both are if not given
+            elapsed, state = sequences.times(), self._state(state, sequences)
         states: Tensor = integrate(
             self.dynamics,
             self.solver,
             self.unfolds,
             sequences.inputs,
             sequences.mask,
-            sequences.elapsed_time,
+            elapsed,
             sequences.time_constants,
             state,
         )
@@ -210,7 +219,8 @@ class LiquidNeuron(nn.Module):
         return torch.stack(states, dim=1)
 
     def _stepper(self, sequences: Sequences) -> solvers.Step:
-        inputs, mask, _, elapsed, given, _ = sequences
+        inputs, mask, given = sequences.inputs, sequences.mask, sequences.time_constants
+        elapsed = sequences.times()
         integrate = fused.choose(self.dynamics, self.solver, inputs)
         if integrate is solvers.integrate or not self.dynamics.solvable:
             return solvers.stepper(

@@ -149,13 +149,14 @@ def integrate(
     unfolds: int,
     inputs: Tensor,
     mask: Optional[Tensor],
-    elapsed_time: Tensor,
+    elapsed_time: Optional[Tensor],
     time_constants: Optional[Tensor],
-    state: Tensor,
+    state: Optional[Tensor],
 ) -> Tensor:
     """States (B, T, N) after each time step; see :func:`liquid_neural_networks.solvers.integrate`.
 
-    Differentiable once, in everything but the mask.
+    Without elapsed time it is 1, without a state zeros: to make such tensors would cost a short
+    sequence a tenth of its time. Differentiable once, in everything but the mask.
     """
     # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
     clip = dynamics.constraint == "clip" and not torch.compiler.is_compiling()

@@ -61,15 +61,15 @@ class Synapses(NamedTuple):
 class Sequence(NamedTuple):
     """What runs through the network. For dense dynamics ``inputs`` are pre-activations (B, T, N).
 
-    Shapes: inputs (B, T, I), mask (B, T, I), elapsed_time (B, T), time_constants (B, T, N),
-    state (B, N).
+    Shapes: inputs (B, T, I), mask (B, T, I), elapsed_time (B, T) or None for 1, time_constants
+    (B, T, N), state (B, N) or None for zeros.
     """
 
     inputs: Tensor
     mask: Optional[Tensor]
-    elapsed_time: Tensor
+    elapsed_time: Optional[Tensor]
     time_constants: Optional[Tensor]
-    state: Tensor
+    state: Optional[Tensor]
 
 
 # Lists rather than generators below: on a short sequence these lines cost as much as the step.
@@ -83,9 +83,13 @@ def _addresses(tensors: list[Optional[Tensor]]) -> tuple[int, ...]:
     return tuple([0 if each is None else each.data_ptr() for each in tensors])
 
 
-def _sizes(method: Method, sequence: Sequence, synapses: Synapses) -> tuple[int, ...]:
+def _units(parameters: tuple[Tensor, ...]) -> int:
+    """N, from g or tau."""
+    return parameters[1].shape[0]
+
+
+def _sizes(method: Method, sequence: Sequence, synapses: Synapses, units: int) -> tuple[int, ...]:
     inputs = sequence.inputs
-    units = sequence.state.shape[1]
     recurrent, sensory = synapses.pre.shape[0], synapses.sensory_pre.shape[0]
     double = inputs.dtype == torch.float64
     return (*method[:4], *inputs.shape, units, recurrent, sensory, int(double))
@@ -96,10 +100,11 @@ def forward(
 ) -> Tensor:
     """(B, T, N) states after every time step."""
     batch, steps, _ = sequence.inputs.shape
-    states = sequence.state.new_empty(batch, steps, sequence.state.shape[1])
+    units = _units(parameters)
+    states = sequence.inputs.new_empty(batch, steps, units)
     kept = _contiguous((*sequence, states, *synapses, *parameters))
     built().forward(
-        _sizes(method, sequence, synapses),
+        _sizes(method, sequence, synapses, units),
         _addresses(kept),
         method.lower_bounds,
         torch.get_num_threads(),
@@ -122,7 +127,7 @@ def backward(
     grads = [None if each is None else each.new_empty(each.shape) for each in wanted]
     parameter_grads = [each.new_empty(each.shape) for each in parameters]
     built().backward(
-        _sizes(method, sequence, synapses),
+        _sizes(method, sequence, synapses, _units(parameters)),
         _addresses(kept),
         method.lower_bounds,
         _addresses([grad_states, *grads, *parameter_grads]),
@@ -140,9 +145,9 @@ class Step(torch.autograd.Function):
         method: Method,
         inputs: Tensor,
         mask: Optional[Tensor],
-        elapsed_time: Tensor,
+        elapsed_time: Optional[Tensor],
         time_constants: Optional[Tensor],
-        state: Tensor,
+        state: Optional[Tensor],
         synapses: Synapses,
         *parameters: Tensor,
     ) -> Tensor:
@@ -299,11 +304,22 @@ library.register_autograd(
 )
 
 
+def _spelt_out(sequence: Sequence, units: int) -> Sequence:
+    """With what was left to its default; an operator's gradients are all there or none."""
+    batch, steps, _ = sequence.inputs.shape
+    elapsed, state = sequence.elapsed_time, sequence.state
+    return sequence._replace(
+        elapsed_time=sequence.inputs.new_ones(batch, steps) if elapsed is None else elapsed,
+        state=sequence.inputs.new_zeros(batch, units) if state is None else state,
+    )
+
+
 def run(
     method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
 ) -> Tensor:
     """(B, T, N) states after every time step, differentiable once."""
     if torch.compiler.is_compiling():
+        sequence = _spelt_out(sequence, _units(parameters))
         states: Tensor = torch.ops.liquid_neural_networks.step(
             *sequence, list(synapses), list(parameters), list(method[:4])
         )

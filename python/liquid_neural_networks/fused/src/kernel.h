@@ -38,15 +38,15 @@ typedef struct {
 
     const void *u;              /* (B, T, I); dense: (B, T, N) pre-activations */
     const void *mask;           /* (B, T, I) of 0 and 1, or NULL */
-    const void *elapsed;        /* (B, T) */
+    const void *elapsed;        /* (B, T), or NULL for 1 */
     const void *time_constants; /* (B, T, N), or NULL */
-    const void *state;          /* (B, N) */
+    const void *state;          /* (B, N), or NULL for 0 */
     const void *parameters[MAX_PARAMETERS];
     double lower_bounds[MAX_PARAMETERS]; /* what is stored below is taken as the bound */
     void *states;               /* (B, T, N): written forward, read backward */
 
     const void *grad_states;    /* (B, T, N) */
-    void *grad_u, *grad_elapsed, *grad_time_constants, *grad_state;
+    void *grad_u, *grad_elapsed, *grad_time_constants, *grad_state; /* NULL if not wanted */
     void *gradients[MAX_PARAMETERS];
 } Problem;
 
