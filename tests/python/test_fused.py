@@ -103,7 +103,7 @@ def test_synapses_far_beyond_saturation(
         st.sampled_from([1, 2, 7, 16, 17, 37]),  # batch
         st.sampled_from([1, 2, 5]),  # steps
         st.sampled_from([1, 3, 11]),  # inputs
-        st.sampled_from([1, 2, 13]),  # units
+        st.sampled_from([1, 2, 13, 37]),  # units
         st.sampled_from([1, 3]),  # unfolds
     ),
     sparsity=st.sampled_from([0.0, 0.5]),

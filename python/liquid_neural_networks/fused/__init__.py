@@ -126,7 +126,7 @@ def choose(dynamics: Dynamics, solver: Optional[str], inputs: Tensor) -> Callabl
         return solvers.integrate
     if isinstance(dynamics, ClosedFormDynamics):
         return _closed_form.integrate if _closed_form.can_run(dynamics) else solvers.integrate
-    return integrate if can_solve(dynamics, solver) else solvers.integrate
+    return integrate if _knows(dynamics, solver) else solvers.integrate
 
 
 def _can_run(like: Tensor) -> bool:
@@ -140,7 +140,11 @@ def _can_run(like: Tensor) -> bool:
 
 def can_solve(dynamics: Dynamics, solver: Optional[str]) -> bool:
     """Whether the compiled step knows these dynamics with this solver, and can run."""
-    return _can_run(dynamics.like) and solver in operator.SOLVERS and type(dynamics) in _PREPARE
+    return _can_run(dynamics.like) and _knows(dynamics, solver)
+
+
+def _knows(dynamics: Dynamics, solver: Optional[str]) -> bool:
+    return solver in operator.SOLVERS and type(dynamics) in _PREPARE
 
 
 def integrate(
