@@ -68,6 +68,32 @@ def closed_form(shape: Shape, seed: int) -> nn.Module:
     return liquid(shape, seed, dynamics={"type": "closed_form", **backbone})
 
 
+class HearingTime(nn.Module):
+    """A network that is also fed the time since the last sample, as the baselines are."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor, *, elapsed_time: Tensor, **options: Any) -> Tensor:
+        # A quarter: several steps are then as large as the other features.
+        fed = torch.cat([inputs, elapsed_time.unsqueeze(-1) / 4], dim=-1)
+        outputs: Tensor = self.network(fed, elapsed_time=elapsed_time, **options)
+        return outputs
+
+
+def closed_form_timed(shape: Shape, seed: int) -> nn.Module:
+    """With a backbone of one silu layer, and hearing the time where there is some to hear."""
+    backbone = {
+        "backbone_layers": 1,
+        "backbone_units": shape.units,
+        "backbone_activation": "silu",
+    }
+    fed = shape._replace(inputs=shape.inputs + shape.timed)
+    network = liquid(fed, seed, dynamics={"type": "closed_form", **backbone})
+    return HearingTime(network) if shape.timed else network
+
+
 def c_elegans(_: Shape) -> Any:
     """302 neurons, whatever the task says."""
     return wiring.c_elegans()
@@ -116,6 +142,7 @@ MODELS: Mapping[str, Model] = {
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
     "closed form": Model(closed_form, 0.005, max_gradient_norm=1.0),
+    "closed form, timed": Model(closed_form_timed, 0.001, max_gradient_norm=1.0),
     "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
     "liquid": Model(liquid, 0.01, **OPEN),
     "convolutions": Model(convolutional, 0.002, of_images=True),
