@@ -59,7 +59,7 @@ SETTINGS: Mapping[str, Setting] = {
     "ozone": Setting(epochs=200, loss=_ozone_loss),
     "mnist": Setting(epochs=20, pixels=True),
     "physionet2012": Setting(epochs=20, batch_size=128, units=64, loss=_mortality_loss),
-    "xor_irregular": Setting(epochs=40, batch_size=128, units=128),
+    "xor_irregular": Setting(epochs=60, batch_size=128, units=128),
     "walker2d": Setting(epochs=50, batch_size=64, units=64, changes=True),
 }
 

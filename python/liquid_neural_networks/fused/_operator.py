@@ -119,21 +119,20 @@ def backward(
     sequence: Sequence,
     synapses: Synapses,
     parameters: tuple[Tensor, ...],
-) -> tuple[list[Optional[Tensor]], list[Tensor]]:
-    """Gradients of (inputs, elapsed_time, time_constants, state) and of the parameters."""
+) -> list[Optional[Tensor]]:
+    """Gradients of inputs, elapsed_time, time_constants, state and of every parameter."""
     kept = _contiguous((*sequence, states, *synapses, *parameters))
     grad_states = grad_states.contiguous()
-    wanted = (sequence.inputs, sequence.elapsed_time, sequence.time_constants, sequence.state)
-    grads = [None if each is None else each.new_empty(each.shape) for each in wanted]
-    parameter_grads = [each.new_empty(each.shape) for each in parameters]
+    wanted = (kept[0], *kept[2:5], *kept[-len(parameters) :])
+    grads = [None if each is None else torch.empty_like(each) for each in wanted]
     built().backward(
         _sizes(method, sequence, synapses, _units(parameters)),
         _addresses(kept),
         method.lower_bounds,
-        _addresses([grad_states, *grads, *parameter_grads]),
+        _addresses([grad_states, *grads]),
         torch.get_num_threads(),
     )
-    return grads, parameter_grads
+    return grads
 
 
 class Step(torch.autograd.Function):
@@ -153,19 +152,19 @@ class Step(torch.autograd.Function):
     ) -> Tensor:
         sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
         states = forward(method, sequence, synapses, parameters)
-        ctx.method = method
-        ctx.save_for_backward(states, *sequence, *synapses, *parameters)
+        ctx.method, ctx.synapses = method, synapses
+        ctx.save_for_backward(states, *sequence, *parameters)
         return states
 
     @staticmethod
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
         refuse_second_derivatives()
-        states, *rest = ctx.saved_tensors
-        sequence, synapses = Sequence(*rest[:5]), Synapses(*rest[5:9])
-        (inputs, elapsed, given, state), parameters = backward(
-            grad_states, states, ctx.method, sequence, synapses, tuple(rest[9:])
+        saved = ctx.saved_tensors
+        sequence, parameters = Sequence(*saved[1:6]), saved[6:]
+        inputs, *grads = backward(
+            grad_states, saved[0], ctx.method, sequence, ctx.synapses, parameters
         )
-        return (None, inputs, None, elapsed, given, state, None, *parameters)
+        return (None, inputs, None, *grads[:3], None, *grads[3:])
 
 
 def refuse_second_derivatives() -> None:
@@ -243,7 +242,7 @@ def _step_backward_cpu(
     method: list[int],
 ) -> list[Tensor]:
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    grads, parameter_grads = backward(
+    grads = backward(
         grad_states,
         states,
         _as_method(method),
@@ -251,7 +250,7 @@ def _step_backward_cpu(
         Synapses(*synapses),
         tuple(parameters),
     )
-    return [each for each in grads if each is not None] + parameter_grads
+    return [each for each in grads if each is not None]
 
 
 def _step_fake(
