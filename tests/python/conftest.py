@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -29,6 +30,18 @@ RAN = pytest.StashKey[set[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RAN] = set()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells what it ran..."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["ran"] = sorted(session.config.stash[RAN])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """... and whoever started it adds it up."""
+    node.config.stash[RAN].update(node.workeroutput["ran"])
 
 
 @pytest.fixture(

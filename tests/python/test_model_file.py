@@ -179,7 +179,7 @@ def endless() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("metadata", "error", "names"),
     [
-        ({"model": object()}, DtypeError, "metadata.model"),
+        ({"model": Ellipsis}, DtypeError, "metadata.model"),
         ({"raw": b"bytes"}, DtypeError, "metadata.raw"),
         ({"rows": [1, np.zeros(2)]}, DtypeError, r"metadata.rows\[1\]"),
         ({1: "one"}, DtypeError, "metadata"),
