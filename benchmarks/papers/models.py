@@ -99,9 +99,10 @@ def closed_form_shallow(shape: Shape, seed: int) -> nn.Module:
 
 
 def closed_form_memory(shape: Shape, seed: int) -> nn.Module:
-    """With a memory cell in place of a backbone."""
+    """With a memory cell in place of a backbone, and no more units than published with one."""
+    few = shape._replace(units=min(shape.units, 64))
     dynamics = {"type": "closed_form", "backbone_layers": 0}
-    return liquid(shape, seed, mixed_memory=True, dynamics=dynamics)
+    return liquid(few, seed, mixed_memory=True, dynamics=dynamics)
 
 
 def c_elegans(_: Shape) -> Any:

@@ -1,6 +1,6 @@
 """Side by side with peers: the same sizes, one process, turn about.
 
-Every round times each contestant once, so whatever else the machine does falls on all alike;
+In every round each contestant has its turn, so whatever else the machine does falls on all alike;
 what counts is the median over the rounds of the ratio of two times in one round. Used by
 ``lnn bench`` and by the ``benchmarks`` folder.
 """
@@ -26,6 +26,10 @@ from .neuron import LiquidNeuron
 from .wiring import Wiring, fully_connected, ncp, random
 
 MODES = ("forward", "train")
+
+SLICE = 0.02
+"""Seconds a contestant has in a round: a shorter call is repeated, because in a loop of its own it
+would not find the caches full of a rival's data each time."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +134,12 @@ def compare(
 def interleaved(
     calls: Mapping[str, Callable[[], Any]], seconds: float, minimum_rounds: int = 5
 ) -> dict[str, list[float]]:
-    """Seconds per call of each, one per round; short calls are repeated within a round."""
+    """Seconds per call of each, one per round; see :data:`SLICE`."""
     repeats = {}
     for name, call in calls.items():
         call()
         once = min(timed(call, 1) for _ in range(3))
-        repeats[name] = max(1, int(2e-3 / once))
+        repeats[name] = max(1, int(SLICE / once))
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = time.perf_counter()
     rounds = 0
