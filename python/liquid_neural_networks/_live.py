@@ -10,6 +10,7 @@ from torch import nn
 
 from . import fused
 from .fused import _operator as operator
+from .fused._memory import NO_MEMORY
 from .fused._operator import Method
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ Array = npt.NDArray[np.floating[Any]]
 def can_run(network: LiquidNetwork) -> bool:
     """Whether every population of a network can step in compiled code."""
     neurons = cast("list[LiquidNeuron]", list(network.neurons))
-    return all(
-        each.memory is None and fused.can_solve(each.dynamics, each.solver) for each in neurons
-    )
+    return all(fused.can_solve(each.dynamics, each.solver) for each in neurons)
 
 
 class LiveNetwork:
@@ -34,7 +33,7 @@ class LiveNetwork:
         sample: (I,) doubles to write before a step; NaN marks a missing feature.
         elapsed_time: (1,) to write before a step.
         time_constants: (N,) to write before a step that is given them.
-        states: (num_layers, N); a step reads them and leaves the new ones there.
+        states: (num_layers, N), with a memory 2 N; a step reads them and leaves the new ones there.
         outputs: (O,) of the last step.
     """
 
@@ -45,14 +44,14 @@ class LiveNetwork:
         self.sample: npt.NDArray[np.float64] = np.zeros(network.input_size)
         self.elapsed_time: Array = np.zeros(1, dtype)
         self.time_constants: Array = np.ones(network.hidden_size, dtype)
-        self.states: Array = np.zeros((len(neurons), network.hidden_size), dtype)
+        self.states: Array = np.zeros((len(neurons), network.state_size), dtype)
         self.outputs: Array = np.zeros(network.output_size, dtype)
         read, seen = np.zeros(network.input_size, dtype), np.ones(network.input_size, dtype)
         mask = self._address(seen)
         stages, inputs = [], read
         for neuron, state in zip(neurons, self.states):
             stages += self._steps(neuron, inputs, mask, state)
-            inputs, mask = state, 0
+            inputs, mask = state[: network.hidden_size], 0
         stages.append(self._affine(*_readout(network.readout), inputs, self.outputs))
         sample = (
             self._address(self.sample),
@@ -76,7 +75,8 @@ class LiveNetwork:
         values = {name: each.detach().numpy().copy() for name, each in dynamics.values().items()}
         recurrent = (dynamics.pre.numpy(), dynamics.post.numpy())
         sensory = (dynamics.sensory_pre.numpy(), dynamics.sensory_post.numpy())
-        stages = []
+        state, memory = state[: dynamics.units], state[dynamics.units :]
+        stages, remembering = self._remembering(neuron, inputs, memory)
         if dynamics.name == "dense":
             # The input's share, W_in u + b, is what the step takes as its input.
             w_in = np.zeros((dynamics.units, dynamics.input_size), inputs.dtype)
@@ -95,8 +95,21 @@ class LiveNetwork:
         addresses = [self._address(inputs), mask]
         addresses += [self._address(each) for each in (self.elapsed_time, self.time_constants)]
         addresses += [self._address(each) for each in (state, state, *recurrent, *sensory)]
+        addresses += remembering
         addresses += [self._address(each) for each in values.values()]
         return [*stages, ((*method[:4], 1, 1, *counts), tuple(addresses), ())]
+
+    def _remembering(
+        self, neuron: LiquidNeuron, inputs: Array, memory: Array
+    ) -> tuple[list[tuple[Any, ...]], list[int]]:
+        """What a memory cell hears, as a stage, and the cell's addresses; see Remembering."""
+        cell = neuron.memory
+        if cell is None:
+            return [], [0] * len(NO_MEMORY)
+        own = {name: each.detach().numpy().copy() for name, each in cell.named_parameters()}
+        gates = np.zeros(4 * neuron.hidden_size, inputs.dtype)
+        addresses = [self._address(each) for each in (gates, own["W_rec"], memory, memory)]
+        return [self._affine(own["W_in"], own["b"], inputs, gates)], [*addresses, 0, 0]
 
     def _affine(self, matrix: Array, shift: Array, x: Array, y: Array) -> tuple[int, ...]:
         arrays = (matrix, shift, x, y)

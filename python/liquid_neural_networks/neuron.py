@@ -7,6 +7,7 @@ It is to :class:`~liquid_neural_networks.LiquidNetwork` what ``torch.nn.LSTMCell
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Optional, Union
 
 import torch
@@ -182,14 +183,15 @@ class LiquidNeuron(nn.Module):
 
     def _run(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
         """The same, for sequences without padding."""
-        if self.memory is not None:
-            return self._remember(self.memory, sequences, self._state(state, sequences))
-        integrate = parallel_time.choose(
-            fused.choose(self.dynamics, self.solver, sequences.inputs),
-            self.dynamics,
-            self.solver,
-            sequences.inputs.shape[1],
-        )
+        integrate = fused.choose(self.dynamics, self.solver, sequences.inputs, self.memory)
+        if self.memory is None:
+            steps = sequences.inputs.shape[1]
+            integrate = parallel_time.choose(integrate, self.dynamics, self.solver, steps)
+        else:
+            parallel_time.pass_over("a mixed memory")
+            if integrate is solvers.integrate:
+                return self._remember(self.memory, sequences, self._state(state, sequences))
+            integrate = partial(integrate, memory=self.memory)
         elapsed = sequences.elapsed_time
         if integrate is not fused.integrate:  # which alone knows what both are if not given
             elapsed, state = sequences.times(), self._state(state, sequences)
@@ -207,8 +209,15 @@ class LiquidNeuron(nn.Module):
 
     def _remember(self, cell: MemoryCell, sequences: Sequences, state: Tensor) -> Tensor:
         """Memory and neurons by turns, one sample at a time."""
-        parallel_time.pass_over("a mixed memory")
-        step = self._stepper(sequences)
+        step = solvers.stepper(
+            self.dynamics,
+            self.solver,
+            self.unfolds,
+            sequences.inputs,
+            sequences.mask,
+            sequences.times(),
+            sequences.time_constants,
+        )
         heard = cell.heard(sequences.inputs).unbind(1)
         x, memory = torch.split(state, self.hidden_size, -1)
         states = []
@@ -217,31 +226,6 @@ class LiquidNeuron(nn.Module):
             x = step(t, x)
             states.append(torch.cat([x, memory], -1))
         return torch.stack(states, dim=1)
-
-    def _stepper(self, sequences: Sequences) -> solvers.Step:
-        inputs, mask, given = sequences.inputs, sequences.mask, sequences.time_constants
-        elapsed = sequences.times()
-        integrate = fused.choose(self.dynamics, self.solver, inputs)
-        if integrate is solvers.integrate or not self.dynamics.solvable:
-            return solvers.stepper(
-                self.dynamics, self.solver, self.unfolds, inputs, mask, elapsed, given
-            )
-
-        def step(t: int, state: Tensor) -> Tensor:
-            now = slice(t, t + 1)
-            states: Tensor = integrate(
-                self.dynamics,
-                self.solver,
-                self.unfolds,
-                inputs[:, now],
-                None if mask is None else mask[:, now],
-                elapsed[:, now],
-                None if given is None else given[:, now],
-                state,
-            )
-            return states.squeeze(1)
-
-        return step
 
     def effective_time_constants(self, sequences: Sequences, states: Tensor) -> Tensor:
         """(B, T, N) tau(t) at the given states of the neurons (B, T, N) and inputs."""

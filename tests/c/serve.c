@@ -3,7 +3,8 @@
  * is its kind (int64), then:
  *
  *   STEP          10 sizes, whether double, whether backward, the number of arrays (all int64), the
- *                 lower bounds (double), the arrays. Answer: the states, or every gradient.
+ *                 lower bounds (double), the arrays. Answer: the states and what
+ *                 the memory cell writes, or every gradient.
  *   CLOSED_FORM   7 sizes, whether double, whether backward, the number of arrays, the arrays.
  *                 Answer: the states and what is kept, or every gradient.
  *   WIDTH         whether double. Answer: rows of a chunk of closed-form dynamics (int64).
@@ -68,10 +69,12 @@ static void step(void) {
     set_addresses(&p, addresses);
     if (backward) set_gradient_addresses(&p, addresses + gradients);
     if (run_problem(kernel_for((int)s[10]), &p, backward, 2)) exit(4);
-    if (backward)
+    if (backward) {
         put_arrays(gradients + GRAD_INPUTS, count, count);
-    else
-        put_arrays(STATES, STATES + 1, count);
+    } else {
+        put(arrays[STATES].data, arrays[STATES].length);
+        put_arrays(MEMORIES, FIRST_PARAMETER, count);
+    }
 }
 
 static void closed_form(void) {
@@ -83,9 +86,9 @@ static void closed_form(void) {
     set_closed_addresses(&p, addresses, backward);
     if (run_closed_form(kernel_for((int)s[7]), &p, backward, 2)) exit(4);
     if (backward)
-        put_arrays(count - 4, count, count);
+        put_arrays(count - CLOSED_WANTED, count, count);
     else
-        put_arrays(7, CLOSED_WEIGHTS, count);
+        put_arrays(count - CLOSED_WRITTEN, count, count);
 }
 
 static void width(void) {

@@ -58,7 +58,7 @@ def arguments_for(
         arguments["elapsed_time"] = (0.3 * normal(*shape).abs()).requires_grad_()
         tau = 0.5 + normal(*shape, network.hidden_size).abs()
         arguments["time_constants"] = tau.requires_grad_()
-        arguments["state"] = (0.5 * normal(1, batch, network.hidden_size)).requires_grad_()
+        arguments["state"] = (0.5 * normal(1, batch, network.state_size)).requires_grad_()
         arguments["mask"] = normal(*shape, network.input_size) > -0.5
     return arguments
 
@@ -124,6 +124,7 @@ def test_synapses_far_beyond_saturation(
     ),
     sparsity=st.sampled_from([0.0, 0.5]),
     rich=st.booleans(),
+    memory=st.booleans(),
     seed=st.integers(0, 999),
 )
 def test_equals_the_reference(
@@ -133,6 +134,7 @@ def test_equals_the_reference(
     sizes: tuple[int, ...],
     sparsity: float,
     rich: bool,
+    memory: bool,
     seed: int,
 ) -> None:
     batch, steps, inputs, units, unfolds = sizes
@@ -146,6 +148,7 @@ def test_equals_the_reference(
             dynamics=dynamics,
             solver=solver,
             unfolds=unfolds,
+            mixed_memory=memory,
             seed=seed,
         ).to(dtype)
         arguments = arguments_for(network, batch, steps, dtype, seed, rich)
@@ -172,16 +175,25 @@ CLOSED_FORMS = [
     ("batch", "steps", "units"), [(1, 1, 1), (5, 3, 7), (17, 4, 33), (40, 2, 20)]
 )
 @pytest.mark.parametrize("rich", [False, True])
+@pytest.mark.parametrize("memory", [False, True])
 def test_closed_form_equals_the_reference(
-    instruction_set: str, options: dict[str, object], batch: int, steps: int, units: int, rich: bool
+    instruction_set: str,
+    options: dict[str, object],
+    batch: int,
+    steps: int,
+    units: int,
+    rich: bool,
+    memory: bool,
 ) -> None:
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-3)):
-        network = LiquidNetwork(
-            3, units, 2, dynamics={"type": "closed_form", **options}, seed=units
-        ).to(dtype)
+        dynamics = {"type": "closed_form", **options}
+        network = LiquidNetwork(3, units, 2, dynamics=dynamics, mixed_memory=memory, seed=units).to(
+            dtype
+        )
         arguments = arguments_for(network, batch, steps, dtype, batch, rich)
         neuron = network.neurons[0]
-        assert fused.choose(neuron.dynamics, None, arguments["inputs"]) is not integrate
+        chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
+        assert chosen is not integrate
         with fused.instruction_set(instruction_set):
             got = gradients(network, arguments)
         with fused.disabled():

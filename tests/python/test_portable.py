@@ -57,29 +57,33 @@ class Program:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def forward(self, sizes: Any, addresses: Any, bounds: Any, threads: int) -> None:
-        lengths = arrays_of(sizes)
+        lengths = arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]))
         self._put_step(sizes, bounds, addresses, lengths, backward=False)
-        self._get_into(addresses[5:6], lengths[5:6])
+        written = (5, 13, 14, 15)
+        self._get_into([addresses[i] for i in written], [lengths[i] for i in written])
 
     def backward(self, sizes: Any, addresses: Any, bounds: Any, grads: Any, threads: int) -> None:
-        lengths = arrays_of(sizes)
+        lengths = arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]))
         # Gradients are as long as what they are gradients of.
-        of = [lengths[i] for i in (5, 0, 2, 3, 4)] + lengths[10:]
+        of = [lengths[i] for i in (5, 13, 0, 2, 3, 4, 10, 12)] + lengths[16:]
         self._put_step(sizes, bounds, (*addresses, *grads), lengths + of, backward=True)
-        self._get_into(grads[1:], of[1:])
+        self._get_into(grads[2:], of[2:])
 
     def closed_form(self, sizes: Any, addresses: Any, backward: bool, threads: int) -> None:
-        rows = self.closed_form_width(sizes[-1])
-        lengths = closed_arrays_of(sizes, -(-sizes[3] // rows) * rows, backward)
+        lengths = closed_arrays_of(sizes, self._whole_chunks(sizes[3], sizes[-1]), backward)
         self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
         self._put_arrays(addresses, lengths)
-        answered = slice(-4, None) if backward else slice(7, 11)
+        answered = slice(-6, None) if backward else slice(-7, None)
         self._get_into(addresses[answered], lengths[answered])
 
     def closed_form_width(self, double: int) -> int:
         self._ask(WIDTH, double)
         (width,) = struct.unpack("<q", self._get(8))
         return int(width)
+
+    def _whole_chunks(self, batch: int, double: int) -> int:
+        rows = self.closed_form_width(double)
+        return -(-batch // rows) * rows
 
     def lowest(self, *arguments: Any) -> float:
         lowest: float = REAL.lowest(*arguments)
@@ -126,32 +130,45 @@ def parameter_count(sizes: Any) -> int:
     return 3 if operator.DYNAMICS[sizes[0]] == "dense" else 13
 
 
-def arrays_of(sizes: Any) -> list[int]:
+def arrays_of(sizes: Any, padded_batch: int) -> list[int]:
     """Bytes of every array of a problem, in the order of the addresses."""
     dynamics, _, _, _, batch, steps, inputs, units, recurrent, sensory, double = sizes
     real, samples = 8 if double else 4, batch * steps
     reals = [samples * inputs, samples * inputs, samples, samples * units, batch * units]
     reals.append(samples * units)
     indices = [recurrent, recurrent, sensory, sensory]
+    of_memory = memory_arrays_of(batch, steps, units, padded_batch)
     if operator.DYNAMICS[dynamics] == "dense":
         parameters = [recurrent, units, units]
     else:
         parameters = [units] * 3 + [recurrent] * 4 + [sensory] * 4 + [inputs] * 2
-    return [real * n for n in reals] + [8 * n for n in indices] + [real * n for n in parameters]
+    return (
+        [real * n for n in reals]
+        + [8 * n for n in indices]
+        + [real * n for n in (*of_memory, *parameters)]
+    )
+
+
+def memory_arrays_of(batch: int, steps: int, units: int, padded_batch: int) -> list[int]:
+    """Numbers in what a memory cell reads and writes."""
+    states = batch * steps * units
+    read = [4 * states, 4 * units * units, batch * units]
+    return [*read, states, states, padded_batch * steps * 4 * units]
 
 
 def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
     """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
     _, _, layers, batch, steps, units, hidden, double = sizes
     samples, heads = batch * steps, 4 * units
-    numbers = [samples * hidden, samples, samples * units, batch * units]
-    numbers += [hidden * units, heads * hidden, heads, samples * units]
-    of_backbone = layers * samples * hidden
-    numbers += [of_backbone, padded_batch * steps * heads, of_backbone]
+    states, of_backbone = samples * units, layers * samples * hidden
+    of_memory = memory_arrays_of(batch, steps, units, padded_batch)
+    numbers = [samples * hidden, samples, states, batch * units]
+    numbers += [hidden * units, heads * hidden, heads, *of_memory[:3]]
     numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
+    numbers += [states, of_backbone, padded_batch * steps * heads, of_backbone, *of_memory[3:]]
     if backward:
-        numbers += [samples * units, of_backbone, samples * heads]
-        numbers += [samples, batch * units]
+        numbers += [states, states, of_backbone, samples * heads, samples, batch * units]
+        numbers += [of_memory[0], of_memory[2]]
     return [n * (8 if double else 4) for n in numbers]
 
 

@@ -2,7 +2,8 @@
 
 It has the same signature as the reference path, :func:`liquid_neural_networks.solvers.integrate`,
 and is chosen by itself for float32 and float64 on the CPU: with the fused, euler and exponential
-solvers, and for gated closed-form dynamics of one layer. Everything else takes the reference path.
+solvers, and for gated closed-form dynamics of one layer; with a mixed memory too, except inside
+``torch.compile``. Everything else takes the reference path.
 :func:`status` says whether the compiled step is there, and if not, why.
 """
 
@@ -20,8 +21,10 @@ from torch import Tensor
 from .. import solvers
 from .._checks import check_choice
 from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics, Values
+from ..memory import MemoryCell
 from . import _closed_form
 from . import _operator as operator
+from ._memory import NO_MEMORY, joined, parted
 from ._operator import Method, Sequence, Synapses, lowest, transforming
 
 __all__ = [
@@ -119,10 +122,14 @@ def instruction_sets() -> list[str]:
 _instruction_set = (instruction_sets() or [""])[0]
 
 
-def choose(dynamics: Dynamics, solver: Optional[str], inputs: Tensor) -> Callable[..., Tensor]:
+def choose(
+    dynamics: Dynamics, solver: Optional[str], inputs: Tensor, memory: Optional[MemoryCell] = None
+) -> Callable[..., Tensor]:
     """The function that integrates: the fused one if it can, else the reference."""
     # Transforms such as vmap and jvp see through plain torch only.
     if not _can_run(inputs) or transforming():
+        return solvers.integrate
+    if memory is not None and torch.compiler.is_compiling():
         return solvers.integrate
     if isinstance(dynamics, ClosedFormDynamics):
         return _closed_form.integrate if _closed_form.can_run(dynamics) else solvers.integrate
@@ -156,15 +163,20 @@ def integrate(
     elapsed_time: Optional[Tensor],
     time_constants: Optional[Tensor],
     state: Optional[Tensor],
+    memory: Optional[MemoryCell] = None,
 ) -> Tensor:
     """States (B, T, N) after each time step; see :func:`liquid_neural_networks.solvers.integrate`.
 
-    Without elapsed time it is 1, without a state zeros: to make such tensors would cost a short
-    sequence a tenth of its time. Differentiable once, in everything but the mask.
+    With a memory, states have 2 N numbers. Without elapsed time it is 1, without a state zeros: to
+    make such tensors would cost a short sequence a tenth of its time. Differentiable once, in
+    everything but the mask.
     """
     # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
     clip = dynamics.constraint == "clip" and not torch.compiler.is_compiling()
     values = dynamics.stored() if clip else dynamics.values()
+    cell = NO_MEMORY
+    if memory is not None and state is not None:
+        state, cell = parted(memory, inputs, state)
     prepare = _PREPARE[type(dynamics)]
     inputs, mask, activation, synapses, parameters = prepare(dynamics, values, inputs, mask)
     bounds = [dynamics.lower_bounds.get(name, -inf) for name in parameters] if clip else ()
@@ -176,7 +188,7 @@ def integrate(
         tuple(bounds),
     )
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return operator.run(method, sequence, synapses, tuple(parameters.values()))
+    return joined(*operator.run(method, sequence, synapses, tuple(parameters.values()), cell))
 
 
 def _prepare_conductance(

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from ..dynamics import ClosedFormDynamics
+from ..memory import MemoryCell
 from . import _operator as operator
+from ._memory import Remembering, RememberingGradients, before, joined, outer, parted
 
 ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
 
@@ -23,6 +25,24 @@ class Form(NamedTuple):
     gated: int
     activation: int
     layers: int
+
+
+class Given(NamedTuple):
+    """What the inputs contribute (B, T, H), elapsed times (B, T), shift (B, T, N), state (B, N)."""
+
+    heard: Tensor
+    elapsed_time: Tensor
+    shift: Optional[Tensor]
+    state: Tensor
+
+
+class Kept(NamedTuple):
+    """States (B, T, N) and, for the way back, what the kernel keeps."""
+
+    states: Tensor
+    z: Optional[Tensor] = None
+    heads: Optional[Tensor] = None
+    slope: Optional[Tensor] = None
 
 
 def can_run(dynamics: ClosedFormDynamics) -> bool:
@@ -46,11 +66,13 @@ def integrate(
     elapsed_time: Tensor,
     time_constants: Optional[Tensor],
     state: Tensor,
+    memory: Optional[MemoryCell] = None,
 ) -> Tensor:
     """States (B, T, N) after each time step; see :func:`liquid_neural_networks.solvers.integrate`.
 
-    Differentiable once, in everything but the mask.
+    With a memory, states have 2 N numbers. Differentiable once, in everything but the mask.
     """
+    state, cell = parted(memory, inputs, state)
     values = dynamics.prepare(dynamics.values())
     (heard,) = dynamics.sensory(values, inputs, mask)
     shift = None if time_constants is None else dynamics.shift(values, 0, time_constants)
@@ -61,12 +83,15 @@ def integrate(
         weights += [values["heads"], values["heads_bias"]]
     for layer in range(1, layers):
         weights += [values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]]
-    states: Tensor = ClosedFormStep.apply(form, heard, elapsed_time, shift, state, *weights)
-    return states
+    states, memories = ClosedFormStep.apply(
+        form, heard, elapsed_time, shift, state, *cell[:3], *weights
+    )
+    return joined(states, memories)
 
 
 class ClosedFormStep(torch.autograd.Function):
-    """``weights``: recurrent, heads and their bias, then those of the layers from the second on."""
+    """States and, with a memory, memories. ``weights``: recurrent, heads and their bias, then those
+    of the layers from the second on."""
 
     @staticmethod
     def forward(
@@ -76,75 +101,84 @@ class ClosedFormStep(torch.autograd.Function):
         elapsed_time: Tensor,
         shift: Optional[Tensor],
         state: Tensor,
+        gates: Optional[Tensor],
+        gates_recurrent: Optional[Tensor],
+        memory: Optional[Tensor],
         *weights: Tensor,
-    ) -> Tensor:
-        batch, steps, hidden = heard.shape
-        units = state.shape[1]
-        states = heard.new_empty(batch, steps, units)
-        kept_z: Optional[Tensor] = None
-        kept_heads: Optional[Tensor] = None
-        kept_slope: Optional[Tensor] = None
-        if any(ctx.needs_input_grad):
-            kept_z = heard.new_empty(form.layers, batch, steps, hidden)
-            width = operator.built().closed_form_width(int(heard.dtype == torch.float64))
-            kept_heads = heard.new_empty(-(-batch // width) * width, steps, 4 * units)
-            if form.activation == ACTIVATIONS["silu"]:
-                kept_slope = torch.empty_like(kept_z)
-        arrays = [heard, elapsed_time, shift, state, states, kept_z, kept_heads, kept_slope]
-        _run(form, arrays, weights, ())
+    ) -> tuple[Tensor, Optional[Tensor]]:
+        way_back = any(ctx.needs_input_grad)
+        states = heard.new_empty(*heard.shape[:2], state.shape[1])
+        remembering = Remembering(gates, gates_recurrent, memory)
+        if gates is not None:
+            rows = operator.whole_chunks(states) if way_back else None
+            remembering = remembering.begin(states, rows)
+        kept = Kept(states, *_room(form, heard, states)) if way_back else Kept(states)
+        given = Given(heard, elapsed_time, shift, state)
+        _run(form, given, weights, remembering, kept)
         ctx.form = form
-        ctx.save_for_backward(*arrays, *weights)
-        return states
+        ctx.save_for_backward(*given, *kept, *remembering, *weights)
+        return states, remembering.memories
 
     @staticmethod
-    def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
+    def backward(
+        ctx: Any, grad_states: Tensor, grad_memories: Optional[Tensor]
+    ) -> tuple[Optional[Tensor], ...]:
         operator.refuse_second_derivatives()
-        *arrays, kept_z, kept_heads, kept_slope = ctx.saved_tensors[:8]
-        weights = ctx.saved_tensors[8:]
-        _, elapsed_time, shift, state, states = arrays
-        batch, steps, units = states.shape
-        grad_y, grad_heads = (
-            kept_z.new_empty(kept_z.shape),
-            states.new_empty(batch, steps, 4 * units),
-        )
-        grad_elapsed = elapsed_time.new_empty(elapsed_time.shape)
-        grad_state = state.new_empty(state.shape)
-        grads = (grad_states.contiguous(), grad_y, grad_heads, grad_elapsed, grad_state)
-        _run(ctx.form, [*arrays, kept_z, kept_heads, kept_slope], weights, grads)
+        saved = ctx.saved_tensors
+        given, kept = Given(*saved[:4]), Kept(*saved[4:8])
+        remembering, weights = Remembering(*saved[8:14]), saved[14:]
+        states, units, z = kept.states, kept.states.shape[2], kept.z
+        assert z is not None
+        gradients = RememberingGradients.begin(remembering, grad_memories)
+        grad_y = z.new_empty(z.shape)
+        grad_heads = states.new_empty(*states.shape[:2], 4 * units)
+        grad_elapsed = given.elapsed_time.new_empty(given.elapsed_time.shape)
+        grad_state = given.state.new_empty(given.state.shape)
+        grads = (grad_y, grad_heads, grad_elapsed, grad_state)
+        _run(ctx.form, given, weights, remembering, kept,
+             (grad_states.contiguous(), gradients.memories, *grads, *gradients[1:]))  # fmt: skip
         layers = ctx.form.layers
         grad_heard = grad_y[0] if layers > 0 else grad_heads
-        before = torch.cat([state.unsqueeze(1), states[:, :-1]], dim=1)
-        grad_weights: list[Tensor] = [_outer(grad_heard, before)]
+        starts = remembering.starts
+        if starts is None:
+            starts = before(given.state, states)
+        grad_weights = [outer(grad_heard, starts)]
         if layers > 0:
-            grad_weights += [_outer(grad_heads, kept_z[-1]), grad_heads.sum((0, 1))]
+            grad_weights += [outer(grad_heads, z[-1]), grad_heads.sum((0, 1))]
         for layer in range(1, layers):
-            grad_weights += [_outer(grad_y[layer], kept_z[layer - 1]), grad_y[layer].sum((0, 1))]
-        grad_shift = None if shift is None else grad_heads[..., 2 * units : 3 * units]
-        return (None, grad_heard, grad_elapsed, grad_shift, grad_state, *grad_weights)
+            grad_weights += [outer(grad_y[layer], z[layer - 1]), grad_y[layer].sum((0, 1))]
+        grad_shift = None if given.shift is None else grad_heads[..., 2 * units : 3 * units]
+        of_cell = gradients.of_cell(given.state, states)
+        return (
+            None, grad_heard, grad_elapsed, grad_shift, grad_state, *of_cell, *grad_weights
+        )  # fmt: skip
+
+
+def _room(form: Form, heard: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Optional[Tensor]]:
+    """For what the way back needs."""
+    z = heard.new_empty(form.layers, *heard.shape)
+    heads = heard.new_empty(operator.whole_chunks(heard), states.shape[1], 4 * states.shape[2])
+    return z, heads, torch.empty_like(z) if form.activation == ACTIVATIONS["silu"] else None
 
 
 def _run(
     form: Form,
-    arrays: list[Optional[Tensor]],
+    given: Given,
     weights: tuple[Tensor, ...],
-    grads: tuple[Tensor, ...],
+    remembering: Remembering,
+    kept: Kept,
+    grads: tuple[Optional[Tensor], ...] = (),
 ) -> None:
     """Forward, or backward if there are ``grads``."""
-    heard, elapsed_time, shift, state, *written = arrays
-    assert heard is not None and state is not None
     recurrent, *rest = weights
     heads: list[Optional[Tensor]] = [*rest[:2]] if rest else [None, None]
-    kept = [
+    read = [*given, recurrent, *heads, *remembering[:3], *rest[2:]]
+    arrays = [
         None if each is None else each.contiguous()
-        for each in (heard, elapsed_time, shift, state, recurrent, *heads, *written, *rest[2:])
+        for each in (*read, *kept, *remembering[3:], *grads)
     ]
-    addresses = [0 if each is None else each.data_ptr() for each in (*kept, *grads)]
-    batch, steps, hidden = heard.shape
-    double = int(heard.dtype == torch.float64)
-    sizes = (*form, batch, steps, state.shape[1], hidden, double)
+    addresses = [0 if each is None else each.data_ptr() for each in arrays]
+    batch, steps, hidden = given.heard.shape
+    double = int(given.heard.dtype == torch.float64)
+    sizes = (*form, batch, steps, given.state.shape[1], hidden, double)
     operator.built().closed_form(sizes, tuple(addresses), bool(grads), torch.get_num_threads())
-
-
-def _outer(rows: Tensor, columns: Tensor) -> Tensor:
-    """(R, C) sums over batch and time of products of (B, T, R) and (B, T, C)."""
-    return rows.flatten(0, 1).t() @ columns.flatten(0, 1)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, library
 
 from ..errors import OptionError
+from ._memory import NO_GRADIENTS, NO_MEMORY, Remembering, RememberingGradients
 
 kernel: Optional[ModuleType]
 """The C extension, or None where it could not be built."""
@@ -72,6 +73,39 @@ class Sequence(NamedTuple):
     state: Optional[Tensor]
 
 
+class Cell(NamedTuple):
+    """A memory cell at work: what the inputs contribute to its gates (B, T, 4 N), the weights of
+    the neurons (4 N, N), and the memory (B, N) it starts with; None where there is none."""
+
+    gates: Optional[Tensor] = None
+    recurrent: Optional[Tensor] = None
+    memory: Optional[Tensor] = None
+
+
+class Remembered(NamedTuple):
+    """What a memory cell leaves: the memory after each step and the state each interval starts
+    from (B, T, N), and its open gates as the kernel keeps them; the last two for the way back."""
+
+    memories: Optional[Tensor] = None
+    starts: Optional[Tensor] = None
+    gates: Optional[Tensor] = None
+
+
+NO_CELL, NOTHING = Cell(), Remembered()
+
+
+def empty_remembered(cell: Cell, states: Tensor, way_back: bool) -> Remembered:
+    if cell.gates is None:
+        return NOTHING
+    if not way_back:
+        return Remembered(torch.empty_like(states))
+    return Remembered(
+        torch.empty_like(states),
+        torch.empty_like(states),
+        states.new_empty(whole_chunks(states), states.shape[1], 4 * states.shape[2]),
+    )
+
+
 # Lists rather than generators below: on a short sequence these lines cost as much as the step.
 
 
@@ -81,6 +115,13 @@ def _contiguous(tensors: tuple[Optional[Tensor], ...]) -> list[Optional[Tensor]]
 
 def _addresses(tensors: list[Optional[Tensor]]) -> tuple[int, ...]:
     return tuple([0 if each is None else each.data_ptr() for each in tensors])
+
+
+def whole_chunks(like: Tensor) -> int:
+    """The number of batch rows, up to whole chunks: what the kernel keeps for itself has them."""
+    batch = like.shape[0]
+    width: int = built().closed_form_width(int(like.dtype == torch.float64))
+    return -(-batch // width) * width
 
 
 def _units(parameters: tuple[Tensor, ...]) -> int:
@@ -96,20 +137,27 @@ def _sizes(method: Method, sequence: Sequence, synapses: Synapses, units: int) -
 
 
 def forward(
-    method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
-) -> Tensor:
-    """(B, T, N) states after every time step."""
+    method: Method,
+    sequence: Sequence,
+    synapses: Synapses,
+    parameters: tuple[Tensor, ...],
+    remembering: Remembering = NO_MEMORY,
+    way_back: bool = False,
+) -> tuple[Tensor, Remembering]:
+    """(B, T, N) states after every time step, and what the memory wrote."""
     batch, steps, _ = sequence.inputs.shape
     units = _units(parameters)
     states = sequence.inputs.new_empty(batch, steps, units)
-    kept = _contiguous((*sequence, states, *synapses, *parameters))
+    if remembering.gates is not None:
+        remembering = remembering.begin(states, whole_chunks(states) if way_back else None)
+    kept = _contiguous((*sequence, states, *synapses, *remembering, *parameters))
     built().forward(
         _sizes(method, sequence, synapses, units),
         _addresses(kept),
         method.lower_bounds,
         torch.get_num_threads(),
     )
-    return states
+    return states, remembering
 
 
 def backward(
@@ -119,24 +167,27 @@ def backward(
     sequence: Sequence,
     synapses: Synapses,
     parameters: tuple[Tensor, ...],
+    remembering: Remembering = NO_MEMORY,
+    gradients: RememberingGradients = NO_GRADIENTS,
 ) -> list[Optional[Tensor]]:
     """Gradients of inputs, elapsed_time, time_constants, state and of every parameter."""
-    kept = _contiguous((*sequence, states, *synapses, *parameters))
+    kept = _contiguous((*sequence, states, *synapses, *remembering, *parameters))
     grad_states = grad_states.contiguous()
     wanted = (kept[0], *kept[2:5], *kept[-len(parameters) :])
     grads = [None if each is None else torch.empty_like(each) for each in wanted]
+    given, *of_memory = gradients
     built().backward(
         _sizes(method, sequence, synapses, _units(parameters)),
         _addresses(kept),
         method.lower_bounds,
-        _addresses([grad_states, *grads]),
+        _addresses([grad_states, given, *grads[:4], *of_memory, *grads[4:]]),
         torch.get_num_threads(),
     )
     return grads
 
 
 class Step(torch.autograd.Function):
-    """The eager path."""
+    """The eager path: states and, with a memory, memories."""
 
     @staticmethod
     def forward(
@@ -148,23 +199,34 @@ class Step(torch.autograd.Function):
         time_constants: Optional[Tensor],
         state: Optional[Tensor],
         synapses: Synapses,
+        gates: Optional[Tensor],
+        recurrent: Optional[Tensor],
+        memory: Optional[Tensor],
         *parameters: Tensor,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Optional[Tensor]]:
         sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-        states = forward(method, sequence, synapses, parameters)
+        states, remembering = forward(
+            method, sequence, synapses, parameters, Remembering(gates, recurrent, memory), True
+        )
         ctx.method, ctx.synapses = method, synapses
-        ctx.save_for_backward(states, *sequence, *parameters)
-        return states
+        ctx.save_for_backward(states, *sequence, *remembering, *parameters)
+        return states, remembering.memories
 
     @staticmethod
-    def backward(ctx: Any, grad_states: Tensor) -> tuple[Optional[Tensor], ...]:
+    def backward(
+        ctx: Any, grad_states: Tensor, grad_memories: Optional[Tensor]
+    ) -> tuple[Optional[Tensor], ...]:
         refuse_second_derivatives()
         saved = ctx.saved_tensors
-        sequence, parameters = Sequence(*saved[1:6]), saved[6:]
+        states, sequence, parameters = saved[0], Sequence(*saved[1:6]), saved[12:]
+        remembering = Remembering(*saved[6:12])
+        gradients = RememberingGradients.begin(remembering, grad_memories)
         inputs, *grads = backward(
-            grad_states, saved[0], ctx.method, sequence, ctx.synapses, parameters
-        )
-        return (None, inputs, None, *grads[:3], None, *grads[3:])
+            grad_states, states, ctx.method, sequence, ctx.synapses, parameters,
+            remembering, gradients,
+        )  # fmt: skip
+        of_cell = gradients.of_cell(sequence.state, states)
+        return (None, inputs, None, *grads[:3], None, *of_cell, *grads[3:])
 
 
 def refuse_second_derivatives() -> None:
@@ -226,7 +288,7 @@ def _step_cpu(
     method: list[int],
 ) -> Tensor:
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return forward(_as_method(method), sequence, Synapses(*synapses), tuple(parameters))
+    return forward(_as_method(method), sequence, Synapses(*synapses), tuple(parameters))[0]
 
 
 def _step_backward_cpu(
@@ -314,16 +376,23 @@ def _spelt_out(sequence: Sequence, units: int) -> Sequence:
 
 
 def run(
-    method: Method, sequence: Sequence, synapses: Synapses, parameters: tuple[Tensor, ...]
-) -> Tensor:
-    """(B, T, N) states after every time step, differentiable once."""
+    method: Method,
+    sequence: Sequence,
+    synapses: Synapses,
+    parameters: tuple[Tensor, ...],
+    cell: Remembering = NO_MEMORY,
+) -> tuple[Tensor, Optional[Tensor]]:
+    """(B, T, N) states after every time step, and memories with a cell; differentiable once."""
     if torch.compiler.is_compiling():
         sequence = _spelt_out(sequence, _units(parameters))
         states: Tensor = torch.ops.liquid_neural_networks.step(
             *sequence, list(synapses), list(parameters), list(method[:4])
         )
-        return states
+        return states, None
     if not torch.is_grad_enabled():
-        return forward(method, sequence, synapses, parameters)
-    states = Step.apply(method, *sequence, synapses, *parameters)
-    return states
+        states, remembering = forward(method, sequence, synapses, parameters, cell)
+        return states, remembering.memories
+    both: tuple[Tensor, Optional[Tensor]] = Step.apply(
+        method, *sequence, synapses, *cell[:3], *parameters
+    )
+    return both

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "memory_cell.h"
+
 #define MAX_BACKBONE 64
 
 enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU };
@@ -41,6 +43,8 @@ typedef struct {
     void *grad_y;                  /* (layers, B, T, H); the first is the gradient of `heard` */
     void *grad_heads;              /* (B, T, 4 N); without a backbone that of `heard` */
     void *grad_elapsed, *grad_state;
+
+    MemoryCell cell;               /* its x is this state */
 } ClosedForm;
 
 #endif

@@ -48,6 +48,8 @@ typedef struct {
     const void *grad_states;    /* (B, T, N) */
     void *grad_u, *grad_elapsed, *grad_time_constants, *grad_state; /* NULL if not wanted */
     void *gradients[MAX_PARAMETERS];
+
+    MemoryCell cell;
 } Problem;
 
 /* y (rows,) = matrix (rows, columns) x + shift */

@@ -90,16 +90,25 @@ void set_addresses(Problem *p, const intptr_t *a) {
     p->recurrent.post = (const int64_t *)a[POST];
     p->sensory.pre = (const int64_t *)a[SENSORY_PRE];
     p->sensory.post = (const int64_t *)a[SENSORY_POST];
+    p->cell.gates = (const void *)a[GATES];
+    p->cell.recurrent = (const void *)a[GATES_RECURRENT];
+    p->cell.memory = (const void *)a[MEMORY];
+    p->cell.memories = (void *)a[MEMORIES];
+    p->cell.starts = (void *)a[STARTS];
+    p->cell.kept = (void *)a[KEPT_GATES];
     for (int i = 0; i < parameter_count(p); i++)
         p->parameters[i] = (const void *)a[FIRST_PARAMETER + i];
 }
 
 void set_gradient_addresses(Problem *p, const intptr_t *g) {
     p->grad_states = (const void *)g[GRAD_STATES];
+    p->cell.grad_memories = (const void *)g[GRAD_MEMORIES];
     p->grad_u = (void *)g[GRAD_INPUTS];
     p->grad_elapsed = (void *)g[GRAD_ELAPSED];
     p->grad_time_constants = (void *)g[GRAD_TIME_CONSTANTS];
     p->grad_state = (void *)g[GRAD_STATE];
+    p->cell.grad_gates = (void *)g[GRAD_GATES];
+    p->cell.grad_memory = (void *)g[GRAD_MEMORY];
     for (int i = 0; i < parameter_count(p); i++)
         p->gradients[i] = (void *)g[FIRST_GRADIENT + i];
 }
@@ -181,7 +190,8 @@ ClosedForm closed_form_of(const intptr_t *s) {
 static int hidden_layers(const ClosedForm *p) { return p->layers > 1 ? p->layers - 1 : 0; }
 
 int closed_address_count(const ClosedForm *p, int backward) {
-    return CLOSED_WEIGHTS + 2 * hidden_layers(p) + (backward ? 5 : 0);
+    return CLOSED_READ + 2 * hidden_layers(p) + CLOSED_WRITTEN +
+           (backward ? CLOSED_GIVEN + CLOSED_WANTED : 0);
 }
 
 void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
@@ -192,20 +202,29 @@ void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
     p->recurrent = (const void *)*a++;
     p->heads = (const void *)*a++;
     p->heads_bias = (const void *)*a++;
-    p->states = (void *)*a++;
-    p->kept_z = (void *)*a++;
-    p->kept_heads = (void *)*a++;
-    p->kept_slope = (void *)*a++;
+    p->cell.gates = (const void *)*a++;
+    p->cell.recurrent = (const void *)*a++;
+    p->cell.memory = (const void *)*a++;
     for (int l = 1; l <= hidden_layers(p); l++) {
         p->weights[l] = (const void *)*a++;
         p->bias[l] = (const void *)*a++;
     }
+    p->states = (void *)*a++;
+    p->kept_z = (void *)*a++;
+    p->kept_heads = (void *)*a++;
+    p->kept_slope = (void *)*a++;
+    p->cell.memories = (void *)*a++;
+    p->cell.starts = (void *)*a++;
+    p->cell.kept = (void *)*a++;
     if (!backward) return;
     p->grad_states = (const void *)*a++;
+    p->cell.grad_memories = (const void *)*a++;
     p->grad_y = (void *)*a++;
     p->grad_heads = (void *)*a++;
     p->grad_elapsed = (void *)*a++;
     p->grad_state = (void *)*a++;
+    p->cell.grad_gates = (void *)*a++;
+    p->cell.grad_memory = (void *)*a++;
 }
 
 typedef struct {

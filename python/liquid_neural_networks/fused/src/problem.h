@@ -6,9 +6,10 @@
 
 /* The order of addresses. */
 enum { INPUTS, MASK, ELAPSED, TIME_CONSTANTS, STATE, STATES, PRE, POST, SENSORY_PRE,
-       SENSORY_POST, FIRST_PARAMETER };
-enum { GRAD_STATES, GRAD_INPUTS, GRAD_ELAPSED, GRAD_TIME_CONSTANTS, GRAD_STATE,
-       FIRST_GRADIENT };
+       SENSORY_POST, GATES, GATES_RECURRENT, MEMORY, MEMORIES, STARTS, KEPT_GATES,
+       FIRST_PARAMETER };
+enum { GRAD_STATES, GRAD_MEMORIES, GRAD_INPUTS, GRAD_ELAPSED, GRAD_TIME_CONSTANTS, GRAD_STATE,
+       GRAD_GATES, GRAD_MEMORY, FIRST_GRADIENT };
 #define MAX_ADDRESSES (FIRST_PARAMETER + MAX_PARAMETERS)
 
 /* From dynamics, solver, activation, unfolds, B, T, I, N, E and S. */
@@ -21,10 +22,12 @@ void set_gradient_addresses(Problem *p, const intptr_t *addresses);
 /* Forward or backward. Returns 0, or -1 when there was no memory. */
 int run_problem(const Kernel *, const Problem *, int backward, int threads);
 
-/* Closed-form dynamics. Addresses come in the order of the fields: up to `kept_heads`, then a
- * matrix and a bias for each backbone layer from the second on; backward, the gradients follow. */
-#define CLOSED_WEIGHTS 11
-#define MAX_CLOSED_ADDRESSES (CLOSED_WEIGHTS + 2 * MAX_BACKBONE + 5)
+/* Closed-form dynamics. Addresses: what is read, in the order of the fields, of the memory cell
+ * up to `memory`, then a matrix and a bias for each backbone layer from the second on; what is
+ * written forward, CLOSED_WRITTEN arrays; backward, CLOSED_GIVEN gradients and CLOSED_WANTED. */
+enum { CLOSED_READ = 10, CLOSED_WRITTEN = 7, CLOSED_GIVEN = 2, CLOSED_WANTED = 6 };
+#define MAX_CLOSED_ADDRESSES                                                                       \
+    (CLOSED_READ + 2 * MAX_BACKBONE + CLOSED_WRITTEN + CLOSED_GIVEN + CLOSED_WANTED)
 ClosedForm closed_form_of(const intptr_t *sizes);
 int closed_address_count(const ClosedForm *, int backward);
 void set_closed_addresses(ClosedForm *, const intptr_t *addresses, int backward);
