@@ -5,7 +5,7 @@
  *   STEP          10 sizes, whether double, whether backward, the number of arrays (all int64), the
  *                 lower bounds (double), the arrays. Answer: the states and what
  *                 the memory cell writes, or every gradient.
- *   CLOSED_FORM   7 sizes, whether double, whether backward, the number of arrays, the arrays.
+ *   CLOSED_FORM   8 sizes, whether double, whether backward, the number of arrays, the arrays.
  *                 Answer: the states and what is kept, or every gradient.
  *   WIDTH         whether double. Answer: rows of a chunk of closed-form dynamics (int64).
  *
@@ -78,13 +78,13 @@ static void step(void) {
 }
 
 static void closed_form(void) {
-    intptr_t s[10];
-    get_integers(s, 10);
+    intptr_t s[11];
+    get_integers(s, 11);
     ClosedForm p = closed_form_of(s);
-    int backward = (int)s[8], count = (int)s[9];
+    int backward = (int)s[9], count = (int)s[10];
     get_arrays(count);
     set_closed_addresses(&p, addresses, backward);
-    if (run_closed_form(kernel_for((int)s[7]), &p, backward, 2)) exit(4);
+    if (run_closed_form(kernel_for((int)s[8]), &p, backward, 2)) exit(4);
     if (backward)
         put_arrays(count - CLOSED_WANTED, count, count);
     else

@@ -201,6 +201,35 @@ def test_closed_form_equals_the_reference(
         assert largest_difference(got, wanted) < tolerance
 
 
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize("recipe", [ncp(8, 5, 3, seed=0), ncp(21, 1, 1, seed=0)], ids=str)
+@pytest.mark.parametrize("options", [{}, {"mode": "no_gate"}, {"leaky_wiring": True}], ids=str)
+@pytest.mark.parametrize("batch", [1, 3, 40])
+@pytest.mark.parametrize("rich", [False, True])
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_wired_closed_form_equals_the_reference(
+    instruction_set: str,
+    recipe: Recipe,
+    options: dict[str, object],
+    batch: int,
+    rich: bool,
+    memory: bool,
+) -> None:
+    dynamics = {"type": "closed_form", "backbone_layers": 0, **options}
+    network = LiquidNetwork(
+        3, output_size=2, wiring=recipe, dynamics=dynamics, mixed_memory=memory, seed=1
+    ).double()
+    neuron = network.neurons[0]
+    arguments = arguments_for(network, batch, 3, torch.float64, batch, rich)
+    chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
+    assert chosen is not integrate
+    with fused.instruction_set(instruction_set):
+        got = gradients(network, arguments)
+    with fused.disabled():
+        wanted = gradients(network, arguments)
+    assert largest_difference(got, wanted) < 1e-11
+
+
 @pytest.mark.parametrize("options", [{"mode": "pure"}, {"backbone_activation": "gelu"}], ids=str)
 def test_closed_forms_the_kernel_does_not_know_run_on_the_reference(
     options: dict[str, object],

@@ -70,7 +70,7 @@ class Program:
         self._get_into(grads[2:], of[2:])
 
     def closed_form(self, sizes: Any, addresses: Any, backward: bool, threads: int) -> None:
-        lengths = closed_arrays_of(sizes, self._whole_chunks(sizes[3], sizes[-1]), backward)
+        lengths = closed_arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]), backward)
         self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
         self._put_arrays(addresses, lengths)
         answered = slice(-6, None) if backward else slice(-7, None)
@@ -158,18 +158,20 @@ def memory_arrays_of(batch: int, steps: int, units: int, padded_batch: int) -> l
 
 def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
     """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
-    _, _, layers, batch, steps, units, hidden, double = sizes
+    _, _, layers, tiers, batch, steps, units, hidden, double = sizes
     samples, heads = batch * steps, 4 * units
     states, of_backbone = samples * units, layers * samples * hidden
     of_memory = memory_arrays_of(batch, steps, units, padded_batch)
     numbers = [samples * hidden, samples, states, batch * units]
-    numbers += [hidden * units, heads * hidden, heads, *of_memory[:3]]
+    numbers += [hidden * units, heads * hidden, heads, heads * units, 0, *of_memory[:3]]
     numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
     numbers += [states, of_backbone, padded_batch * steps * heads, of_backbone, *of_memory[3:]]
     if backward:
         numbers += [states, states, of_backbone, samples * heads, samples, batch * units]
         numbers += [of_memory[0], of_memory[2]]
-    return [n * (8 if double else 4) for n in numbers]
+    lengths = [n * (8 if double else 4) for n in numbers]
+    lengths[8] = 8 * (tiers + 1)  # where tiers start
+    return lengths
 
 
 def missing(build: Build) -> Optional[str]:

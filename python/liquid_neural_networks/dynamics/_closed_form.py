@@ -220,6 +220,21 @@ class ClosedFormDynamics(Dynamics):
     def one_layer(self) -> bool:
         return len(self._sizes) == 1
 
+    @property
+    def layer_sizes(self) -> list[int]:
+        """Neurons in each layer of the wiring, in the order in which they take their turns."""
+        return self._sizes
+
+    @property
+    def order(self) -> Tensor:
+        """The neurons (N,) layer by layer."""
+        return self._order
+
+    @property
+    def back(self) -> Tensor:
+        """Where each neuron (N,) stands in ``order``."""
+        return self._back
+
     # -- parameters ----------------------------------------------------------------------------
 
     def _initial_values(
@@ -397,6 +412,23 @@ class ClosedFormDynamics(Dynamics):
         """What given base time constants add to time_a, whose bias they replace."""
         bias = values[f"time_a_b_{layer}"]
         return torch.where(bias < 0, -1.0, 1.0) / time_constants - bias
+
+    def shifts(self, values: Values, time_constants: Tensor) -> Tensor:
+        """The same for every layer, side by side."""
+        given = enumerate(self._by_layer(time_constants))
+        return torch.cat([self.shift(values, i, tau) for i, tau in given if tau is not None], -1)
+
+    def fresh(self, values: Values) -> Tensor:
+        """(4 N, N) weights of what earlier layers have just become, all by layer."""
+        none = values["old"]
+        rows = []
+        for to, size in enumerate(self._sizes):
+            columns = [
+                values.get(f"new_{to}_{of}", none.new_zeros(n, len(self.heads) * size))
+                for of, n in enumerate(self._sizes)
+            ]
+            rows.append(torch.cat(columns).t())
+        return torch.cat(rows)
 
     def _by_layer(self, time_constants: Optional[Tensor]) -> list[Optional[Tensor]]:
         if time_constants is None:

@@ -6,6 +6,7 @@ one matrix product: what the inputs contribute, and the gradients of the weights
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple, Optional
 
 import torch
@@ -16,6 +17,7 @@ from ..memory import MemoryCell
 from . import _operator as operator
 from ._memory import Remembering, RememberingGradients, before, joined, outer, parted
 
+MOST_TIERS = 16
 ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
 
 
@@ -25,15 +27,19 @@ class Form(NamedTuple):
     gated: int
     activation: int
     layers: int
+    tiers: int
 
 
 class Given(NamedTuple):
-    """What the inputs contribute (B, T, H), elapsed times (B, T), shift (B, T, N), state (B, N)."""
+    """What the inputs contribute (B, T, H), elapsed times (B, T), shift (B, T, N), state (B, N);
+    with several tiers, weights of what earlier ones have become (4 N, N) and where each begins."""
 
     heard: Tensor
     elapsed_time: Tensor
     shift: Optional[Tensor]
     state: Tensor
+    fresh: Optional[Tensor]
+    tier_start: Optional[Tensor]
 
 
 class Kept(NamedTuple):
@@ -46,12 +52,12 @@ class Kept(NamedTuple):
 
 
 def can_run(dynamics: ClosedFormDynamics) -> bool:
-    """One layer of neurons, a gated solution, and a backbone the kernel knows."""
+    """A gated solution, few enough layers, and a backbone the kernel knows."""
     dropping = dynamics.training and dynamics.backbone_dropout > 0 and dynamics.backbone_layers > 1
     return (
         dynamics.mode != "pure"
         and dynamics.backbone_activation in ACTIVATIONS
-        and dynamics.one_layer
+        and len(dynamics.layer_sizes) <= MOST_TIERS
         and not dropping
         and not torch.compiler.is_compiling()
     )
@@ -75,18 +81,27 @@ def integrate(
     state, cell = parted(memory, inputs, state)
     values = dynamics.prepare(dynamics.values())
     (heard,) = dynamics.sensory(values, inputs, mask)
-    shift = None if time_constants is None else dynamics.shift(values, 0, time_constants)
-    layers = dynamics.backbone_layers
-    form = Form(int(dynamics.mode == "default"), ACTIVATIONS[dynamics.backbone_activation], layers)
-    weights = [values["old"].t()]
+    shift = None if time_constants is None else dynamics.shifts(values, time_constants)
+    layers, tiers = dynamics.backbone_layers, len(dynamics.layer_sizes)
+    gated, activation = dynamics.mode == "default", ACTIVATIONS[dynamics.backbone_activation]
+    form = Form(int(gated), activation, layers, tiers)
+    recurrent, order = values["old"].t(), dynamics.order
+    fresh: tuple[Optional[Tensor], Optional[Tensor]] = (None, None)
+    if tiers > 1:
+        state, cell = state.index_select(-1, order), cell.reordered(order)
+        recurrent = recurrent.index_select(1, order)
+        fresh = (dynamics.fresh(values), torch.tensor([0, *accumulate(dynamics.layer_sizes)]))
+    weights = [recurrent]
     if layers > 0:
         weights += [values["heads"], values["heads_bias"]]
     for layer in range(1, layers):
         weights += [values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]]
-    states, memories = ClosedFormStep.apply(
-        form, heard, elapsed_time, shift, state, *cell[:3], *weights
+    both = ClosedFormStep.apply(
+        form, heard, elapsed_time, shift, state, *fresh, *cell[:3], *weights
     )
-    return joined(states, memories)
+    if tiers > 1:
+        both = [None if each is None else each.index_select(-1, dynamics.back) for each in both]
+    return joined(*both)
 
 
 class ClosedFormStep(torch.autograd.Function):
@@ -101,6 +116,8 @@ class ClosedFormStep(torch.autograd.Function):
         elapsed_time: Tensor,
         shift: Optional[Tensor],
         state: Tensor,
+        fresh: Optional[Tensor],
+        tier_start: Optional[Tensor],
         gates: Optional[Tensor],
         gates_recurrent: Optional[Tensor],
         memory: Optional[Tensor],
@@ -113,7 +130,7 @@ class ClosedFormStep(torch.autograd.Function):
             rows = operator.whole_chunks(states) if way_back else None
             remembering = remembering.begin(states, rows)
         kept = Kept(states, *_room(form, heard, states)) if way_back else Kept(states)
-        given = Given(heard, elapsed_time, shift, state)
+        given = Given(heard, elapsed_time, shift, state, fresh, tier_start)
         _run(form, given, weights, remembering, kept)
         ctx.form = form
         ctx.save_for_backward(*given, *kept, *remembering, *weights)
@@ -125,8 +142,8 @@ class ClosedFormStep(torch.autograd.Function):
     ) -> tuple[Optional[Tensor], ...]:
         operator.refuse_second_derivatives()
         saved = ctx.saved_tensors
-        given, kept = Given(*saved[:4]), Kept(*saved[4:8])
-        remembering, weights = Remembering(*saved[8:14]), saved[14:]
+        given, kept = Given(*saved[:6]), Kept(*saved[6:10])
+        remembering, weights = Remembering(*saved[10:16]), saved[16:]
         states, units, z = kept.states, kept.states.shape[2], kept.z
         assert z is not None
         gradients = RememberingGradients.begin(remembering, grad_memories)
@@ -147,11 +164,18 @@ class ClosedFormStep(torch.autograd.Function):
             grad_weights += [outer(grad_heads, z[-1]), grad_heads.sum((0, 1))]
         for layer in range(1, layers):
             grad_weights += [outer(grad_y[layer], z[layer - 1]), grad_y[layer].sum((0, 1))]
-        grad_shift = None if given.shift is None else grad_heads[..., 2 * units : 3 * units]
+        grad_shift = None if given.shift is None else _of_shift(grad_heads, given.tier_start)
+        grad_fresh = None if given.fresh is None else outer(grad_heads, states)
         of_cell = gradients.of_cell(given.state, states)
-        return (
-            None, grad_heard, grad_elapsed, grad_shift, grad_state, *of_cell, *grad_weights
-        )  # fmt: skip
+        of_inputs = (grad_heard, grad_elapsed, grad_shift, grad_state, grad_fresh)
+        return (None, *of_inputs, None, *of_cell, *grad_weights)
+
+
+def _of_shift(grad_heads: Tensor, tier_start: Optional[Tensor]) -> Tensor:
+    """(B, T, N) the gradients of time_a, the third head of each tier."""
+    tiers = [0, grad_heads.shape[-1] // 4] if tier_start is None else tier_start.tolist()
+    sizes = [[end - start] * 4 for start, end in zip(tiers, tiers[1:])]
+    return torch.cat(grad_heads.split([n for four in sizes for n in four], -1)[2::4], -1)
 
 
 def _room(form: Form, heard: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Optional[Tensor]]:
@@ -172,7 +196,7 @@ def _run(
     """Forward, or backward if there are ``grads``."""
     recurrent, *rest = weights
     heads: list[Optional[Tensor]] = [*rest[:2]] if rest else [None, None]
-    read = [*given, recurrent, *heads, *remembering[:3], *rest[2:]]
+    read = [*given[:4], recurrent, *heads, *given[4:], *remembering[:3], *rest[2:]]
     arrays = [
         None if each is None else each.contiguous()
         for each in (*read, *kept, *remembering[3:], *grads)

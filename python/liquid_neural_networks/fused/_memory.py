@@ -38,6 +38,17 @@ class Remembering(NamedTuple):
         kept = states.new_empty(rows, states.shape[1], 4 * states.shape[2])
         return self._replace(memories=memories, starts=torch.empty_like(states), kept=kept)
 
+    def reordered(self, order: Tensor) -> Remembering:
+        """The same cell with its neurons in another order (N,)."""
+        if self.gates is None or self.recurrent is None or self.memory is None:
+            return self
+        rows = torch.cat([order + block * len(order) for block in range(4)])
+        return Remembering(
+            self.gates.index_select(-1, rows),
+            self.recurrent.index_select(0, rows).index_select(1, order),
+            self.memory.index_select(-1, order),
+        )
+
 
 class RememberingGradients(NamedTuple):
     """Of the memories, given, and of the gates and the memory at the start, wanted."""

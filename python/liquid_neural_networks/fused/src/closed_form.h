@@ -3,10 +3,12 @@
 #define LIQUID_CLOSED_FORM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "memory_cell.h"
 
 #define MAX_BACKBONE 64
+#define MAX_TIERS 16
 
 enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU };
 
@@ -18,11 +20,15 @@ enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU };
  *   s = sigmoid((time_a + shift) elapsed + time_b)
  *   x <- (1 - s) tanh(ff1) + s tanh(ff2), without the factor 1 - s if not `gated`
  *
+ * Neurons may stand in tiers, one after the other in x. The heads of a tier, in rows side by side, then
+ * also hear what earlier tiers have just become: += fresh x.
+ *
  * Weight gradients are sums of outer products over all steps, which the caller takes from what is
  * `kept` and from the gradients `grad_y` and `grad_heads`. */
 typedef struct {
     int gated, activation, layers; /* layers of the backbone, 0 for none */
     ptrdiff_t batch, steps, units, hidden; /* B, T, N, H; without a backbone H = 4 N */
+    int tiers;
 
     const void *heard;             /* (B, T, H) */
     const void *elapsed;           /* (B, T) */
@@ -30,6 +36,8 @@ typedef struct {
     const void *state;             /* (B, N) */
     const void *recurrent;         /* (H, N) */
     const void *heads, *heads_bias;                       /* (4 N, H), (4 N,) */
+    const void *fresh;             /* (4 N, N), or NULL for a single tier */
+    const int64_t *tier_start;     /* (tiers + 1,) neurons, likewise */
     const void *weights[MAX_BACKBONE], *bias[MAX_BACKBONE]; /* (H, H), (H,) of layer 1 on */
     void *states;                  /* (B, T, N) */
     void *kept_z;                  /* (layers, B, T, H), or NULL forward */

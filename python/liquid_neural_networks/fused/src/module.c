@@ -79,16 +79,16 @@ static PyObject *step_backward(PyObject *self, PyObject *args) {
 }
 
 static int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p) {
-    intptr_t s[8], a[MAX_CLOSED_ADDRESSES];
-    if (read_integers(sizes, 8, s)) return -1;
+    intptr_t s[9], a[MAX_CLOSED_ADDRESSES];
+    if (read_integers(sizes, 9, s)) return -1;
     *p = closed_form_of(s);
-    if (p->layers > MAX_BACKBONE) {
-        PyErr_SetString(PyExc_ValueError, "too many backbone layers");
+    if (p->layers > MAX_BACKBONE || p->tiers > MAX_TIERS) {
+        PyErr_SetString(PyExc_ValueError, "too many layers");
         return -1;
     }
     if (read_integers(addresses, closed_address_count(p, backward), a)) return -1;
     set_closed_addresses(p, a, backward);
-    return (int)s[7];
+    return (int)s[8];
 }
 
 static PyObject *step_closed_form(PyObject *self, PyObject *args) {

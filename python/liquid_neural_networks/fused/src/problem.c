@@ -183,7 +183,8 @@ int run_problem(const Kernel *kernel, const Problem *p, int backward, int thread
 
 ClosedForm closed_form_of(const intptr_t *s) {
     ClosedForm p = {.gated = (int)s[0], .activation = (int)s[1], .layers = (int)s[2],
-                    .batch = s[3], .steps = s[4], .units = s[5], .hidden = s[6]};
+                    .tiers = (int)s[3], .batch = s[4], .steps = s[5], .units = s[6],
+                    .hidden = s[7]};
     return p;
 }
 
@@ -202,6 +203,8 @@ void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
     p->recurrent = (const void *)*a++;
     p->heads = (const void *)*a++;
     p->heads_bias = (const void *)*a++;
+    p->fresh = (const void *)*a++;
+    p->tier_start = (const int64_t *)*a++;
     p->cell.gates = (const void *)*a++;
     p->cell.recurrent = (const void *)*a++;
     p->cell.memory = (const void *)*a++;
