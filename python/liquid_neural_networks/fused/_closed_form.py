@@ -154,21 +154,26 @@ class ClosedFormStep(torch.autograd.Function):
         grads = (grad_y, grad_heads, grad_elapsed, grad_state)
         _run(ctx.form, given, weights, remembering, kept,
              (grad_states.contiguous(), gradients.memories, *grads, *gradients[1:]))  # fmt: skip
-        layers = ctx.form.layers
-        grad_heard = grad_y[0] if layers > 0 else grad_heads
+        grad_heard = grad_y[0] if ctx.form.layers > 0 else grad_heads
         starts = remembering.starts
         if starts is None:
             starts = before(given.state, states)
-        grad_weights = [outer(grad_heard, starts)]
-        if layers > 0:
-            grad_weights += [outer(grad_heads, z[-1]), grad_heads.sum((0, 1))]
-        for layer in range(1, layers):
-            grad_weights += [outer(grad_y[layer], z[layer - 1]), grad_y[layer].sum((0, 1))]
+        of_weights = [outer(grad_heard, starts), *_of_backbone(z, grad_y, grad_heads)]
         grad_shift = None if given.shift is None else _of_shift(grad_heads, given.tier_start)
         grad_fresh = None if given.fresh is None else outer(grad_heads, states)
         of_cell = gradients.of_cell(given.state, states)
         of_inputs = (grad_heard, grad_elapsed, grad_shift, grad_state, grad_fresh)
-        return (None, *of_inputs, None, *of_cell, *grad_weights)
+        return (None, *of_inputs, None, *of_cell, *of_weights)
+
+
+def _of_backbone(z: Tensor, grad_y: Tensor, grad_heads: Tensor) -> list[Tensor]:
+    """The gradients of the heads, then of the layers from the second on; matrices and biases."""
+    if len(z) == 0:
+        return []
+    gradients = [outer(grad_heads, z[-1]), grad_heads.sum((0, 1))]
+    for below, grad in zip(z, grad_y[1:]):
+        gradients += [outer(grad, below), grad.sum((0, 1))]
+    return gradients
 
 
 def _of_shift(grad_heads: Tensor, tier_start: Optional[Tensor]) -> Tensor:

@@ -62,9 +62,8 @@ class RememberingGradients(NamedTuple):
         """With room for those wanted; none without a memory."""
         if of.gates is None or of.memory is None or memories is None:
             return NO_GRADIENTS
-        wanted = [
-            each.new_empty(each.shape) for each in (of.gates, of.memory)
-        ]  # contiguous, whatever they are
+        # Of the shape alone: they are contiguous, whatever those are.
+        wanted = [each.new_empty(each.shape) for each in (of.gates, of.memory)]
         return RememberingGradients(memories.contiguous(), *wanted)
 
     def of_cell(self, state: Optional[Tensor], states: Tensor) -> list[Optional[Tensor]]:

@@ -57,7 +57,8 @@ static int read_step(PyObject *description, Live *live, Stage *stage, size_t *sc
     stage->time_constants = p->time_constants;
     size_t needed = live->kernel->scratch_size(p, 0);
     if (needed > *scratch) *scratch = needed;
-    live->long_step |= p->unfolds * (p->recurrent.count + p->units) > LONG_STEP;
+    ptrdiff_t remembered = p->cell.gates ? p->units * p->units : 0;
+    live->long_step |= p->unfolds * (p->recurrent.count + p->units) + remembered > LONG_STEP;
     stage->packed = aligned_memory(live->kernel->packed_size(p));
     if (!stage->packed) {
         PyErr_NoMemory();
