@@ -73,7 +73,7 @@ class Program:
         lengths = closed_arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]), backward)
         self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
         self._put_arrays(addresses, lengths)
-        answered = slice(-6, None) if backward else slice(-7, None)
+        answered = slice(-8, None) if backward else slice(-7, None)
         self._get_into(addresses[answered], lengths[answered])
 
     def closed_form_width(self, double: int) -> int:
@@ -158,16 +158,17 @@ def memory_arrays_of(batch: int, steps: int, units: int, padded_batch: int) -> l
 
 def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
     """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
-    _, _, layers, tiers, batch, steps, units, hidden, double = sizes
-    samples, heads = batch * steps, 4 * units
+    mode, _, layers, tiers, batch, steps, units, hidden, double = sizes
+    samples, heads = batch * steps, units if mode == 2 else 4 * units
     states, of_backbone = samples * units, layers * samples * hidden
     of_memory = memory_arrays_of(batch, steps, units, padded_batch)
     numbers = [samples * hidden, samples, states, batch * units]
-    numbers += [hidden * units, heads * hidden, heads, heads * units, 0, *of_memory[:3]]
+    numbers += [hidden * units, heads * hidden, heads, heads * units, 0, units, *of_memory[:3]]
     numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
     numbers += [states, of_backbone, padded_batch * steps * heads, of_backbone, *of_memory[3:]]
     if backward:
         numbers += [states, states, of_backbone, samples * heads, samples, batch * units]
+        numbers += [states, states]
         numbers += [of_memory[0], of_memory[2]]
     lengths = [n * (8 if double else 4) for n in numbers]
     lengths[8] = 8 * (tiers + 1)  # where tiers start

@@ -413,13 +413,23 @@ class ClosedFormDynamics(Dynamics):
         bias = values[f"time_a_b_{layer}"]
         return torch.where(bias < 0, -1.0, 1.0) / time_constants - bias
 
+    def by_layer(self, values: Values, name: str) -> Tensor:
+        """A parameter (N,), layer by layer."""
+        return torch.cat([values[f"{name}_{layer}"] for layer in range(len(self._sizes))])
+
+    def base_rates(self, values: Values, time_constants: Optional[Tensor]) -> Tensor:
+        """Of pure mode, layer by layer: (N,), or (B, T, N) of given base time constants."""
+        if time_constants is None:
+            return self.by_layer(values, "w_tau").abs()
+        return 1.0 / time_constants.index_select(-1, self._order)
+
     def shifts(self, values: Values, time_constants: Tensor) -> Tensor:
-        """The same for every layer, side by side."""
+        """What :meth:`shift` says for every layer, side by side."""
         given = enumerate(self._by_layer(time_constants))
         return torch.cat([self.shift(values, i, tau) for i, tau in given if tau is not None], -1)
 
     def fresh(self, values: Values) -> Tensor:
-        """(4 N, N) weights of what earlier layers have just become, all by layer."""
+        """(heads N, N) weights of what earlier layers have just become, all by layer."""
         none = values["old"]
         rows = []
         for to, size in enumerate(self._sizes):

@@ -2,7 +2,7 @@
 
 It has the same signature as the reference path, :func:`liquid_neural_networks.solvers.integrate`,
 and is chosen by itself for float32 and float64 on the CPU: with the fused, euler and exponential
-solvers, and for gated closed-form dynamics; with a mixed memory too, except inside
+solvers, and for closed-form dynamics; with a mixed memory too, except inside
 ``torch.compile``. Everything else takes the reference path.
 :func:`status` says whether the compiled step is there, and if not, why.
 """

@@ -12,19 +12,20 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from ..dynamics import ClosedFormDynamics
+from ..dynamics import ClosedFormDynamics, Values
 from ..memory import MemoryCell
 from . import _operator as operator
 from ._memory import Remembering, RememberingGradients, before, joined, outer, parted
 
 MOST_TIERS = 16
+MODES = {"default": 0, "no_gate": 1, "pure": 2}
 ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
 
 
 class Form(NamedTuple):
     """What is computed, as the numbers the kernel knows; see ``src/closed_form.h``."""
 
-    gated: int
+    mode: int
     activation: int
     layers: int
     tiers: int
@@ -32,7 +33,8 @@ class Form(NamedTuple):
 
 class Given(NamedTuple):
     """What the inputs contribute (B, T, H), elapsed times (B, T), shift (B, T, N), state (B, N);
-    with several tiers, weights of what earlier ones have become (4 N, N) and where each begins."""
+    with several tiers, weights of what earlier ones have become (heads N, N) and where each begins;
+    in pure mode, ``a`` (N,)."""
 
     heard: Tensor
     elapsed_time: Tensor
@@ -40,6 +42,7 @@ class Given(NamedTuple):
     state: Tensor
     fresh: Optional[Tensor]
     tier_start: Optional[Tensor]
+    a: Optional[Tensor]
 
 
 class Kept(NamedTuple):
@@ -52,11 +55,10 @@ class Kept(NamedTuple):
 
 
 def can_run(dynamics: ClosedFormDynamics) -> bool:
-    """A gated solution, few enough layers, and a backbone the kernel knows."""
+    """Few enough layers, and a backbone the kernel knows."""
     dropping = dynamics.training and dynamics.backbone_dropout > 0 and dynamics.backbone_layers > 1
     return (
-        dynamics.mode != "pure"
-        and dynamics.backbone_activation in ACTIVATIONS
+        dynamics.backbone_activation in ACTIVATIONS
         and len(dynamics.layer_sizes) <= MOST_TIERS
         and not dropping
         and not torch.compiler.is_compiling()
@@ -81,10 +83,10 @@ def integrate(
     state, cell = parted(memory, inputs, state)
     values = dynamics.prepare(dynamics.values())
     (heard,) = dynamics.sensory(values, inputs, mask)
-    shift = None if time_constants is None else dynamics.shifts(values, time_constants)
     layers, tiers = dynamics.backbone_layers, len(dynamics.layer_sizes)
-    gated, activation = dynamics.mode == "default", ACTIVATIONS[dynamics.backbone_activation]
-    form = Form(int(gated), activation, layers, tiers)
+    activation = ACTIVATIONS[dynamics.backbone_activation]
+    form = Form(MODES[dynamics.mode], activation, layers, tiers)
+    shift, a = _shift_and_a(dynamics, values, time_constants, (*inputs.shape[:2], state.shape[1]))
     recurrent, order = values["old"].t(), dynamics.order
     fresh: tuple[Optional[Tensor], Optional[Tensor]] = (None, None)
     if tiers > 1:
@@ -97,11 +99,25 @@ def integrate(
     for layer in range(1, layers):
         weights += [values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]]
     both = ClosedFormStep.apply(
-        form, heard, elapsed_time, shift, state, *fresh, *cell[:3], *weights
+        form, heard, elapsed_time, shift, state, *fresh, a, *cell[:3], *weights
     )
     if tiers > 1:
         both = [None if each is None else each.index_select(-1, dynamics.back) for each in both]
     return joined(*both)
+
+
+def _shift_and_a(
+    dynamics: ClosedFormDynamics,
+    values: Values,
+    time_constants: Optional[Tensor],
+    shape: tuple[int, ...],
+) -> tuple[Optional[Tensor], Optional[Tensor]]:
+    if dynamics.mode == "pure":
+        rates = dynamics.base_rates(values, time_constants)
+        return rates.expand(shape), dynamics.by_layer(values, "A")
+    if time_constants is None:
+        return None, None
+    return dynamics.shifts(values, time_constants), None
 
 
 class ClosedFormStep(torch.autograd.Function):
@@ -118,6 +134,7 @@ class ClosedFormStep(torch.autograd.Function):
         state: Tensor,
         fresh: Optional[Tensor],
         tier_start: Optional[Tensor],
+        a: Optional[Tensor],
         gates: Optional[Tensor],
         gates_recurrent: Optional[Tensor],
         memory: Optional[Tensor],
@@ -130,7 +147,7 @@ class ClosedFormStep(torch.autograd.Function):
             rows = operator.whole_chunks(states) if way_back else None
             remembering = remembering.begin(states, rows)
         kept = Kept(states, *_room(form, heard, states)) if way_back else Kept(states)
-        given = Given(heard, elapsed_time, shift, state, fresh, tier_start)
+        given = Given(heard, elapsed_time, shift, state, fresh, tier_start, a)
         _run(form, given, weights, remembering, kept)
         ctx.form = form
         ctx.save_for_backward(*given, *kept, *remembering, *weights)
@@ -142,16 +159,18 @@ class ClosedFormStep(torch.autograd.Function):
     ) -> tuple[Optional[Tensor], ...]:
         operator.refuse_second_derivatives()
         saved = ctx.saved_tensors
-        given, kept = Given(*saved[:6]), Kept(*saved[6:10])
-        remembering, weights = Remembering(*saved[10:16]), saved[16:]
-        states, units, z = kept.states, kept.states.shape[2], kept.z
+        given, kept = Given(*saved[:7]), Kept(*saved[7:11])
+        remembering, weights = Remembering(*saved[11:17]), saved[17:]
+        states, z = kept.states, kept.z
         assert z is not None
         gradients = RememberingGradients.begin(remembering, grad_memories)
         grad_y = z.new_empty(z.shape)
-        grad_heads = states.new_empty(*states.shape[:2], 4 * units)
+        grad_heads = states.new_empty(*states.shape[:2], _heads(ctx.form) * states.shape[2])
         grad_elapsed = given.elapsed_time.new_empty(given.elapsed_time.shape)
         grad_state = given.state.new_empty(given.state.shape)
-        grads = (grad_y, grad_heads, grad_elapsed, grad_state)
+        grad_shift = None if given.a is None else torch.empty_like(states)
+        grad_a = None if given.a is None else torch.empty_like(states)
+        grads = (grad_y, grad_heads, grad_elapsed, grad_state, grad_shift, grad_a)
         _run(ctx.form, given, weights, remembering, kept,
              (grad_states.contiguous(), gradients.memories, *grads, *gradients[1:]))  # fmt: skip
         grad_heard = grad_y[0] if ctx.form.layers > 0 else grad_heads
@@ -159,11 +178,18 @@ class ClosedFormStep(torch.autograd.Function):
         if starts is None:
             starts = before(given.state, states)
         of_weights = [outer(grad_heard, starts), *_of_backbone(z, grad_y, grad_heads)]
-        grad_shift = None if given.shift is None else _of_shift(grad_heads, given.tier_start)
+        if given.a is None and given.shift is not None:
+            grad_shift = _of_shift(grad_heads, given.tier_start)
         grad_fresh = None if given.fresh is None else outer(grad_heads, states)
         of_cell = gradients.of_cell(given.state, states)
         of_inputs = (grad_heard, grad_elapsed, grad_shift, grad_state, grad_fresh)
-        return (None, *of_inputs, None, *of_cell, *of_weights)
+        of_a = None if grad_a is None else grad_a.sum((0, 1))
+        return (None, *of_inputs, None, of_a, *of_cell, *of_weights)
+
+
+def _heads(form: Form) -> int:
+    """Of each neuron."""
+    return 1 if form.mode == MODES["pure"] else 4
 
 
 def _of_backbone(z: Tensor, grad_y: Tensor, grad_heads: Tensor) -> list[Tensor]:
@@ -186,7 +212,8 @@ def _of_shift(grad_heads: Tensor, tier_start: Optional[Tensor]) -> Tensor:
 def _room(form: Form, heard: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Optional[Tensor]]:
     """For what the way back needs."""
     z = heard.new_empty(form.layers, *heard.shape)
-    heads = heard.new_empty(operator.whole_chunks(heard), states.shape[1], 4 * states.shape[2])
+    steps, units = states.shape[1:]
+    heads = heard.new_empty(operator.whole_chunks(heard), steps, _heads(form) * units)
     return z, heads, torch.empty_like(z) if form.activation == ACTIVATIONS["silu"] else None
 
 

@@ -182,7 +182,7 @@ int run_problem(const Kernel *kernel, const Problem *p, int backward, int thread
 /* ---- closed-form dynamics -------------------------------------------------------------------- */
 
 ClosedForm closed_form_of(const intptr_t *s) {
-    ClosedForm p = {.gated = (int)s[0], .activation = (int)s[1], .layers = (int)s[2],
+    ClosedForm p = {.mode = (int)s[0], .activation = (int)s[1], .layers = (int)s[2],
                     .tiers = (int)s[3], .batch = s[4], .steps = s[5], .units = s[6],
                     .hidden = s[7]};
     return p;
@@ -205,6 +205,7 @@ void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
     p->heads_bias = (const void *)*a++;
     p->fresh = (const void *)*a++;
     p->tier_start = (const int64_t *)*a++;
+    p->a = (const void *)*a++;
     p->cell.gates = (const void *)*a++;
     p->cell.recurrent = (const void *)*a++;
     p->cell.memory = (const void *)*a++;
@@ -226,6 +227,8 @@ void set_closed_addresses(ClosedForm *p, const intptr_t *a, int backward) {
     p->grad_heads = (void *)*a++;
     p->grad_elapsed = (void *)*a++;
     p->grad_state = (void *)*a++;
+    p->grad_shift = (void *)*a++;
+    p->grad_a = (void *)*a++;
     p->cell.grad_gates = (void *)*a++;
     p->cell.grad_memory = (void *)*a++;
 }
