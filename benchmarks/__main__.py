@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from liquid_neural_networks import benchmark, fused, wiring
@@ -59,11 +60,18 @@ def against_peers(seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def streaming_step(seconds: float) -> dict[str, float]:
-    """Microseconds of one step of 19 neurons from a numpy sample, and of ncps's cell."""
-    network = Case(1, 1, 10, 19, "ncp").build()
-    peer = benchmark.ncps_ltc(network)
-    cell = peer.module.rnn_cell
+def streaming(seconds: float) -> dict[str, dict[str, float]]:
+    """A step of 19 neurons, and one of 32 of closed form, from a numpy sample."""
+    wired = Case(1, 1, 10, 19, "ncp").build()
+    closed = Case(1, 1, 10, 32, "full", "closed_form").build()
+    return {
+        "conductance": streaming_step(wired, benchmark.ncps_ltc(wired).module.rnn_cell, seconds),
+        "closed_form": streaming_step(closed, benchmark.ncps_cfc(closed).peer.rnn_cell, seconds),
+    }
+
+
+def streaming_step(network: LiquidNetwork, cell: nn.Module, seconds: float) -> dict[str, float]:
+    """Microseconds of one step, and of a cell of ncps."""
     live, sample = network.stream(), np.random.default_rng(0).normal(size=10).astype(np.float32)
     inputs, state = torch.from_numpy(sample)[None], torch.zeros(1, network.hidden_size)
 
@@ -186,8 +194,10 @@ def report(results: dict[str, Any]) -> None:
                     f"{bar.case} {mode} / {bar.peer}", found[str(bar.case), mode, bar.peer], least
                 )
     stream, memory, roof = results["streaming"], results["memory"], results["roofline"]
-    verdict("streaming step / ncps LTCCell", stream["ratio"], 50)
-    verdict(f"streaming step {stream['ours_us']:.2f} us, at most 5", 5 / stream["ours_us"], 1)
+    wired, closed = stream["conductance"], stream["closed_form"]
+    verdict("streaming step / ncps LTCCell", wired["ratio"], 50)
+    verdict(f"streaming step {wired['ours_us']:.2f} us, at most 5", 5 / wired["ours_us"], 1)
+    verdict(f"streaming step {closed['ours_us']:.2f} us / ncps CfCCell", closed["ratio"], 10)
     verdict(f"memory: {memory['fused']:.1f} MiB, ncps {memory['ncps LTC']:.0f} MiB",
             memory["ncps LTC"] / max(memory["fused"], 0.1), 20)  # fmt: skip
     verdict(f"kernel {roof['kernel'] / 1e9:.2f} G sigmoids/s of {roof['bare'] / 1e9:.2f}",
@@ -216,7 +226,7 @@ def main(output: Path, seconds: float) -> None:
         # First: a peer takes 12 GiB, and this process keeps what its turn with it took.
         "memory": {name: peak_memory(name) for name in ("fused", "ncps LTC")},
         "peers": against_peers(seconds),
-        "streaming": streaming_step(seconds),
+        "streaming": streaming(seconds),
         "roofline": roofline(),
         "scaling": scaling(),
     }

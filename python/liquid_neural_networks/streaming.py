@@ -150,11 +150,10 @@ class _Compiled:
         return outputs
 
     def state(self) -> Array:
-        states: Array = self._live.states.copy()
-        return states
+        return self._live.states()
 
     def reset(self) -> None:
-        self._live.states[:] = 0.0
+        self._live.reset()
 
 
 class _Reference:

@@ -55,6 +55,37 @@ def test_equals_the_sequence_for_any_wiring_and_readout(readout: str, name: str)
     check_stream(network(wiring=RECIPES[name], readout=readout))
 
 
+CLOSED_FORMS = [
+    {"dynamics": {"type": "closed_form", "backbone_layers": 0, "mode": mode}, "wiring": recipe}
+    for mode in ("default", "no_gate", "pure")
+    for recipe in (RECIPES["random"], RECIPES["auto_ncp"])
+] + [
+    {"dynamics": {"type": "closed_form", "backbone_layers": 1, "backbone_activation": "relu"}},
+    {"dynamics": {"type": "closed_form", "backbone_layers": 3, "backbone_activation": "silu"}},
+    {"dynamics": {"type": "closed_form", "mode": "pure", "backbone_units": 9}, "num_layers": 2},
+]
+
+
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize("readout", ["motor", "dense"])
+@pytest.mark.parametrize("options", CLOSED_FORMS, ids=str)
+def test_equals_the_sequence_for_every_closed_form(
+    options: dict[str, object], readout: str, memory: bool
+) -> None:
+    net = network(**options, readout=readout, mixed_memory=memory)
+    check_stream(net)
+    inputs = sequences(1, 9)[0]
+    with net.stream() as live:  # and with the time constants it learned
+        outputs = [live.step(sample) for sample in inputs.numpy()]
+    np.testing.assert_allclose(outputs, net(inputs).detach(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("recipe", ["ncp", "auto_ncp"])
+def test_layers_of_wired_closed_forms(recipe: str) -> None:
+    dynamics = {"type": "closed_form", "backbone_layers": 0}
+    check_stream(network(dynamics, wiring=RECIPES[recipe], num_layers=2, mixed_memory=True))
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -145,9 +145,13 @@ def _can_run(like: Tensor) -> bool:
     )
 
 
-def can_solve(dynamics: Dynamics, solver: Optional[str]) -> bool:
+def can_run(dynamics: Dynamics, solver: Optional[str]) -> bool:
     """Whether the compiled step knows these dynamics with this solver, and can run."""
-    return _can_run(dynamics.like) and _knows(dynamics, solver)
+    if not _can_run(dynamics.like):
+        return False
+    if isinstance(dynamics, ClosedFormDynamics):
+        return _closed_form.can_run(dynamics)
+    return _knows(dynamics, solver)
 
 
 def _knows(dynamics: Dynamics, solver: Optional[str]) -> bool:

@@ -83,41 +83,50 @@ def integrate(
     state, cell = parted(memory, inputs, state)
     values = dynamics.prepare(dynamics.values())
     (heard,) = dynamics.sensory(values, inputs, mask)
+    shift = _shift(dynamics, values, time_constants, (*inputs.shape[:2], state.shape[1]))
+    form, tiers, weights = written_out(dynamics, values)
+    if form.tiers > 1:
+        state, cell = state.index_select(-1, dynamics.order), cell.reordered(dynamics.order)
+    both = ClosedFormStep.apply(
+        form, heard, elapsed_time, shift, state, *tiers, *cell[:3], *weights
+    )
+    if form.tiers > 1:
+        both = [None if each is None else each.index_select(-1, dynamics.back) for each in both]
+    return joined(*both)
+
+
+def _shift(
+    dynamics: ClosedFormDynamics,
+    values: Values,
+    time_constants: Optional[Tensor],
+    shape: tuple[int, ...],
+) -> Optional[Tensor]:
+    if dynamics.mode == "pure":
+        return dynamics.base_rates(values, time_constants).expand(shape)
+    return None if time_constants is None else dynamics.shifts(values, time_constants)
+
+
+def written_out(
+    dynamics: ClosedFormDynamics, values: Values
+) -> tuple[Form, tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor]], list[Tensor]]:
+    """The form, (fresh, tier_start, a) as in :class:`Given`, and the weights of the step, neurons
+    by layer; ``values`` are prepared."""
     layers, tiers = dynamics.backbone_layers, len(dynamics.layer_sizes)
     activation = ACTIVATIONS[dynamics.backbone_activation]
     form = Form(MODES[dynamics.mode], activation, layers, tiers)
-    shift, a = _shift_and_a(dynamics, values, time_constants, (*inputs.shape[:2], state.shape[1]))
-    recurrent, order = values["old"].t(), dynamics.order
-    fresh: tuple[Optional[Tensor], Optional[Tensor]] = (None, None)
+    recurrent = values["old"].t()
+    fresh, tier_start = None, None
     if tiers > 1:
-        state, cell = state.index_select(-1, order), cell.reordered(order)
-        recurrent = recurrent.index_select(1, order)
-        fresh = (dynamics.fresh(values), torch.tensor([0, *accumulate(dynamics.layer_sizes)]))
+        recurrent = recurrent.index_select(1, dynamics.order)
+        fresh = dynamics.fresh(values)
+        tier_start = torch.tensor([0, *accumulate(dynamics.layer_sizes)])
     weights = [recurrent]
     if layers > 0:
         weights += [values["heads"], values["heads_bias"]]
     for layer in range(1, layers):
         weights += [values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]]
-    both = ClosedFormStep.apply(
-        form, heard, elapsed_time, shift, state, *fresh, a, *cell[:3], *weights
-    )
-    if tiers > 1:
-        both = [None if each is None else each.index_select(-1, dynamics.back) for each in both]
-    return joined(*both)
-
-
-def _shift_and_a(
-    dynamics: ClosedFormDynamics,
-    values: Values,
-    time_constants: Optional[Tensor],
-    shape: tuple[int, ...],
-) -> tuple[Optional[Tensor], Optional[Tensor]]:
-    if dynamics.mode == "pure":
-        rates = dynamics.base_rates(values, time_constants)
-        return rates.expand(shape), dynamics.by_layer(values, "A")
-    if time_constants is None:
-        return None, None
-    return dynamics.shifts(values, time_constants), None
+    a = dynamics.by_layer(values, "A") if dynamics.mode == "pure" else None
+    return form, (fresh, tier_start, a), weights
 
 
 class ClosedFormStep(torch.autograd.Function):

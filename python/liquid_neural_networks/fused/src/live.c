@@ -7,10 +7,12 @@
 
 /* An affine map, or one step of a population. */
 typedef struct {
-    int is_affine;
+    enum { AFFINE, STEP, CLOSED_FORM } kind;
     Affine affine;
     Problem problem;
     const void *mask, *time_constants; /* for samples that have them */
+    ClosedForm closed_form;
+    const void *shift, *given_shift;   /* of learned and of given time constants */
     void *packed;
 } Stage;
 
@@ -42,41 +44,65 @@ static void free_capsule(PyObject *capsule) { free_live(PyCapsule_GetPointer(cap
 static int read_affine(PyObject *description, Stage *stage) {
     intptr_t a[6];
     if (read_integers(description, 6, a)) return -1;
-    stage->is_affine = 1;
+    stage->kind = AFFINE;
     stage->affine = (Affine){(const void *)a[0], (const void *)a[1], (const void *)a[2],
                              (void *)a[3], a[4], a[5]};
     return 0;
 }
 
+/* Memory for what is packed, and for the scratch of whichever stage needs most. */
+static int make_room(Stage *stage, size_t packed, size_t scratch, size_t *most) {
+    if (scratch > *most) *most = scratch;
+    stage->packed = aligned_memory(packed);
+    if (!stage->packed) PyErr_NoMemory();
+    return stage->packed ? 0 : -1;
+}
+
 static int read_step(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
     Problem *p = &stage->problem;
+    stage->kind = STEP;
     int is_double = read_problem(PyTuple_GetItem(description, 0), PyTuple_GetItem(description, 1),
                                  PyTuple_GetItem(description, 2), p);
     if (is_double < 0) return -1;
     stage->mask = p->mask;
     stage->time_constants = p->time_constants;
-    size_t needed = live->kernel->scratch_size(p, 0);
-    if (needed > *scratch) *scratch = needed;
     ptrdiff_t remembered = p->cell.gates ? p->units * p->units : 0;
     live->long_step |= p->unfolds * (p->recurrent.count + p->units) + remembered > LONG_STEP;
-    stage->packed = aligned_memory(live->kernel->packed_size(p));
-    if (!stage->packed) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    live->kernel->pack(p, stage->packed);
+    const Kernel *kernel = live->kernel;
+    if (make_room(stage, kernel->packed_size(p), kernel->scratch_size(p, 0), scratch)) return -1;
+    kernel->pack(p, stage->packed);
     return 0;
+}
+
+static int read_closed_step(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
+    ClosedForm *p = &stage->closed_form;
+    const ClosedKernel *kernel = &live->kernel->closed_form;
+    intptr_t shifts[2];
+    stage->kind = CLOSED_FORM;
+    if (read_closed_form(PyTuple_GetItem(description, 0), PyTuple_GetItem(description, 1), 0, p) < 0 ||
+        read_integers(PyTuple_GetItem(description, 2), 2, shifts))
+        return -1;
+    stage->shift = (const void *)shifts[0];
+    stage->given_shift = (const void *)shifts[1];
+    live->long_step |= p->hidden * p->units > LONG_STEP;
+    if (make_room(stage, kernel->packed_size(p, 0), kernel->scratch_size(p), scratch)) return -1;
+    kernel->pack(p, stage->packed, 0);
+    return 0;
+}
+
+/* An affine map is six numbers, a step three tuples, the first that of its sizes. */
+static int read_stage(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
+    if (PyTuple_Size(description) == 6) return read_affine(description, stage);
+    return PyTuple_Size(PyTuple_GetItem(description, 0)) == CLOSED_SIZES
+               ? read_closed_step(description, live, stage, scratch)
+               : read_step(description, live, stage, scratch);
 }
 
 static int read_stages(PyObject *stages, Live *live) {
     size_t scratch = 0;
     for (Py_ssize_t i = 0; i < PyTuple_Size(stages); i++) {
-        PyObject *description = PyTuple_GetItem(stages, i);
         live->count++;
-        int failed = PyTuple_Size(description) == 3
-                         ? read_step(description, live, &live->stages[i], &scratch)
-                         : read_affine(description, &live->stages[i]);
-        if (failed) return -1;
+        if (read_stage(PyTuple_GetItem(stages, i), live, &live->stages[i], &scratch)) return -1;
     }
     live->scratch = aligned_memory(scratch);
     if (!live->scratch) PyErr_NoMemory();
@@ -85,7 +111,8 @@ static int read_stages(PyObject *stages, Live *live) {
 
 const char live_open_doc[] =
     "live_open((sample, read, seen, inputs, is_double), stages): a session. A stage is an affine "
-    "map (matrix, shift, from, to, rows, columns) or a step (sizes, addresses, lower_bounds).";
+    "map (matrix, shift, from, to, rows, columns), a step (sizes, addresses, lower_bounds), or one of "
+    "closed-form dynamics (sizes, addresses, (shift, shift of given time constants)).";
 
 PyObject *live_open(PyObject *self, PyObject *args) {
     PyObject *sample, *stages;
@@ -106,15 +133,23 @@ PyObject *live_open(PyObject *self, PyObject *args) {
 }
 
 static void run_stages(Live *live, int masked, int given) {
+    const Kernel *kernel = live->kernel;
     for (Py_ssize_t i = 0; i < live->count; i++) {
         Stage *stage = &live->stages[i];
-        if (stage->is_affine) {
-            live->kernel->affine(&stage->affine);
-            continue;
+        switch (stage->kind) {
+        case AFFINE:
+            kernel->affine(&stage->affine);
+            break;
+        case STEP:
+            stage->problem.mask = masked ? stage->mask : NULL;
+            stage->problem.time_constants = given ? stage->time_constants : NULL;
+            kernel->forward(&stage->problem, stage->packed, live->scratch, 0);
+            break;
+        case CLOSED_FORM:
+            stage->closed_form.shift = given ? stage->given_shift : stage->shift;
+            kernel->closed_form.forward(&stage->closed_form, stage->packed, live->scratch, 0);
+            break;
         }
-        stage->problem.mask = masked ? stage->mask : NULL;
-        stage->problem.time_constants = given ? stage->time_constants : NULL;
-        live->kernel->forward(&stage->problem, stage->packed, live->scratch, 0);
     }
 }
 

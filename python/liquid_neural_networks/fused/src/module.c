@@ -78,9 +78,9 @@ static PyObject *step_backward(PyObject *self, PyObject *args) {
     return finish_call(failed);
 }
 
-static int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p) {
-    intptr_t s[9], a[MAX_CLOSED_ADDRESSES];
-    if (read_integers(sizes, 9, s)) return -1;
+int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p) {
+    intptr_t s[CLOSED_SIZES], a[MAX_CLOSED_ADDRESSES];
+    if (read_integers(sizes, CLOSED_SIZES, s)) return -1;
     *p = closed_form_of(s);
     if (p->layers > MAX_BACKBONE || p->tiers > MAX_TIERS) {
         PyErr_SetString(PyExc_ValueError, "too many layers");

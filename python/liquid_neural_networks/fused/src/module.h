@@ -16,4 +16,7 @@ int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to);
  * the number type, 0 float and 1 double, or -1. */
 int read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p);
 
+/* The same of closed-form dynamics, as _closed_form.py makes them. */
+int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p);
+
 #endif
