@@ -40,8 +40,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """... and whoever started it adds it up."""
-    node.config.stash[RAN].update(node.workeroutput["ran"])
+    """... and whoever started it adds it up. One that crashed tells nothing."""
+    node.config.stash[RAN].update(getattr(node, "workeroutput", {}).get("ran", ()))
 
 
 @pytest.fixture(

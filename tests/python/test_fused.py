@@ -63,8 +63,15 @@ def arguments_for(
     return arguments
 
 
-def largest_difference(got: list[Tensor], wanted: list[Tensor]) -> float:
-    """Relative to the largest entry of each tensor."""
+def difference_from_the_reference(
+    network: LiquidNetwork, arguments: dict[str, Tensor], instruction_set: str
+) -> float:
+    """The largest of outputs and gradients, relative to the largest entry of each tensor."""
+    with fused.instruction_set(instruction_set):
+        got = gradients(network, arguments)
+    with fused.disabled():
+        wanted = gradients(network, arguments)
+    assert len(got) == len(wanted)
     return max(
         float((mine - theirs).abs().max() / theirs.abs().max().clamp(min=1e-3))
         for mine, theirs in zip(got, wanted)
@@ -81,11 +88,7 @@ def test_a_row_alone_with_any_number_of_synapses_a_neuron(
     network = LiquidNetwork(5, output_size=2, wiring=recipe, solver=solver, unfolds=20, seed=0)
     network.double()
     arguments = arguments_for(network, 1, 2, torch.float64, seed=0, rich=True)
-    with fused.instruction_set(instruction_set):
-        got = gradients(network, arguments)
-        with fused.disabled():
-            wanted = gradients(network, arguments)
-    assert largest_difference(got, wanted) < 1e-12
+    assert difference_from_the_reference(network, arguments, instruction_set) < 1e-12
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
@@ -152,11 +155,7 @@ def test_equals_the_reference(
             seed=seed,
         ).to(dtype)
         arguments = arguments_for(network, batch, steps, dtype, seed, rich)
-        with fused.instruction_set(instruction_set):
-            got = gradients(network, arguments)
-        with fused.disabled():
-            wanted = gradients(network, arguments)
-        assert largest_difference(got, wanted) < tolerance
+        assert difference_from_the_reference(network, arguments, instruction_set) < tolerance
 
 
 RICH_AND_MEMORY = [(False, False), (True, False), (True, True)]
@@ -195,11 +194,7 @@ def test_closed_form_equals_the_reference(
         neuron = network.neurons[0]
         chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
         assert chosen is not integrate
-        with fused.instruction_set(instruction_set):
-            got = gradients(network, arguments)
-        with fused.disabled():
-            wanted = gradients(network, arguments)
-        assert largest_difference(got, wanted) < tolerance
+        assert difference_from_the_reference(network, arguments, instruction_set) < tolerance
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
@@ -225,11 +220,7 @@ def test_a_wired_closed_form_equals_the_reference(
     arguments = arguments_for(network, batch, 3, torch.float64, batch, rich)
     chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
     assert chosen is not integrate
-    with fused.instruction_set(instruction_set):
-        got = gradients(network, arguments)
-    with fused.disabled():
-        wanted = gradients(network, arguments)
-    assert largest_difference(got, wanted) < 1e-11
+    assert difference_from_the_reference(network, arguments, instruction_set) < 1e-11
 
 
 def test_a_closed_form_the_kernel_does_not_know_runs_on_the_reference() -> None:
@@ -335,11 +326,9 @@ def test_what_lies_below_its_bound_is_clipped_as_by_the_reference(dynamics: str)
             parameter = network.neurons[0].dynamics.get_parameter(name)
             parameter[:2] = torch.tensor([low - 1, low], dtype=torch.float64)
     arguments = arguments_for(network, 5, 3, torch.float64, 0, False)
-    got = gradients(network, arguments)
-    with fused.disabled():
-        wanted = gradients(network, arguments)
     # A capacitance of 1e-6 makes a stiff neuron, whose gradient loses digits on either path.
-    assert largest_difference(got, wanted) < 1e-9
+    difference = difference_from_the_reference(network, arguments, INSTRUCTION_SETS[0])
+    assert difference < 1e-9
 
 
 def test_after_a_fork() -> None:

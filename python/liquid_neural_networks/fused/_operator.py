@@ -73,39 +73,6 @@ class Sequence(NamedTuple):
     state: Optional[Tensor]
 
 
-class Cell(NamedTuple):
-    """A memory cell at work: what the inputs contribute to its gates (B, T, 4 N), the weights of
-    the neurons (4 N, N), and the memory (B, N) it starts with; None where there is none."""
-
-    gates: Optional[Tensor] = None
-    recurrent: Optional[Tensor] = None
-    memory: Optional[Tensor] = None
-
-
-class Remembered(NamedTuple):
-    """What a memory cell leaves: the memory after each step and the state each interval starts
-    from (B, T, N), and its open gates as the kernel keeps them; the last two for the way back."""
-
-    memories: Optional[Tensor] = None
-    starts: Optional[Tensor] = None
-    gates: Optional[Tensor] = None
-
-
-NO_CELL, NOTHING = Cell(), Remembered()
-
-
-def empty_remembered(cell: Cell, states: Tensor, way_back: bool) -> Remembered:
-    if cell.gates is None:
-        return NOTHING
-    if not way_back:
-        return Remembered(torch.empty_like(states))
-    return Remembered(
-        torch.empty_like(states),
-        torch.empty_like(states),
-        states.new_empty(whole_chunks(states), states.shape[1], 4 * states.shape[2]),
-    )
-
-
 # Lists rather than generators below: on a short sequence these lines cost as much as the step.
 
 

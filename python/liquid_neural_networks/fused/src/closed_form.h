@@ -23,8 +23,8 @@ enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU };
  *
  * In PURE there is one head of the four, ff1, and x <- a - a ff1 exp(-(shift + |ff1|) elapsed).
  *
- * Neurons may stand in tiers, one after the other in x. The heads of a tier, in rows side by side, then
- * also hear what earlier tiers have just become: += fresh x.
+ * Neurons may stand in tiers, one after the other in x. The heads of a tier, in rows side by side,
+ * then also hear what earlier tiers have just become: += fresh x.
  *
  * Weight gradients are sums of outer products over all steps, which the caller takes from what is
  * `kept` and from the gradients `grad_y` and `grad_heads`. */
@@ -45,11 +45,11 @@ typedef struct {
     const void *weights[MAX_BACKBONE], *bias[MAX_BACKBONE]; /* (H, H), (H,) of layer 1 on */
     void *states;                  /* (B, T, N) */
     void *kept_z;                  /* (layers, B, T, H), or NULL forward */
-    void *kept_heads;              /* the kernel's own, 64-byte aligned, heads N numbers a step and row
-                                    * of its whole chunks: tanh ff1, tanh ff2, s, time_a + shift, or
-                                    * ff1; or NULL forward */
-    void *kept_slope;              /* (layers, B, T, H): of an activation whose slope does not follow
-                                    * from z; else NULL */
+    void *kept_heads;              /* the kernel's own, 64-byte aligned, heads N numbers a step and
+                                    * row of its whole chunks: tanh ff1, tanh ff2, s,
+                                    * time_a + shift, or ff1; or NULL forward */
+    void *kept_slope;              /* (layers, B, T, H): of an activation whose slope does not
+                                    * follow from z; else NULL */
 
     const void *grad_states;       /* (B, T, N) */
     void *grad_y;                  /* (layers, B, T, H); the first is the gradient of `heard` */

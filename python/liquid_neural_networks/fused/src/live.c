@@ -77,11 +77,11 @@ static int read_step(PyObject *description, Live *live, Stage *stage, size_t *sc
 static int read_closed_step(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
     ClosedForm *p = &stage->closed_form;
     const ClosedKernel *kernel = &live->kernel->closed_form;
+    PyObject *sizes = PyTuple_GetItem(description, 0), *addresses = PyTuple_GetItem(description, 1);
     intptr_t shifts[2];
     stage->kind = CLOSED_FORM;
-    if (read_closed_form(PyTuple_GetItem(description, 0), PyTuple_GetItem(description, 1), 0, p) < 0 ||
-        read_integers(PyTuple_GetItem(description, 2), 2, shifts))
-        return -1;
+    if (read_closed_form(sizes, addresses, 0, p) < 0) return -1;
+    if (read_integers(PyTuple_GetItem(description, 2), 2, shifts)) return -1;
     stage->shift = (const void *)shifts[0];
     stage->given_shift = (const void *)shifts[1];
     live->long_step |= p->hidden * p->units > LONG_STEP;
@@ -111,8 +111,8 @@ static int read_stages(PyObject *stages, Live *live) {
 
 const char live_open_doc[] =
     "live_open((sample, read, seen, inputs, is_double), stages): a session. A stage is an affine "
-    "map (matrix, shift, from, to, rows, columns), a step (sizes, addresses, lower_bounds), or one of "
-    "closed-form dynamics (sizes, addresses, (shift, shift of given time constants)).";
+    "map (matrix, shift, from, to, rows, columns), a step (sizes, addresses, lower_bounds), or one "
+    "of closed-form dynamics (sizes, addresses, (shift, shift of given time constants)).";
 
 PyObject *live_open(PyObject *self, PyObject *args) {
     PyObject *sample, *stages;

@@ -15,8 +15,8 @@ typedef struct {
     const void *memory;        /* (B, N) */
     void *memories;            /* (B, T, N) */
     void *starts;              /* (B, T, N) of x; NULL if there is no way back */
-    void *kept;                /* the kernel's own, 64-byte aligned, 4 N numbers a step and row of its
-                                * whole chunks: the gates, opened; NULL if there is no way back */
+    void *kept;                /* the kernel's own, 64-byte aligned, 4 N numbers a step and row of
+                                * its whole chunks: the gates, opened; NULL if no way back */
     const void *grad_memories; /* (B, T, N) */
     void *grad_gates;          /* (B, T, 4 N) */
     void *grad_memory;         /* (B, N) */

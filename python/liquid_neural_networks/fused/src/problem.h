@@ -25,7 +25,8 @@ int run_problem(const Kernel *, const Problem *, int backward, int threads);
 /* Closed-form dynamics. Addresses: what is read, in the order of the fields, of the memory cell
  * up to `memory`, then a matrix and a bias for each backbone layer from the second on; what is
  * written forward, CLOSED_WRITTEN arrays; backward, CLOSED_GIVEN gradients and CLOSED_WANTED. */
-enum { CLOSED_SIZES = 9, CLOSED_READ = 13, CLOSED_WRITTEN = 7, CLOSED_GIVEN = 2, CLOSED_WANTED = 8 };
+enum { CLOSED_SIZES = 9, CLOSED_READ = 13, CLOSED_WRITTEN = 7, CLOSED_GIVEN = 2,
+       CLOSED_WANTED = 8 };
 #define MAX_CLOSED_ADDRESSES                                                                       \
     (CLOSED_READ + 2 * MAX_BACKBONE + CLOSED_WRITTEN + CLOSED_GIVEN + CLOSED_WANTED)
 ClosedForm closed_form_of(const intptr_t *sizes);

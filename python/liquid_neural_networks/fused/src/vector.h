@@ -121,6 +121,7 @@ INLINE vec sigmoid2(vec y) {
 
 #define LOG2E ((real)1.4426950408889634074)
 
+/* exp(-z) */
 INLINE vec exp_minus(vec z) {
     vec y = clamped(-LOG2E * z), n = rounded(y), power = scale(splat(1), n);
     return power + power * exp2_fraction_m1(y - integer_of(n));
