@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 SHRINKS = 4  # each side, by two convolutions of stride 2
@@ -24,15 +22,17 @@ def features(width: int) -> int:
 
 
 class RowByRow(nn.Module):
-    """The head, and a recurrent network that reads its features from the top row to the last."""
+    """The head, and a recurrent network that reads its features from the top row to the last. The
+    height of an image is a multiple of what a row of features covers."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.head, self.network = head(), network
 
-    def forward(self, image: Tensor, **times: Any) -> Tensor:
+    def forward(self, image: Tensor, *, elapsed_time: Tensor) -> Tensor:
         rows = self.head(image.unsqueeze(1)).transpose(1, 2).flatten(2)
-        outputs: Tensor = self.network(rows, **times)
+        between = elapsed_time.unflatten(1, (-1, SHRINKS)).sum(dim=2)
+        outputs: Tensor = self.network(rows, elapsed_time=between)
         return outputs
 
 
@@ -47,6 +47,6 @@ class AllAtOnce(nn.Module):
             nn.Linear(units, outputs),
         )
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, **_: Tensor) -> Tensor:
         outputs: Tensor = self.network(image.unsqueeze(1))
         return outputs

@@ -26,11 +26,12 @@ class Shape(NamedTuple):
 
 
 class Model(NamedTuple):
-    """How to build a model, its learning rate, the mean and deviation its inputs are given, the
-    longest gradient it follows, and whether it is for images only."""
+    """How to build a model, its learning rate and weight decay, the mean and deviation its inputs
+    are given, the longest gradient it follows, and whether it is for images only."""
 
     build: Callable[[Shape, int], nn.Module]
     learning_rate: float
+    weight_decay: float = 0.0
     centre: float = 0.0
     spread: float = 1.0
     max_gradient_norm: Optional[float] = None
@@ -128,7 +129,7 @@ def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Modu
 
 
 # Conductance synapses open around 0.5, see the initial mu.
-OPEN = {"centre": 0.5, "spread": 0.5}
+CONDUCTANCE = {"learning_rate": 0.01, "centre": 0.5, "spread": 0.5}
 
 MODELS: Mapping[str, Model] = {
     "linear": Model(partial(baseline, baselines.Linear), 0.01),
@@ -137,11 +138,14 @@ MODELS: Mapping[str, Model] = {
     "lstm": Model(partial(baseline, baselines.LSTM), 0.005),
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
-    "liquid ncp": Model(partial(liquid, make_wiring=ncp), 0.01, **OPEN),
+    "liquid ncp": Model(partial(liquid, make_wiring=ncp), **CONDUCTANCE),
     "closed form": Model(closed_form, 0.005, max_gradient_norm=1.0),
     "closed form, memory": Model(closed_form_memory, 0.003, max_gradient_norm=0.1),
-    "liquid 302": Model(partial(liquid, make_wiring=c_elegans), 0.01, **OPEN),
-    "liquid": Model(liquid, 0.01, **OPEN),
+    "liquid 302": Model(partial(liquid, make_wiring=c_elegans), **CONDUCTANCE),
+    "liquid, memory": Model(
+        partial(liquid, mixed_memory=True), **CONDUCTANCE, max_gradient_norm=1.0
+    ),
+    "liquid": Model(liquid, **CONDUCTANCE),
     "convolutions": Model(convolutional, 0.002, of_images=True),
     "convolutions, lstm": Model(
         partial(
@@ -157,9 +161,9 @@ MODELS: Mapping[str, Model] = {
 class InUnitsOf(nn.Module):
     """A model between two fixed affine maps, from the units of the training windows and back.
 
-    Every model is given the same: scaled inputs, ``pixels`` all alike; times in units of the median
-    step; and outputs that start at the mean and deviation of the targets, or of their ``changes``
-    from the inputs, which are then added. The loss stays in the units of the data.
+    Every model is given the same: scaled inputs, ``pixels`` all alike; times in which the median
+    step is ``step``; and outputs that start at the mean and deviation of the targets, or of their
+    ``changes`` from the inputs, which are then added. The loss stays in the units of the data.
     """
 
     def __init__(
@@ -169,6 +173,7 @@ class InUnitsOf(nn.Module):
         centre: float,
         spread: float,
         *,
+        step: float = 1.0,
         pixels: bool = False,
         changes: bool = False,
     ):
@@ -185,11 +190,12 @@ class InUnitsOf(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
         elapsed = torch.ones(1) if train.elapsed_time is None else train.elapsed_time
-        self.register_buffer("pace", 1 / elapsed[elapsed > 0].median())
+        self.register_buffer("pace", step / elapsed[elapsed > 0].median())
 
     def forward(self, inputs: Tensor, **times: Any) -> Tensor:
-        if "elapsed_time" in times:
-            times["elapsed_time"] = times["elapsed_time"] * self.pace
+        elapsed = times.get("elapsed_time")
+        elapsed = torch.ones_like(inputs[..., 0]) if elapsed is None else elapsed
+        times["elapsed_time"] = elapsed * self.pace
         outputs = self.model(inputs * self.scale + self.shift, **times)
         values: Tensor = outputs * self.deviation + self.mean
         return inputs + values if self.changes else values

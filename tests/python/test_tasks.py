@@ -175,6 +175,42 @@ def test_irregular_parity_is_made_as_published() -> None:
         assert int(made.targets[row]) == ones % 2
 
 
+def _centre(images: Tensor) -> Tensor:
+    """(B, 2): the row and column, in pixels from the middle, around which the brightness lies."""
+    places = torch.arange(28) - 13.5
+    rows, columns = (images.sum(dim) @ places / images.sum((1, 2)) for dim in (2, 1))
+    return torch.stack([rows, columns], dim=1)
+
+
+def test_moved_digits_stay_whole_and_near() -> None:
+    dots = torch.zeros(200, 28, 28)
+    dots[:100, 13:15, 13:15] = 1  # in the middle: shifted only, by up to 2 pixels
+    dots[100:, 13:15, 20:22] = 1  # 7 to its right: turned by up to 10 degrees as well
+    moved = protocols._moved(dots, seed=3)
+    torch.testing.assert_close(moved.sum((1, 2)), torch.full((200,), 4.0), atol=0.15, rtol=0)
+    shifts = _centre(moved) - _centre(dots)
+    middle, right = shifts.abs().split(100)
+    assert 1.8 < middle.max() < 2.1
+    assert middle.mean() == pytest.approx(1.0, abs=0.15)
+    assert 2.2 < right[:, 0].max() < 3.6  # 2 (cos 10 + sin 10) + 7 sin 10
+    assert torch.equal(moved, protocols._moved(dots, seed=3))
+
+
+@data_here
+def test_digits_are_as_many_as_published_and_the_first_are_unmoved() -> None:
+    train, valid, test = load("mnist", "paper")
+    images, *copies = train.inputs.split(7200)
+    assert (len(copies), len(valid), len(test)) == (7, 800, 2000)
+    steps = images * 255
+    torch.testing.assert_close(steps, steps.round(), atol=1e-4, rtol=0)
+    labels = train.targets.split(7200)
+    for copy, copied in zip(copies, labels[1:]):
+        assert torch.equal(copied, labels[0])
+        far = (_centre(copy) - _centre(images)).abs().amax(dim=1)
+        assert 1.0 < far.mean() < 2.0  # max of two uniform ones up to 2: 4/3, and a little turn
+        assert far.max() < 4
+
+
 load = lru_cache(maxsize=1)(data.load)
 
 
