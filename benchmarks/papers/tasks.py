@@ -71,8 +71,10 @@ SETTINGS: Mapping[str, Setting] = {
         epochs=6,
         tuned={
             "lstm": {"weight_decay": 0.1},
+            "closed form": {"learning_rate": 0.001},
+            "closed form, memory": {"weight_decay": 0.1},
             "liquid": {"weight_decay": 0.01},
-            "liquid, memory": {"weight_decay": 0.01},
+            "liquid, memory": {"weight_decay": 0.05},
         },
         step=0.1,  # the first row is still to be remembered at the last
         pixels=True,
