@@ -192,11 +192,12 @@ class InUnitsOf(nn.Module):
         elapsed = torch.ones(1) if train.elapsed_time is None else train.elapsed_time
         self.register_buffer("pace", step / elapsed[elapsed > 0].median())
 
-    def forward(self, inputs: Tensor, **times: Any) -> Tensor:
-        elapsed = times.get("elapsed_time")
-        elapsed = torch.ones_like(inputs[..., 0]) if elapsed is None else elapsed
-        times["elapsed_time"] = elapsed * self.pace
-        outputs = self.model(inputs * self.scale + self.shift, **times)
+    def forward(
+        self, inputs: Tensor, *, elapsed_time: Tensor | None = None, **others: Any
+    ) -> Tensor:
+        elapsed = torch.ones_like(inputs[..., 0]) if elapsed_time is None else elapsed_time
+        scaled = inputs * self.scale + self.shift
+        outputs = self.model(scaled, elapsed_time=elapsed * self.pace, **others)
         values: Tensor = outputs * self.deviation + self.mean
         return inputs + values if self.changes else values
 

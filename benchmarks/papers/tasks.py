@@ -55,7 +55,8 @@ def _mortality_loss(outputs: Tensor, targets: Tensor) -> Tensor:
 
 SETTINGS: Mapping[str, Setting] = {
     "half_cheetah": Setting(
-        # By the validation part, of learning rates .005 to .05 and decays of 0 to 1.
+        # By the validation part, of learning rates .005 to .05 and decays of 0 to 1, for the LSTM
+        # and for liquid; 302 neurons are given what liquid is.
         tuned={
             "lstm": {"weight_decay": 0.1},
             "liquid": {"learning_rate": 0.03, "weight_decay": 0.01},

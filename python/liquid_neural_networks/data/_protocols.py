@@ -168,7 +168,8 @@ def mnist(folder: Path) -> Split:
     """Handwritten digits as 28 samples of 28 pixels, brightness 0 to 1; the class at the last
     sample. Of the 10,000 published test images the first 7,200 train, 800 validate, the last
     2,000 test. About as many training images as published, 57,600, come of giving each in eight
-    copies: itself, and seven times a little turned and shifted."""
+    copies: itself, and seven times a little turned and shifted. Copies are no new digits, so
+    figures published for 60,000 compare only roughly."""
     images = np.frombuffer(contents(folder / "t10k-images-idx3-ubyte"), np.uint8, offset=16)
     labels = np.frombuffer(contents(folder / "t10k-labels-idx1-ubyte"), np.uint8, offset=8)
     rows = torch.from_numpy(images.reshape(-1, 28, 28) / np.float32(255))
