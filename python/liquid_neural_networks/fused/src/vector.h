@@ -51,6 +51,23 @@ INLINE real sum_lanes(vec v) {
     return total;
 }
 
+/* Lanes added up until few are left, which is cheaper than down to one. */
+typedef real few __attribute__((vector_size(16)));
+#define FEW ((int)(sizeof(few) / sizeof(real)))
+
+INLINE few fold_lanes(vec v) {
+    union { vec whole; few parts[VECTOR_BYTES / sizeof(few)]; } lanes = {v};
+    few sum = lanes.parts[0];
+    for (size_t i = 1; i < VECTOR_BYTES / sizeof(few); i++) sum += lanes.parts[i];
+    return sum;
+}
+
+INLINE real sum_few(few v) {
+    real total = 0;
+    for (int l = 0; l < FEW; l++) total += v[l];
+    return total;
+}
+
 /* The coefficients of (2^r - 1) / r for |r| <= 1/2, highest first. float: minimax, relative error of
  * 2^r below 1e-7; double: Taylor, below 1e-17. */
 static const real EXP2[] = {
