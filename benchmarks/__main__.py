@@ -124,10 +124,10 @@ def roofline() -> dict[str, float]:
     count = numbers.numel()
     wired = network.wiring
     synapses = network.neurons[0].unfolds * wired.synapse_count + wired.sensory_synapse_count
-    kernel = operator.built()
+    kernel = operator.kernel_for(numbers.dtype)
 
     def bare() -> None:
-        kernel.sigmoid(numbers.data_ptr(), out.data_ptr(), count, 0)
+        operator.built().sigmoid(numbers.data_ptr(), out.data_ptr(), count, kernel)
 
     def step() -> None:
         with torch.no_grad():

@@ -21,7 +21,8 @@ def main() -> None:
                 x = bits.view(torch.float32)
                 x = x[x.isfinite()].contiguous()
                 got = torch.empty_like(x)
-                operator.built().sigmoid(x.data_ptr(), got.data_ptr(), x.numel(), 0)
+                kernel = operator.kernel_for(x.dtype)
+                operator.built().sigmoid(x.data_ptr(), got.data_ptr(), x.numel(), kernel)
                 error = (got.double() - torch.sigmoid(x.double())).abs()
                 if x.numel() and float(error.max()) > worst:
                     worst, where = float(error.max()), float(x[error.argmax()])

@@ -66,7 +66,7 @@ class LiveNetwork:
             self._address(read),
             self._address(seen),
             network.input_size,
-            int(dtype == np.float64),
+            operator.kernel_for(neurons[0].dynamics.like.dtype),
         )
         self._session = operator.built().live_open(sample, tuple(stages))
         self._step = operator.built().live_step
@@ -112,9 +112,10 @@ class LiveNetwork:
             operator.SOLVERS.index(cast(str, neuron.solver)),
             operator.ACTIVATIONS.index(dynamics.options().get("activation", "sigmoid")),
             cast(int, neuron.unfolds),
+            dynamics.units,
+            operator.kernel_for(dynamics.like.dtype),
         )
-        double = int(inputs.dtype == np.float64)
-        counts = (len(inputs), len(state), len(recurrent[0]), len(sensory[0]), double)
+        counts = (len(inputs), len(state), len(recurrent[0]), len(sensory[0]), method.kernel)
         addresses = [self._address(inputs), mask]
         addresses += [self._address(each) for each in (self.elapsed_time, self.time_constants)]
         addresses += [self._address(each) for each in (state, state, *recurrent, *sensory)]
@@ -142,7 +143,7 @@ class LiveNetwork:
         addresses += [0 if each is None else self._address(_written(each)) for each in tiers]
         addresses += [*remembering[:3], *others[2:], self._address(state), 0, 0, 0]
         addresses += remembering[3:]
-        sizes = (*form, 1, 1, dynamics.units, len(bias), int(inputs.dtype == np.float64))
+        sizes = (*form[:4], 1, 1, dynamics.units, len(bias), form.kernel)
         shifts = (
             0 if rates is None else self._address(_written(rates)),
             self._address(self._given_shift(dynamics, inputs.dtype)),

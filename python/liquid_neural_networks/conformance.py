@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union, cast
+from typing import Any, NamedTuple, Optional, Union
 
 import msgpack
 import numpy as np
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .errors import DataError, LiquidError
 from .network import LiquidNetwork
-from .neuron import LiquidNeuron
 from .wiring import Wiring
 
 __all__ = ["CaseResult", "run"]
@@ -173,17 +172,9 @@ def build(model: Mapping[str, Any], dtype: torch.dtype) -> LiquidNetwork:
     options = {name: each for name, each in model["config"].items() if name != "hidden_size"}
     wirings = [Wiring.from_dict(_listed(each)) for each in model["wirings"]]
     network = LiquidNetwork(wiring=wirings, **options).to(dtype)
-    for index, neuron in enumerate(network.neurons):
-        start = f"neurons.{index}."
-        values = {
-            name[len(start) :]: torch.tensor(each).to(dtype)
-            for name, each in model["tensors"].items()
-            if name.startswith(start)
-        }
-        cast(LiquidNeuron, neuron).set_values(values)
-    with torch.no_grad():
-        for name, parameter in network.readout.named_parameters():
-            parameter.copy_(torch.tensor(model["tensors"][f"readout.{name}"]))
+    network.set_values(
+        {name: torch.tensor(each).to(dtype) for name, each in model["tensors"].items()}
+    )
     return network
 
 

@@ -13,6 +13,7 @@ Source: Lechner and Hasani, *Learning Long-Term Dependencies in Irregularly-Samp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Optional
 
@@ -20,8 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._parameters import ParameterModule
 
-class MemoryCell(nn.Module):
+
+class MemoryCell(ParameterModule):
     """The memory of one population.
 
     ==========  ========  =====================  ==========================================
@@ -35,6 +38,8 @@ class MemoryCell(nn.Module):
     Rows are those of input, write gate, forget gate and show gate, in this order.
     """
 
+    lower_bounds: Mapping[str, float] = {}
+
     def __init__(
         self, input_size: int, hidden_size: int, generator: Optional[torch.Generator] = None
     ):
@@ -47,10 +52,12 @@ class MemoryCell(nn.Module):
         self.W_rec = nn.Parameter(torch.empty(rows, hidden_size))
         nn.init.orthogonal_(self.W_rec, generator=generator)
         self.b = nn.Parameter(torch.empty(rows).uniform_(-0.1, 0.1, generator=generator))
+        self.note_shapes()
 
     def heard(self, inputs: Tensor) -> Tensor:
         """(..., 4 N): what inputs (..., I) contribute, for all time steps at once."""
-        return functional.linear(inputs, self.W_in, self.b)
+        stored = self.stored()
+        return functional.linear(inputs, stored["W_in"], stored["b"])
 
     def forward(self, heard: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """The state (B, N) to start from, and the new memory (B, N)."""

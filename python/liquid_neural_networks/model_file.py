@@ -123,7 +123,7 @@ def dumps(
     for name, value in (("scaling", scaling), ("metadata", metadata)):
         if not (value is None or isinstance(value, Mapping)):
             raise DtypeError(f"expected a dict, got {type(value).__name__}", name)
-    tensors = _tensors(network)
+    tensors = network.values()
     _check_savable(tensors)
     return pack(
         {
@@ -177,18 +177,6 @@ def _populations(network: LiquidNetwork) -> Iterable[LiquidNeuron]:
     for neuron in network.neurons:
         assert isinstance(neuron, LiquidNeuron)
         yield neuron
-
-
-def _tensors(network: LiquidNetwork) -> dict[str, Tensor]:
-    """Every tensor a file holds, by its name there: values as the equations see them."""
-    tensors = {
-        f"neurons.{index}.{name}": value
-        for index, neuron in enumerate(_populations(network))
-        for name, value in neuron.values().items()
-    }
-    for name, parameter in network.readout.named_parameters():
-        tensors[f"readout.{name}"] = parameter
-    return tensors
 
 
 def _shapes(network: LiquidNetwork) -> dict[str, tuple[int, ...]]:
@@ -429,7 +417,7 @@ def _network(
         network = LiquidNetwork(**config, wiring=wirings, seed=0)
         values = {name: torch.from_numpy(array) for name, array in tensors.items()}
     network.to(next(iter(values.values())).dtype)
-    _set_tensors(network, values)
+    network.set_values(values)
     return network.eval()
 
 
@@ -471,16 +459,6 @@ def _check_tensors(plan: LiquidNetwork, tensors: Mapping[str, Array]) -> None:
 
 
 @torch.no_grad()
-def _set_tensors(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
-    for index, neuron in enumerate(_populations(network)):
-        start = f"neurons.{index}."
-        neuron.set_values(
-            {name[len(start) :]: v for name, v in values.items() if name.startswith(start)}
-        )
-    for name, parameter in network.readout.named_parameters():
-        parameter.copy_(values[f"readout.{name}"])
-
-
 # -- the disk ----------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from ._checks import (
     check_integer,
     check_seed,
 )
+from ._parameters import check_value
 from ._sequences import Number, Sequences, check_sequences, check_state
 from .errors import OptionError
 from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
@@ -189,6 +190,58 @@ class LiquidNetwork(nn.Module):
             "return_sequences": self.return_sequences,
             "readout": self.readout_kind,
         }
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def values(self) -> dict[str, Tensor]:
+        """Every parameter by name, as it enters the equations; what ``.lnn`` files store.
+
+        Names are those of the neurons, such as ``neurons.0.sigma`` for the first population, and of
+        the read-out, such as ``readout.weight``.
+        """
+        return {
+            **{
+                prefix + name: value
+                for prefix, neuron in self._populations()
+                for name, value in neuron.values().items()
+            },
+            **self._readout_parameters(),
+        }
+
+    @torch.no_grad()
+    def set_values(self, values: Mapping[str, Tensor]) -> None:
+        """Sets the parameters that :meth:`values` returns, or some of them; all given or none.
+
+        Raises:
+            OptionError: a name is unknown.
+            ShapeError: a value has the wrong shape.
+            DtypeError: a value is not a tensor of real numbers.
+            DomainError: a value is NaN, infinite or below its bound.
+        """
+        known = self.values()
+        for name in values:
+            check_choice("values", name, known)
+        readout = self._readout_parameters()
+        for name in readout.keys() & values.keys():
+            check_value(name, values[name], readout[name].shape)
+        of_neurons = [
+            (neuron, {n[len(prefix) :]: v for n, v in values.items() if n.startswith(prefix)})
+            for prefix, neuron in self._populations()
+        ]
+        for neuron, own in of_neurons:
+            neuron.check_values(own)
+        for neuron, own in of_neurons:
+            neuron.set_values(own)
+        for name in readout.keys() & values.keys():
+            readout[name].copy_(values[name])
+
+    def _populations(self) -> list[tuple[str, LiquidNeuron]]:
+        """Each with what the names of its parameters begin with."""
+        neurons = cast("list[LiquidNeuron]", list(self.neurons))
+        return [(f"neurons.{index}.", neuron) for index, neuron in enumerate(neurons)]
+
+    def _readout_parameters(self) -> dict[str, Tensor]:
+        return {f"readout.{name}": each for name, each in self.readout.named_parameters()}
 
     # -- running -------------------------------------------------------------------------------
 

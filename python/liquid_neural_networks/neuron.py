@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from . import fused, parallel_time, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
+from ._parameters import ParameterModule
 from ._sequences import (
     Number,
     Sequences,
@@ -33,6 +34,9 @@ from .wiring import Recipe, Wiring, fully_connected, recipe
 
 WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
 DynamicsLike = Union[str, Mapping[str, Any]]
+
+MEMORY = "memory."
+"""What the names of a memory's parameters begin with."""
 
 
 class LiquidNeuron(nn.Module):
@@ -237,35 +241,41 @@ class LiquidNeuron(nn.Module):
 
     def values(self) -> dict[str, Tensor]:
         """Every parameter by name, as it enters the equations; what ``.lnn`` files store."""
-        remembered = {} if self.memory is None else dict(self.memory.named_parameters())
+        remembered = {} if self.memory is None else self.memory.stored()
         return {
             **self.dynamics.values(),
-            **{f"memory.{name}": value for name, value in remembered.items()},
+            **{f"{MEMORY}{name}": value for name, value in remembered.items()},
         }
+
+    def check_values(self, values: Mapping[str, Tensor]) -> None:
+        """Raises what :meth:`set_values` would, and sets nothing."""
+        for module, own in self._by_module(values):
+            module.check_values(own)
 
     def set_values(self, values: Mapping[str, Tensor]) -> None:
-        """Sets the parameters that :meth:`values` returns, or some of them.
+        """Sets the parameters that :meth:`values` returns, or some of them; all given or none.
 
         Raises:
-            OptionError, ShapeError, DtypeError, DomainError: as for
-                :meth:`~liquid_neural_networks.dynamics.Dynamics.set_values`.
+            OptionError: a name is unknown.
+            ShapeError: a value has the wrong shape.
+            DtypeError: a value is not a tensor of real numbers.
+            DomainError: a value is NaN, infinite or below its bound.
         """
-        memory = {} if self.memory is None else dict(self.memory.named_parameters())
+        self.check_values(values)
+        for module, own in self._by_module(values):
+            module.set_values(own)
+
+    def _by_module(
+        self, values: Mapping[str, Tensor]
+    ) -> list[tuple[ParameterModule, dict[str, Tensor]]]:
+        """Those of the dynamics, then those of the memory."""
+        if self.memory is None:
+            return [(self.dynamics, dict(values))]
         remembered = {
-            name: value
-            for name, value in values.items()
-            if name.startswith("memory.") and name[len("memory.") :] in memory
+            name[len(MEMORY) :]: value for name, value in values.items() if name.startswith(MEMORY)
         }
-        for name, value in remembered.items():
-            parameter = memory[name[len("memory.") :]]
-            if value.shape != parameter.shape:
-                raise ShapeError(
-                    f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name
-                )
-        self.dynamics.set_values({n: v for n, v in values.items() if n not in remembered})
-        with torch.no_grad():
-            for name, value in remembered.items():
-                memory[name[len("memory.") :]].copy_(value)
+        others = {name: value for name, value in values.items() if not name.startswith(MEMORY)}
+        return [(self.dynamics, others), (self.memory, remembered)]
 
     def extra_repr(self) -> str:
         method = f", solver={self.solver!r}, unfolds={self.unfolds}" if self.solver else ""

@@ -2,12 +2,14 @@
  * emulator. Reads questions from standard input and answers each on standard output. A question
  * is its kind (int64), then:
  *
- *   STEP          10 sizes, whether double, whether backward, the number of arrays (all int64), the
- *                 lower bounds (double), the arrays. Answer: the states and what
- *                 the memory cell writes, or every gradient.
- *   CLOSED_FORM   8 sizes, whether double, whether backward, the number of arrays, the arrays.
- *                 Answer: the states and what is kept, or every gradient.
- *   WIDTH         whether double. Answer: rows of a chunk of closed-form dynamics (int64).
+ *   STEP          10 sizes, a kernel, whether backward, the number of arrays (all int64), the lower
+ *                 bounds (double), the arrays. Answer: the states and what the memory cell writes,
+ *                 or every gradient.
+ *   CLOSED_FORM   8 sizes, a kernel, whether backward, the number of arrays, the arrays. Answer: the
+ *                 states and what is kept, or every gradient.
+ *   WIDTH         a kernel. Answer: rows of a chunk of closed-form dynamics (int64).
+ *
+ * Of a kernel's number, an asker's from another machine, only float or double is taken.
  *
  * An array is its length in bytes (int64) and its bytes; one of length 0 is not there. Arrays come
  * and go in the order of the addresses in problem.h.
@@ -59,6 +61,12 @@ static void put_arrays(int first, int end, int count) {
     for (int i = 0; i < count; i++) free(arrays[i].data);
 }
 
+/* The best of this machine for the same type of numbers. */
+static const Kernel *own_kernel(intptr_t number) {
+    for (number %= 2; !kernel_of(number);) number += 2;
+    return kernel_of(number);
+}
+
 static void step(void) {
     intptr_t s[13];
     get_integers(s, 13);
@@ -68,7 +76,7 @@ static void step(void) {
     get_arrays(count);
     set_addresses(&p, addresses);
     if (backward) set_gradient_addresses(&p, addresses + gradients);
-    if (run_problem(kernel_for((int)s[10]), &p, backward, 2)) exit(4);
+    if (run_problem(own_kernel(s[10]), &p, backward, 2)) exit(4);
     if (backward) {
         put_arrays(gradients + GRAD_INPUTS, count, count);
     } else {
@@ -84,7 +92,7 @@ static void closed_form(void) {
     int backward = (int)s[9], count = (int)s[10];
     get_arrays(count);
     set_closed_addresses(&p, addresses, backward);
-    if (run_closed_form(kernel_for((int)s[8]), &p, backward, 2)) exit(4);
+    if (run_closed_form(own_kernel(s[8]), &p, backward, 2)) exit(4);
     if (backward)
         put_arrays(count - CLOSED_WANTED, count, count);
     else
@@ -92,9 +100,9 @@ static void closed_form(void) {
 }
 
 static void width(void) {
-    intptr_t is_double;
-    get_integers(&is_double, 1);
-    int64_t answer = kernel_for((int)is_double)->closed_form.width;
+    intptr_t number;
+    get_integers(&number, 1);
+    int64_t answer = own_kernel(number)->closed_form.width;
     put(&answer, sizeof answer);
 }
 

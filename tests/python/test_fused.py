@@ -257,9 +257,8 @@ def test_error_of_the_sigmoid(instruction_set: str, dtype: torch.dtype, bound: f
     x = x[x.isfinite()].to(dtype)
     got = torch.empty_like(x)
     with fused.instruction_set(instruction_set):
-        operator.built().sigmoid(
-            x.data_ptr(), got.data_ptr(), x.numel(), int(dtype == torch.float64)
-        )
+        kernel = operator.kernel_for(dtype)
+        operator.built().sigmoid(x.data_ptr(), got.data_ptr(), x.numel(), kernel)
     error = (got.double() - torch.sigmoid(x.double())).abs().max()
     assert 0 < error < bound
 
@@ -284,7 +283,7 @@ def test_the_operator_keeps_torchs_rules() -> None:
         arguments["state"][0],
         [dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post],
         [each.detach().requires_grad_() for each in dynamics.values().values()],
-        [0, 0, 0, 2],
+        [0, 0, 0, 2, dynamics.units],
     )
     library.opcheck(torch.ops.liquid_neural_networks.step.default, given)
 
@@ -298,6 +297,26 @@ def test_without_the_extension_the_reference_path_runs(monkeypatch: pytest.Monke
     assert not available
     assert "no such file" in reason and "compiler" in reason
     torch.testing.assert_close(network(**arguments), wanted)
+
+
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mixed_memory": True}, {"dynamics": "closed_form"}],
+    ids=["conductance", "memory", "closed form"],
+)
+def test_the_way_back_runs_on_the_instruction_set_of_the_way_there(
+    instruction_set: str, options: dict[str, object]
+) -> None:
+    network = LiquidNetwork(3, 7, 2, seed=0, **options).double()
+    inputs = torch.linspace(-1, 1, 5 * 4 * 3, dtype=torch.float64).view(5, 4, 3)
+    with fused.instruction_set(instruction_set):
+        outputs = network(inputs)
+    got = torch.autograd.grad(outputs.sum(), list(network.parameters()))
+    with fused.disabled():
+        wanted = torch.autograd.grad(network(inputs).sum(), list(network.parameters()))
+    for mine, theirs in zip(got, wanted):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_an_instruction_set_that_is_not_there() -> None:
@@ -314,6 +333,7 @@ def test_nan_parameters_give_nan() -> None:
 
 def _in_child(network: LiquidNetwork, inputs: Tensor, queue: object) -> None:
     torch.set_num_threads(1)  # as DataLoader does in its workers: OpenMP does not survive a fork
+    torch.get_num_threads = lambda: 2  # the step must not need it
     with torch.no_grad():
         queue.put(network(inputs).numpy())
 
@@ -332,7 +352,8 @@ def test_what_lies_below_its_bound_is_clipped_as_by_the_reference(dynamics: str)
 
 
 def test_after_a_fork() -> None:
-    network, arguments = small()
+    torch.set_num_threads(2)
+    network, arguments = small(40)
     inputs = arguments["inputs"].detach()
     wanted = network(inputs)
     context = multiprocessing.get_context("fork")

@@ -76,13 +76,13 @@ class Program:
         answered = slice(-8, None) if backward else slice(-7, None)
         self._get_into(addresses[answered], lengths[answered])
 
-    def closed_form_width(self, double: int) -> int:
-        self._ask(WIDTH, double)
+    def closed_form_width(self, kernel: int) -> int:
+        self._ask(WIDTH, kernel)
         (width,) = struct.unpack("<q", self._get(8))
         return int(width)
 
-    def _whole_chunks(self, batch: int, double: int) -> int:
-        rows = self.closed_form_width(double)
+    def _whole_chunks(self, batch: int, kernel: int) -> int:
+        rows = self.closed_form_width(kernel)
         return -(-batch // rows) * rows
 
     def lowest(self, *arguments: Any) -> float:
@@ -132,8 +132,8 @@ def parameter_count(sizes: Any) -> int:
 
 def arrays_of(sizes: Any, padded_batch: int) -> list[int]:
     """Bytes of every array of a problem, in the order of the addresses."""
-    dynamics, _, _, _, batch, steps, inputs, units, recurrent, sensory, double = sizes
-    real, samples = 8 if double else 4, batch * steps
+    dynamics, _, _, _, batch, steps, inputs, units, recurrent, sensory, kernel = sizes
+    real, samples = 8 if kernel % 2 else 4, batch * steps
     reals = [samples * inputs, samples * inputs, samples, samples * units, batch * units]
     reals.append(samples * units)
     indices = [recurrent, recurrent, sensory, sensory]
@@ -158,7 +158,7 @@ def memory_arrays_of(batch: int, steps: int, units: int, padded_batch: int) -> l
 
 def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
     """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
-    mode, _, layers, tiers, batch, steps, units, hidden, double = sizes
+    mode, _, layers, tiers, batch, steps, units, hidden, kernel = sizes
     samples, heads = batch * steps, units if mode == 2 else 4 * units
     states, of_backbone = samples * units, layers * samples * hidden
     of_memory = memory_arrays_of(batch, steps, units, padded_batch)
@@ -170,7 +170,7 @@ def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]
         numbers += [states, states, of_backbone, samples * heads, samples, batch * units]
         numbers += [states, states]
         numbers += [of_memory[0], of_memory[2]]
-    lengths = [n * (8 if double else 4) for n in numbers]
+    lengths = [n * (8 if kernel % 2 else 4) for n in numbers]
     lengths[8] = 8 * (tiers + 1)  # where tiers start
     return lengths
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._base import Dynamics, Field, Sensory, Solve, Values
+from .._parameters import Values
+from ._base import Dynamics, Field, Sensory, Solve
 from ._closed_form import ClosedFormDynamics
 from ._conductance import ConductanceDynamics
 from ._dense import DenseDynamics

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, Callable, ClassVar, Optional, Union
 
 import torch
 from torch import Tensor, nn
 
+from .._parameters import ParameterModule, Values
 from ..constraints import CONSTRAINTS, project_after_every_step
-from ..errors import DomainError, DtypeError, OptionError, ShapeError
 from ..wiring import Wiring
-
-Values = dict[str, Tensor]
-"""Parameter name -> constrained value, as it enters the equations."""
 
 Sensory = tuple[Tensor, ...]
 """What the inputs contribute, constant over an elapsed interval; each (..., something)."""
@@ -34,7 +30,7 @@ Solve = Callable[[Field, Tensor, Tensor], Tensor]
 """A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
 
 
-class Dynamics(nn.Module, ABC):
+class Dynamics(ParameterModule, ABC):
     """Base of all dynamics.
 
     Args:
@@ -47,7 +43,6 @@ class Dynamics(nn.Module, ABC):
     name: ClassVar[str]
     solvable: ClassVar[bool] = False
     """Whether a solver integrates it."""
-    lower_bounds: Mapping[str, float]
     pre: Tensor
     post: Tensor
     sensory_pre: Tensor
@@ -71,7 +66,8 @@ class Dynamics(nn.Module, ABC):
         for name, index in (("pre", wiring.sensory_pre), ("post", wiring.sensory_post)):
             self.register_buffer(f"sensory_{name}", torch.tensor(index), persistent=False)
         for name, initial in self._initial_values(wiring, generator).items():
-            self.register_parameter(name, nn.Parameter(self._stored(name, initial)))
+            self.register_parameter(name, nn.Parameter(self._to_store(name, initial)))
+        self.note_shapes()
         project_after_every_step(self)
 
     # -- what a subclass defines ---------------------------------------------------------------
@@ -152,10 +148,6 @@ class Dynamics(nn.Module, ABC):
         """Any parameter: its dtype and device are those of all."""
         return next(iter(self._parameters.values()))  # type: ignore[return-value]
 
-    def stored(self) -> Values:
-        """Every parameter by name, as it is stored and optimised."""
-        return self._parameters  # type: ignore[return-value]
-
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
         return {
@@ -165,42 +157,7 @@ class Dynamics(nn.Module, ABC):
             for name, stored in self.stored().items()
         }
 
-    @torch.no_grad()
-    def set_values(self, values: Mapping[str, Tensor]) -> None:
-        """Sets parameters to the given constrained values.
-
-        Raises:
-            OptionError: a name is unknown.
-            ShapeError: a value has the wrong shape.
-            DtypeError: a value is not a tensor of real numbers.
-            DomainError: a value is NaN, infinite or below its bound.
-        """
-        for name, value in values.items():
-            self._check_value(name, value)
-        for name, value in values.items():
-            parameter = self._parameters[name]
-            assert parameter is not None
-            parameter.copy_(self._stored(name, value.to(parameter)))
-
-    def _check_value(self, name: str, value: object) -> None:
-        parameter = self._parameters.get(name)
-        if parameter is None:
-            raise OptionError(
-                f"{self.name} dynamics has no such parameter; it has {', '.join(self._parameters)}",
-                name,
-            )
-        if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
-            raise DtypeError(f"expected a tensor of real numbers, got {type(value).__name__}", name)
-        if value.shape != parameter.shape:
-            raise ShapeError(f"expected {tuple(parameter.shape)}, got {tuple(value.shape)}", name)
-        if not bool(torch.isfinite(value).all()):
-            raise DomainError("contains NaN or infinity", name)
-        lower = self.lower_bounds.get(name)
-        # A bound rounded to float32 and back may lie a hair below itself.
-        if lower is not None and bool((value < lower * (1 - 1e-6)).any()):
-            raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
-
-    def _stored(self, name: str, value: Tensor) -> Tensor:
+    def _to_store(self, name: str, value: Tensor) -> Tensor:
         # The meta device has shapes but no numbers: nothing to constrain.
         if name not in self.lower_bounds or value.is_meta:
             return value
@@ -210,8 +167,9 @@ class Dynamics(nn.Module, ABC):
     def project_(self) -> None:
         """Moves clipped parameters back to their bounds, in place."""
         if self.constraint == "clip":
-            for name, lower in self.lower_bounds.items():
-                self._parameters[name].clamp_(min=lower)  # type: ignore[union-attr]
+            for name, parameter in self.named_parameters(recurse=False):
+                if name in self.lower_bounds:
+                    parameter.clamp_(min=self.lower_bounds[name])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.

@@ -23,9 +23,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .._checks import check_choice, check_flag, check_fraction, check_integer
+from .._parameters import Values
 from ..errors import OptionError
 from ..wiring import Wiring
-from ._base import Dynamics, Sensory, Solve, Values, matrix, uniform
+from ._base import Dynamics, Sensory, Solve, matrix, uniform
 
 MODES = {"default": ("ff1", "ff2", "time_a", "time_b"), "pure": ("ff1",)}
 MODES["no_gate"] = MODES["default"]

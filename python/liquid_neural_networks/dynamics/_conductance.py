@@ -15,8 +15,9 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from .._parameters import Values
 from ..wiring import Wiring
-from ._base import Sensory, Values, sum_by_post, uniform
+from ._base import Sensory, sum_by_post, uniform
 from ._ode import OdeDynamics
 
 

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from .._checks import check_choice
+from .._parameters import Values
 from ..wiring import Wiring
-from ._base import Sensory, Values, matrix, uniform
+from ._base import Sensory, matrix, uniform
 from ._ode import OdeDynamics
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}

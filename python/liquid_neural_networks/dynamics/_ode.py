@@ -15,7 +15,8 @@ from typing import Optional
 
 from torch import Tensor
 
-from ._base import Dynamics, Sensory, Solve, Values
+from .._parameters import Values
+from ._base import Dynamics, Sensory, Solve
 
 
 class OdeDynamics(Dynamics):

@@ -71,7 +71,7 @@ def status() -> Status:
         return Status(False, reason, "")
     if _switch.off:
         return Status(False, "switched off by fused.disabled()", "")
-    return Status(True, "", _instruction_set)
+    return Status(True, "", operator.in_use)
 
 
 @contextmanager
@@ -93,33 +93,23 @@ def disabled() -> Iterator[None]:
 
 @contextmanager
 def instruction_set(name: str) -> Iterator[None]:
-    """Runs on one of :func:`instruction_sets` inside the ``with`` block, in every thread.
+    """Runs on one of :func:`instruction_sets` inside the ``with`` block, in every thread; the way
+    back of what ran there too, wherever it is taken.
 
     Raises:
         OptionError: this machine does not have it.
     """
-    global _instruction_set
     check_choice("name", name, instruction_sets())
-    assert operator.kernel is not None
-    before = _instruction_set
-    operator.kernel.use(name)
-    _instruction_set = name
+    before, operator.in_use = operator.in_use, name
     try:
         yield
     finally:
-        operator.kernel.use(before)
-        _instruction_set = before
+        operator.in_use = before
 
 
 def instruction_sets() -> list[str]:
     """Those this machine can run, best first; empty without the extension."""
-    if operator.kernel is None:
-        return []
-    names: list[str] = operator.kernel.instruction_sets()
-    return names
-
-
-_instruction_set = (instruction_sets() or [""])[0]
+    return list(operator.SETS)
 
 
 def choose(
@@ -189,6 +179,8 @@ def integrate(
         operator.SOLVERS.index(solver),
         operator.ACTIVATIONS.index(activation),
         unfolds,
+        dynamics.units,
+        operator.kernel_for(inputs.dtype),
         tuple(bounds),
     )
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)

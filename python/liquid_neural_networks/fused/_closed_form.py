@@ -29,6 +29,7 @@ class Form(NamedTuple):
     activation: int
     layers: int
     tiers: int
+    kernel: int
 
 
 class Given(NamedTuple):
@@ -113,7 +114,8 @@ def written_out(
     by layer; ``values`` are prepared."""
     layers, tiers = dynamics.backbone_layers, len(dynamics.layer_sizes)
     activation = ACTIVATIONS[dynamics.backbone_activation]
-    form = Form(MODES[dynamics.mode], activation, layers, tiers)
+    kernel = operator.kernel_for(dynamics.like.dtype)
+    form = Form(MODES[dynamics.mode], activation, layers, tiers, kernel)
     recurrent = values["old"].t()
     fresh, tier_start = None, None
     if tiers > 1:
@@ -153,7 +155,7 @@ class ClosedFormStep(torch.autograd.Function):
         states = heard.new_empty(*heard.shape[:2], state.shape[1])
         remembering = Remembering(gates, gates_recurrent, memory)
         if gates is not None:
-            rows = operator.whole_chunks(states) if way_back else None
+            rows = operator.whole_chunks(len(states), form.kernel) if way_back else None
             remembering = remembering.begin(states, rows)
         kept = Kept(states, *_room(form, heard, states)) if way_back else Kept(states)
         given = Given(heard, elapsed_time, shift, state, fresh, tier_start, a)
@@ -222,7 +224,9 @@ def _room(form: Form, heard: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Op
     """For what the way back needs."""
     z = heard.new_empty(form.layers, *heard.shape)
     steps, units = states.shape[1:]
-    heads = heard.new_empty(operator.whole_chunks(heard), steps, _heads(form) * units)
+    heads = heard.new_empty(
+        operator.whole_chunks(len(heard), form.kernel), steps, _heads(form) * units
+    )
     return z, heads, torch.empty_like(z) if form.activation == ACTIVATIONS["silu"] else None
 
 
@@ -244,6 +248,5 @@ def _run(
     ]
     addresses = [0 if each is None else each.data_ptr() for each in arrays]
     batch, steps, hidden = given.heard.shape
-    double = int(given.heard.dtype == torch.float64)
-    sizes = (*form, batch, steps, given.state.shape[1], hidden, double)
+    sizes = (*form[:4], batch, steps, given.state.shape[1], hidden, form.kernel)
     operator.built().closed_form(sizes, tuple(addresses), bool(grads), torch.get_num_threads())

@@ -26,6 +26,11 @@ except ImportError as error:
 else:
     MISSING = ""
 
+SETS: dict[str, int] = {} if kernel is None else kernel.instruction_sets()
+"""Instruction sets of this machine, best first, and the number of each one's kernel for float32."""
+
+in_use = next(iter(SETS), "")
+
 SOLVERS = ("fused", "euler", "exponential")
 DYNAMICS = ("conductance", "dense")
 ACTIVATIONS = ("sigmoid", "tanh")
@@ -34,6 +39,12 @@ ACTIVATIONS = ("sigmoid", "tanh")
 def built() -> ModuleType:
     assert kernel is not None
     return kernel
+
+
+def kernel_for(dtype: torch.dtype) -> int:
+    """The number of the kernel in use. What one kernel keeps only that one can read, so a way back
+    takes the number its way forth had."""
+    return SETS[in_use] + int(dtype == torch.float64)
 
 
 class Method(NamedTuple):
@@ -47,7 +58,13 @@ class Method(NamedTuple):
     solver: int
     activation: int
     unfolds: int
+    units: int
+    kernel: int
     lower_bounds: tuple[float, ...] = ()
+
+    def graph_numbers(self) -> list[int]:
+        """Without what depends on the machine."""
+        return list(self[:5])
 
 
 class Synapses(NamedTuple):
@@ -84,23 +101,16 @@ def _addresses(tensors: list[Optional[Tensor]]) -> tuple[int, ...]:
     return tuple([0 if each is None else each.data_ptr() for each in tensors])
 
 
-def whole_chunks(like: Tensor) -> int:
-    """The number of batch rows, up to whole chunks: what the kernel keeps for itself has them."""
-    batch = like.shape[0]
-    width: int = built().closed_form_width(int(like.dtype == torch.float64))
+def whole_chunks(batch: int, kernel: int) -> int:
+    """The number of batch rows, up to whole chunks: what a kernel keeps for itself has them."""
+    width: int = built().closed_form_width(kernel)
     return -(-batch // width) * width
 
 
-def _units(parameters: tuple[Tensor, ...]) -> int:
-    """N, from g or tau."""
-    return parameters[1].shape[0]
-
-
-def _sizes(method: Method, sequence: Sequence, synapses: Synapses, units: int) -> tuple[int, ...]:
-    inputs = sequence.inputs
+def _sizes(method: Method, sequence: Sequence, synapses: Synapses) -> tuple[int, ...]:
     recurrent, sensory = synapses.pre.shape[0], synapses.sensory_pre.shape[0]
-    double = inputs.dtype == torch.float64
-    return (*method[:4], *inputs.shape, units, recurrent, sensory, int(double))
+    shape = sequence.inputs.shape
+    return (*method[:4], *shape, method.units, recurrent, sensory, method.kernel)
 
 
 def forward(
@@ -113,13 +123,13 @@ def forward(
 ) -> tuple[Tensor, Remembering]:
     """(B, T, N) states after every time step, and what the memory wrote."""
     batch, steps, _ = sequence.inputs.shape
-    units = _units(parameters)
-    states = sequence.inputs.new_empty(batch, steps, units)
+    states = sequence.inputs.new_empty(batch, steps, method.units)
     if remembering.gates is not None:
-        remembering = remembering.begin(states, whole_chunks(states) if way_back else None)
+        rows = whole_chunks(batch, method.kernel) if way_back else None
+        remembering = remembering.begin(states, rows)
     kept = _contiguous((*sequence, states, *synapses, *remembering, *parameters))
     built().forward(
-        _sizes(method, sequence, synapses, units),
+        _sizes(method, sequence, synapses),
         _addresses(kept),
         method.lower_bounds,
         torch.get_num_threads(),
@@ -144,7 +154,7 @@ def backward(
     grads = [None if each is None else torch.empty_like(each) for each in wanted]
     given, *of_memory = gradients
     built().backward(
-        _sizes(method, sequence, synapses, _units(parameters)),
+        _sizes(method, sequence, synapses),
         _addresses(kept),
         method.lower_bounds,
         _addresses([grad_states, given, *grads[:4], *of_memory, *grads[4:]]),
@@ -239,9 +249,9 @@ _library.define(f"step({_ARGUMENTS}) -> Tensor")
 _library.define(f"step_backward(Tensor grad_states, Tensor states, {_ARGUMENTS}) -> Tensor[]")
 
 
-def _as_method(numbers: list[int]) -> Method:
-    dynamics, solver, activation, unfolds = numbers
-    return Method(dynamics, solver, activation, unfolds)
+def _as_method(numbers: list[int], like: Tensor) -> Method:
+    dynamics, solver, activation, unfolds, units = numbers
+    return Method(dynamics, solver, activation, unfolds, units, kernel_for(like.dtype))
 
 
 def _step_cpu(
@@ -255,7 +265,7 @@ def _step_cpu(
     method: list[int],
 ) -> Tensor:
     sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return forward(_as_method(method), sequence, Synapses(*synapses), tuple(parameters))[0]
+    return forward(_as_method(method, inputs), sequence, Synapses(*synapses), tuple(parameters))[0]
 
 
 def _step_backward_cpu(
@@ -274,7 +284,7 @@ def _step_backward_cpu(
     grads = backward(
         grad_states,
         states,
-        _as_method(method),
+        _as_method(method, inputs),
         sequence,
         Synapses(*synapses),
         tuple(parameters),
@@ -351,9 +361,9 @@ def run(
 ) -> tuple[Tensor, Optional[Tensor]]:
     """(B, T, N) states after every time step, and memories with a cell; differentiable once."""
     if torch.compiler.is_compiling():
-        sequence = _spelt_out(sequence, _units(parameters))
+        sequence = _spelt_out(sequence, method.units)
         states: Tensor = torch.ops.liquid_neural_networks.step(
-            *sequence, list(synapses), list(parameters), list(method[:4])
+            *sequence, list(synapses), list(parameters), method.graph_numbers()
         )
         return states, None
     if not torch.is_grad_enabled():

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import __version__, fused, inspection, model_file
 from .._checks import check_choice, check_count, check_integer
-from ..errors import DomainError, OptionError, ShapeError
+from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
@@ -161,55 +161,21 @@ def wiring(handle: int) -> list[Plain]:
 @guarded
 def parameters(handle: int) -> Plain:
     """Every parameter by its name in ``.lnn`` files, as the equations see it."""
-    return {name: handed(value) for name, value in _parameters(held(handle, LiquidNetwork)).items()}
-
-
-def _parameters(network: LiquidNetwork) -> dict[str, Tensor]:
-    found = {}
-    for index, neuron in enumerate(network.neurons):
-        assert isinstance(neuron, LiquidNeuron)
-        for name, value in neuron.values().items():
-            found[f"neurons.{index}.{name}"] = value
-    for name, parameter in network.readout.named_parameters():
-        found[f"readout.{name}"] = parameter
-    return found
+    values = held(handle, LiquidNetwork).values()
+    return {name: handed(value) for name, value in values.items()}
 
 
 @guarded
-@torch.no_grad()
 def set_parameters(handle: int, given: Mapping[str, Given]) -> None:
     """Sets some parameters, all of them or none; names are those of :func:`parameters`."""
     network = held(handle, LiquidNetwork)
-    now = _parameters(network)
-    values: dict[str, Tensor] = {}
+    known, values = network.values(), {}
     for name, value in given.items():
-        check_choice("parameters", name, now)
+        check_choice("parameters", name, known)
         made = tensor(value)
         assert made is not None
-        if made.shape != now[name].shape:
-            raise ShapeError(f"expected {tuple(now[name].shape)}, got {tuple(made.shape)}", name)
         values[name] = made
-    before = {name: now[name].clone() for name in values}
-    try:
-        _write(network, values)
-    except BaseException:
-        _write(network, before)
-        raise
-
-
-def _write(network: LiquidNetwork, values: Mapping[str, Tensor]) -> None:
-    for index, neuron in enumerate(network.neurons):
-        assert isinstance(neuron, LiquidNeuron)
-        start = f"neurons.{index}."
-        neuron.set_values(
-            {name[len(start) :]: v for name, v in values.items() if name.startswith(start)}
-        )
-    for name, parameter in network.readout.named_parameters():
-        value = values.get(f"readout.{name}")
-        if value is not None:
-            if not bool(value.isfinite().all()):
-                raise DomainError("contains NaN or infinity", f"readout.{name}")
-            parameter.copy_(value)
+    network.set_values(values)
 
 
 @guarded

@@ -22,14 +22,14 @@ typedef struct {
     ptrdiff_t inputs;
     void *read, *seen;    /* (I,) the same as the kernel takes it */
     void *scratch;
-    int long_step;
+    ptrdiff_t work;       /* sigmoids and products of a step, about */
     Py_ssize_t count;
     Stage stages[];
 } Live;
 
 #define CAPSULE "liquid_neural_networks.live"
 
-/* Steps beyond this many synapses and unfolds let other Python threads run meanwhile. Shorter ones
+/* Steps of more work than this let other Python threads run meanwhile. Shorter ones
  * do not: getting the interpreter back would take longer than the step. */
 #define LONG_STEP 20000
 
@@ -41,12 +41,13 @@ static void free_live(Live *live) {
 
 static void free_capsule(PyObject *capsule) { free_live(PyCapsule_GetPointer(capsule, CAPSULE)); }
 
-static int read_affine(PyObject *description, Stage *stage) {
+static int read_affine(PyObject *description, Live *live, Stage *stage) {
     intptr_t a[6];
     if (read_integers(description, 6, a)) return -1;
     stage->kind = AFFINE;
     stage->affine = (Affine){(const void *)a[0], (const void *)a[1], (const void *)a[2],
                              (void *)a[3], a[4], a[5]};
+    live->work += a[4] * a[5];
     return 0;
 }
 
@@ -61,13 +62,13 @@ static int make_room(Stage *stage, size_t packed, size_t scratch, size_t *most) 
 static int read_step(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
     Problem *p = &stage->problem;
     stage->kind = STEP;
-    int is_double = read_problem(PyTuple_GetItem(description, 0), PyTuple_GetItem(description, 1),
-                                 PyTuple_GetItem(description, 2), p);
-    if (is_double < 0) return -1;
+    if (!read_problem(PyTuple_GetItem(description, 0), PyTuple_GetItem(description, 1),
+                      PyTuple_GetItem(description, 2), p))
+        return -1;
     stage->mask = p->mask;
     stage->time_constants = p->time_constants;
-    ptrdiff_t remembered = p->cell.gates ? p->units * p->units : 0;
-    live->long_step |= p->unfolds * (p->recurrent.count + p->units) + remembered > LONG_STEP;
+    ptrdiff_t remembered = p->cell.gates ? 4 * p->units * p->units : 0;
+    live->work += p->unfolds * (p->recurrent.count + p->units) + p->sensory.count + remembered;
     const Kernel *kernel = live->kernel;
     if (make_room(stage, kernel->packed_size(p), kernel->scratch_size(p, 0), scratch)) return -1;
     kernel->pack(p, stage->packed);
@@ -80,11 +81,12 @@ static int read_closed_step(PyObject *description, Live *live, Stage *stage, siz
     PyObject *sizes = PyTuple_GetItem(description, 0), *addresses = PyTuple_GetItem(description, 1);
     intptr_t shifts[2];
     stage->kind = CLOSED_FORM;
-    if (read_closed_form(sizes, addresses, 0, p) < 0) return -1;
+    if (!read_closed_form(sizes, addresses, 0, p)) return -1;
     if (read_integers(PyTuple_GetItem(description, 2), 2, shifts)) return -1;
     stage->shift = (const void *)shifts[0];
     stage->given_shift = (const void *)shifts[1];
-    live->long_step |= p->hidden * p->units > LONG_STEP;
+    ptrdiff_t remembered = p->cell.gates ? 4 * p->units * p->units : 0;
+    live->work += p->hidden * (p->units + p->layers * (p->hidden + 4 * p->units)) + remembered;
     if (make_room(stage, kernel->packed_size(p, 0), kernel->scratch_size(p), scratch)) return -1;
     kernel->pack(p, stage->packed, 0);
     return 0;
@@ -92,7 +94,7 @@ static int read_closed_step(PyObject *description, Live *live, Stage *stage, siz
 
 /* An affine map is six numbers, a step three tuples, the first that of its sizes. */
 static int read_stage(PyObject *description, Live *live, Stage *stage, size_t *scratch) {
-    if (PyTuple_Size(description) == 6) return read_affine(description, stage);
+    if (PyTuple_Size(description) == 6) return read_affine(description, live, stage);
     return PyTuple_Size(PyTuple_GetItem(description, 0)) == CLOSED_SIZES
                ? read_closed_step(description, live, stage, scratch)
                : read_step(description, live, stage, scratch);
@@ -110,7 +112,7 @@ static int read_stages(PyObject *stages, Live *live) {
 }
 
 const char live_open_doc[] =
-    "live_open((sample, read, seen, inputs, is_double), stages): a session. A stage is an affine "
+    "live_open((sample, read, seen, inputs, kernel), stages): a session. A stage is an affine "
     "map (matrix, shift, from, to, rows, columns), a step (sizes, addresses, lower_bounds), or one "
     "of closed-form dynamics (sizes, addresses, (shift, shift of given time constants)).";
 
@@ -120,9 +122,11 @@ PyObject *live_open(PyObject *self, PyObject *args) {
     (void)self;
     if (!PyArg_ParseTuple(args, "OO!", &sample, &PyTuple_Type, &stages)) return NULL;
     if (read_integers(sample, 5, s)) return NULL;
+    const Kernel *kernel = read_kernel(s[4]);
+    if (!kernel) return NULL;
     Live *live = calloc(1, sizeof *live + (size_t)PyTuple_Size(stages) * sizeof(Stage));
     if (!live) return PyErr_NoMemory();
-    live->kernel = kernel_for((int)s[4]);
+    live->kernel = kernel;
     live->sample = (const double *)s[0];
     live->read = (void *)s[1];
     live->seen = (void *)s[2];
@@ -167,7 +171,7 @@ PyObject *live_step(PyObject *self, PyObject *args) {
     ptrdiff_t missing =
         live->kernel->read_sample(live->sample, live->inputs, live->read, live->seen);
     if (missing < 0) Py_RETURN_FALSE;
-    if (live->long_step) {
+    if (live->work > LONG_STEP) {
         Py_BEGIN_ALLOW_THREADS
         run_stages(live, missing > 0, given);
         Py_END_ALLOW_THREADS

@@ -1,6 +1,7 @@
-/* liquid_neural_networks.fused._step: the fused step as two Python functions.
+/* liquid_neural_networks.fused._step: the fused step for Python.
  *
- * Tensors arrive as addresses of contiguous memory, checked by the caller (_operator.py).
+ * Tensors arrive as addresses of contiguous memory; shapes and types are the caller's to check. A
+ * kernel is named by its number in every call: nothing here remembers which one is in use.
  */
 #include "module.h"
 
@@ -33,13 +34,19 @@ static int read_bounds(PyObject *tuple, Problem *p) {
     return PyErr_Occurred() ? -1 : 0;
 }
 
-int read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p) {
+const Kernel *read_kernel(intptr_t number) {
+    const Kernel *kernel = kernel_of(number);
+    if (!kernel) PyErr_SetString(PyExc_ValueError, "this machine has no such kernel");
+    return kernel;
+}
+
+const Kernel *read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p) {
     intptr_t s[11], a[MAX_ADDRESSES];
-    if (read_integers(sizes, 11, s)) return -1;
+    if (read_integers(sizes, 11, s)) return NULL;
     *p = problem_of(s);
-    if (read_integers(addresses, FIRST_PARAMETER + parameter_count(p), a)) return -1;
+    if (read_integers(addresses, FIRST_PARAMETER + parameter_count(p), a)) return NULL;
     set_addresses(p, a);
-    return read_bounds(bounds, p) ? -1 : (int)s[10];
+    return read_bounds(bounds, p) ? NULL : read_kernel(s[10]);
 }
 
 static PyObject *finish_call(int failed) {
@@ -50,12 +57,13 @@ static PyObject *finish_call(int failed) {
 static PyObject *step_forward(PyObject *self, PyObject *args) {
     PyObject *sizes, *addresses, *bounds;
     Problem p;
-    int threads, is_double, failed;
+    const Kernel *kernel;
+    int threads, failed;
     (void)self;
     if (!PyArg_ParseTuple(args, "OOOi", &sizes, &addresses, &bounds, &threads)) return NULL;
-    if ((is_double = read_problem(sizes, addresses, bounds, &p)) < 0) return NULL;
+    if (!(kernel = read_problem(sizes, addresses, bounds, &p))) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    failed = run_problem(kernel_for(is_double), &p, 0, threads);
+    failed = run_problem(kernel, &p, 0, threads);
     Py_END_ALLOW_THREADS
     return finish_call(failed);
 }
@@ -63,62 +71,69 @@ static PyObject *step_forward(PyObject *self, PyObject *args) {
 static PyObject *step_backward(PyObject *self, PyObject *args) {
     PyObject *sizes, *addresses, *bounds, *gradient_addresses;
     Problem p;
+    const Kernel *kernel;
     intptr_t g[MAX_ADDRESSES];
-    int threads, is_double, failed;
+    int threads, failed;
     (void)self;
     if (!PyArg_ParseTuple(args, "OOOOi", &sizes, &addresses, &bounds, &gradient_addresses,
                           &threads))
         return NULL;
-    if ((is_double = read_problem(sizes, addresses, bounds, &p)) < 0) return NULL;
+    if (!(kernel = read_problem(sizes, addresses, bounds, &p))) return NULL;
     if (read_integers(gradient_addresses, FIRST_GRADIENT + parameter_count(&p), g)) return NULL;
     set_gradient_addresses(&p, g);
     Py_BEGIN_ALLOW_THREADS
-    failed = run_problem(kernel_for(is_double), &p, 1, threads);
+    failed = run_problem(kernel, &p, 1, threads);
     Py_END_ALLOW_THREADS
     return finish_call(failed);
 }
 
-int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p) {
+const Kernel *read_closed_form(PyObject *sizes, PyObject *addresses, int backward,
+                               ClosedForm *p) {
     intptr_t s[CLOSED_SIZES], a[MAX_CLOSED_ADDRESSES];
-    if (read_integers(sizes, CLOSED_SIZES, s)) return -1;
+    if (read_integers(sizes, CLOSED_SIZES, s)) return NULL;
     *p = closed_form_of(s);
     if (p->layers > MAX_BACKBONE || p->tiers > MAX_TIERS) {
         PyErr_SetString(PyExc_ValueError, "too many layers");
-        return -1;
+        return NULL;
     }
-    if (read_integers(addresses, closed_address_count(p, backward), a)) return -1;
+    if (read_integers(addresses, closed_address_count(p, backward), a)) return NULL;
     set_closed_addresses(p, a, backward);
-    return (int)s[8];
+    return read_kernel(s[8]);
 }
 
 static PyObject *step_closed_form(PyObject *self, PyObject *args) {
     PyObject *sizes, *addresses;
     ClosedForm p;
-    int backward, threads, is_double, failed;
+    const Kernel *kernel;
+    int backward, threads, failed;
     (void)self;
     if (!PyArg_ParseTuple(args, "OOii", &sizes, &addresses, &backward, &threads)) return NULL;
-    if ((is_double = read_closed_form(sizes, addresses, backward, &p)) < 0) return NULL;
+    if (!(kernel = read_closed_form(sizes, addresses, backward, &p))) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    failed = run_closed_form(kernel_for(is_double), &p, backward, threads);
+    failed = run_closed_form(kernel, &p, backward, threads);
     Py_END_ALLOW_THREADS
     return finish_call(failed);
 }
 
 static PyObject *step_closed_form_width(PyObject *self, PyObject *args) {
-    int is_double;
+    const Kernel *kernel;
+    int number;
     (void)self;
-    if (!PyArg_ParseTuple(args, "i", &is_double)) return NULL;
-    return PyLong_FromLong(kernel_for(is_double)->closed_form.width);
+    if (!PyArg_ParseTuple(args, "i", &number)) return NULL;
+    if (!(kernel = read_kernel(number))) return NULL;
+    return PyLong_FromLong(kernel->closed_form.width);
 }
 
 static PyObject *step_sigmoid(PyObject *self, PyObject *args) {
     long long from, to;
     Py_ssize_t count;
-    int is_double;
+    const Kernel *kernel;
+    int number;
     (void)self;
-    if (!PyArg_ParseTuple(args, "LLni", &from, &to, &count, &is_double)) return NULL;
+    if (!PyArg_ParseTuple(args, "LLni", &from, &to, &count, &number)) return NULL;
+    if (!(kernel = read_kernel(number))) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    kernel_for(is_double)->sigmoid((const void *)(intptr_t)from, (void *)(intptr_t)to, count);
+    kernel->sigmoid((const void *)(intptr_t)from, (void *)(intptr_t)to, count);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -154,23 +169,15 @@ static PyObject *step_lowest(PyObject *self, PyObject *args) {
 static PyObject *step_instruction_sets(PyObject *self, PyObject *args) {
     (void)self;
     (void)args;
-    PyObject *names = PyList_New(0);
-    const char *next;
-    for (int i = 0; names && (next = instruction_set(i)); i++) {
-        PyObject *name = PyUnicode_FromString(next);
-        if (!name || PyList_Append(names, name)) Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    return names;
-}
-
-static PyObject *step_use(PyObject *self, PyObject *args) {
+    PyObject *numbers = PyDict_New();
     const char *name;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
-    if (use_instruction_set(name))
-        return PyErr_Format(PyExc_ValueError, "this machine has no %s", name);
-    Py_RETURN_NONE;
+    for (int i = 0; numbers && (name = instruction_set(i)); i++) {
+        if (!kernel_of(2 * i)) continue;
+        PyObject *number = PyLong_FromLong(2 * i);
+        if (!number || PyDict_SetItemString(numbers, name, number)) Py_CLEAR(numbers);
+        Py_XDECREF(number);
+    }
+    return numbers;
 }
 
 static PyMethodDef methods[] = {
@@ -181,16 +188,16 @@ static PyMethodDef methods[] = {
     {"closed_form", step_closed_form, METH_VARARGS,
      "closed_form(sizes, addresses, backward, threads): closed-form dynamics, either way."},
     {"closed_form_width", step_closed_form_width, METH_VARARGS,
-     "closed_form_width(is_double): rows of a chunk; what is kept is for whole chunks."},
+     "closed_form_width(kernel): rows of a chunk; what is kept is for whole chunks."},
     {"sigmoid", step_sigmoid, METH_VARARGS,
-     "sigmoid(from, to, count, is_double): the kernel's sigmoid on an array."},
+     "sigmoid(from, to, count, kernel): the kernel's sigmoid on an array."},
     {"lowest", step_lowest, METH_VARARGS,
      "lowest(address, count, is_double): the smallest number, NaN if one is not finite."},
     {"live_open", live_open, METH_VARARGS, live_open_doc},
     {"live_step", live_step, METH_VARARGS, live_step_doc},
     {"instruction_sets", step_instruction_sets, METH_NOARGS,
-     "instruction_sets(): names of those this machine can run, best first."},
-    {"use", step_use, METH_VARARGS, "use(name): runs on this instruction set from now on."},
+     "instruction_sets(): those this machine can run, best first: name -> number of the kernel for "
+     "float; that for double is the next."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -12,11 +12,14 @@
 /* Reads `count` integers from a tuple. */
 int read_integers(PyObject *tuple, Py_ssize_t count, intptr_t *to);
 
+/* A kernel by its number, or NULL and an exception. */
+const Kernel *read_kernel(intptr_t number);
+
 /* A problem from tuples of sizes, addresses and lower bounds, as _operator.py makes them. Returns
- * the number type, 0 float and 1 double, or -1. */
-int read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p);
+ * the kernel to run it, or NULL. */
+const Kernel *read_problem(PyObject *sizes, PyObject *addresses, PyObject *bounds, Problem *p);
 
 /* The same of closed-form dynamics, as _closed_form.py makes them. */
-int read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p);
+const Kernel *read_closed_form(PyObject *sizes, PyObject *addresses, int backward, ClosedForm *p);
 
 #endif

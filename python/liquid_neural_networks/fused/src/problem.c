@@ -32,30 +32,13 @@ static int usable(int set) {
     return 1;
 }
 
-static int chosen_set = -1; /* index into sets */
-
-static void choose_best(void) {
-    for (chosen_set = 0; !usable(chosen_set);) chosen_set++;
-}
-
-const Kernel *kernel_for(int is_double) {
-    if (chosen_set < 0) choose_best();
-    return is_double ? sets[chosen_set].f64 : sets[chosen_set].f32;
+const Kernel *kernel_of(intptr_t number) {
+    if (number < 0 || number >= 2 * SETS || !usable((int)number / 2)) return NULL;
+    return number % 2 ? sets[number / 2].f64 : sets[number / 2].f32;
 }
 
 const char *instruction_set(int index) {
-    for (int i = 0; i < SETS; i++)
-        if (usable(i) && index-- == 0) return sets[i].name;
-    return NULL;
-}
-
-int use_instruction_set(const char *name) {
-    for (int i = 0; i < SETS; i++)
-        if (usable(i) && !strcmp(sets[i].name, name)) {
-            chosen_set = i;
-            return 0;
-        }
-    return -1;
+    return index < SETS ? sets[index].name : NULL;
 }
 
 /* ---- problems -------------------------------------------------------------------------------- */

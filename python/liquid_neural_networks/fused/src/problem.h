@@ -34,13 +34,11 @@ int closed_address_count(const ClosedForm *, int backward);
 void set_closed_addresses(ClosedForm *, const intptr_t *addresses, int backward);
 int run_closed_form(const Kernel *, const ClosedForm *, int backward, int threads);
 
-/* Name of the index-th of those this machine can run, best first; NULL past the last. */
+/* Name of the index-th, best first; NULL past the last. */
 const char *instruction_set(int index);
 
-/* Runs on it from now on; -1 if this machine does not have it. */
-int use_instruction_set(const char *name);
-
-/* The kernel of the instruction set in use, at first the best. */
-const Kernel *kernel_for(int is_double);
+/* Kernels 2 i and 2 i + 1 are those of the i-th instruction set for float and double; NULL if this
+ * machine cannot run it. */
+const Kernel *kernel_of(intptr_t number);
 
 #endif
