@@ -275,8 +275,9 @@ def euler_step(field: Field, x: Array, h: Array) -> Array:
 
 def exponential_step(field: Field, x: Array, h: Array) -> Array:
     rate, drive = field(x)
-    rest = drive / rate
-    return rest + (x - rest) * np.exp(-h * rate)
+    still = rate == 0
+    rest = drive / np.where(still, 1.0, rate)
+    return np.where(still, x + h * drive, rest + (x - rest) * np.exp(-h * rate))
 
 
 def rk4_step(field: Field, x: Array, h: Array) -> Array:

@@ -9,14 +9,16 @@ Fixed-step solvers divide the interval into ``unfolds`` equal steps of length h:
 ============  =====  ================================================================
 name          order  one step
 ============  =====  ================================================================
-fused         1      x <- (x + h drive) / (1 + h rate); never unstable (the default)
+fused         1      x <- (x + h drive) / (1 + h rate); stable at any h (the default)
 euler         1      x <- x + h (drive - rate x)
-exponential   1      exact for frozen rate and drive; never unstable
+exponential   1      exact for frozen rate and drive; stable at any h
 rk4           4      the classical Runge-Kutta step
 ============  =====  ================================================================
 
 ``euler`` and ``rk4`` are explicit: they diverge when h exceeds about 2 / rate; raise
 ``unfolds`` or take one of the other two. ``adaptive`` leaves the steps to torchdiffeq.
+Stability needs rates above 0. Dense dynamics with tanh may have negative ones where time constants
+are above 1: there the equation itself grows, and a fused step may divide by nearly 0.
 
 Source of the fused step: Hasani et al., AAAI 2021, equation 3 and algorithm 1.
 """
@@ -58,8 +60,15 @@ def _euler(field: Field, x: Tensor, h: Tensor) -> Tensor:
 
 def _exponential(field: Field, x: Tensor, h: Tensor) -> Tensor:
     rate, drive = field(x)
-    # expm1 rather than exp: exact at h = 0 and accurate for small steps.
-    return x - (drive / rate - x) * torch.expm1(-h * rate)
+    return x + (drive - rate * x) * h * _phi(h * rate)
+
+
+def _phi(y: Tensor) -> Tensor:
+    """(1 - exp(-y)) / y, near 0 by its series: the rate is 0 where a tanh is at its end."""
+    near = y.abs() < (0.05 if y.dtype == torch.float32 else 3e-4)
+    away = torch.where(near, torch.ones_like(y), y)
+    series = 1 - y * (1 / 2 - y * (1 / 6 - y / 24))
+    return torch.where(near, series, -torch.expm1(-away) / away)
 
 
 def _rk4(field: Field, x: Tensor, h: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from decimal import Decimal, getcontext
 from typing import Optional
 
 import pytest
@@ -190,3 +191,37 @@ def test_the_named_path_is_the_one_that_runs(dynamics: str, solver: str, path: s
         and solver in {"fused", "euler", "exponential"}
     )
     assert (chosen is fused.integrate) == compiled
+
+
+@pytest.mark.parametrize("path", ["fused", "reference"])
+@pytest.mark.parametrize("bias", [-2.0, -12.0, -30.0])
+def test_exponential_where_a_tanh_takes_the_rate_to_nothing(path: str, bias: float) -> None:
+    """The rate is 1 + tanh(b), down to exactly 0; the exact solution has a limit there."""
+    lonely = wiring.Wiring(1, 1, 0, [], [], [], [0], [0], [1])
+    dynamics = {"type": "dense", "activation": "tanh"}
+    neuron = LiquidNeuron(1, wiring=lonely, dynamics=dynamics, solver="exponential", seed=0)
+    neuron.double().set_values(
+        {
+            name: torch.full(shape, value, dtype=torch.float64)
+            for name, shape, value in [
+                ("W_in", (1,), 1.0), ("b", (1,), bias), ("tau", (1,), 1.0), ("A", (1,), 0.5)
+            ]
+        }
+    )  # fmt: skip
+    inputs = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    start, elapsed = torch.tensor([0.3], dtype=torch.float64), 1.5
+    with fused.disabled() if path == "reference" else nullcontext():
+        got = neuron(inputs, start, elapsed_time=elapsed)
+        (slope,) = torch.autograd.grad(got, inputs)
+
+    def exact(u: Decimal) -> Decimal:
+        getcontext().prec = 60
+        y = Decimal(bias) + u
+        f = ((2 * y).exp() - 1) / ((2 * y).exp() + 1)
+        rate, drive = 1 + f, f / 2
+        return drive / rate + (Decimal("0.3") - drive / rate) * (-rate * Decimal(elapsed)).exp()
+
+    assert got.item() == pytest.approx(float(exact(Decimal(0))), rel=1e-13)
+    step = Decimal("1e-20")
+    wanted = float((exact(step) - exact(-step)) / (2 * step))
+    assert slope.item() == pytest.approx(wanted, rel=1e-6, abs=1e-15)
