@@ -173,7 +173,7 @@ def check_sequences(
     if isinstance(inputs, PackedSequence):
         inputs, layout, present = _unpack(inputs, like, batch_first)
     else:
-        check_floats("inputs", inputs, like)
+        inputs = as_floats("inputs", inputs, like)
         layout, present = Layout(inputs.dim() == 3, batch_first), None
     if inputs.dim() not in (2, 3) or inputs.shape[-1] != input_size or inputs.numel() == 0:
         wanted = "(B, T, I)" if batch_first else "(T, B, I)"
@@ -220,7 +220,7 @@ def _unpack(
     inputs: PackedSequence, like: Tensor, batch_first: bool
 ) -> tuple[Tensor, Layout, Tensor]:
     """Padded inputs in the network's layout, that layout, and where the samples are (B, T)."""
-    check_floats("inputs", inputs.data, like)
+    inputs = inputs._replace(data=as_floats("inputs", inputs.data, like))
     padded, lengths = pad_packed_sequence(inputs, batch_first=batch_first)
     present = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
     return padded, Layout(True, batch_first, inputs), present.to(padded.device)
@@ -324,8 +324,8 @@ def _equations(sizes: dict[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
-def check_floats(name: str, value: object, like: Tensor) -> None:
-    """A tensor of the network's dtype and device."""
+def as_floats(name: str, value: object, like: Tensor) -> Tensor:
+    """A tensor of the network's dtype and device; under autocast, any floating-point dtype."""
     if not isinstance(value, Tensor):
         raise DtypeError(
             f"expected a torch tensor, got {type(value).__name__}; torch.as_tensor makes one", name
@@ -336,14 +336,17 @@ def check_floats(name: str, value: object, like: Tensor) -> None:
             "call network.float()",
             name,
         )
+    if value.device != like.device:
+        raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
+    if value.is_floating_point() and torch.is_autocast_enabled(like.device.type):
+        return value.to(like.dtype)
     if value.dtype != like.dtype:
         raise DtypeError(
             f"expected {like.dtype} like the network, got {value.dtype}; "
             f"convert one of them with .to({like.dtype})",
             name,
         )
-    if value.device != like.device:
-        raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
+    return value
 
 
 def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> None:
@@ -374,12 +377,13 @@ def check_time_constants(value: Number, like: Tensor) -> Tensor:
     return tensor
 
 
-def check_state(state: Tensor, shape: tuple[int, ...], layout: str, like: Tensor) -> None:
+def check_state(state: Tensor, shape: tuple[int, ...], layout: str, like: Tensor) -> Tensor:
     """A finite state of exactly this shape."""
-    check_floats("state", state, like)
+    state = as_floats("state", state, like)
     if tuple(state.shape) != shape:
         raise ShapeError(f"expected {layout} = {shape}, got {tuple(state.shape)}", "state")
     check_finite("state", state)
+    return state
 
 
 def as_reals(name: str, value: Number, like: Tensor) -> Tensor:

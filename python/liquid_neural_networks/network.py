@@ -458,11 +458,9 @@ class LiquidNetwork(nn.Module):
         last = "N" if self.state_size == self.hidden_size else "2 N"
         if sequences.batched:
             layout = f"(num_layers * directions, B, {last})"
-            check_state(state, (populations, batch, self.state_size), layout, like)
-            return state
+            return check_state(state, (populations, batch, self.state_size), layout, like)
         layout = f"(num_layers * directions, {last})"
-        check_state(state, (populations, self.state_size), layout, like)
-        return state.unsqueeze(1)
+        return check_state(state, (populations, self.state_size), layout, like).unsqueeze(1)
 
     def _run(
         self, sequences: Sequences, initial: Union[Tensor, list[None]]

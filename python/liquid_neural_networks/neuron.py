@@ -20,8 +20,8 @@ from ._sequences import (
     Number,
     Sequences,
     as_flags,
+    as_floats,
     as_reals,
-    check_floats,
     check_sequences,
     check_state,
     readable,
@@ -138,7 +138,7 @@ class LiquidNeuron(nn.Module):
             ShapeError, DtypeError, DomainError: naming the argument.
         """
         like = self.dynamics.like
-        check_floats("inputs", inputs, like)
+        inputs = as_floats("inputs", inputs, like)
         if inputs.dim() not in (1, 2) or inputs.shape[-1] != self.input_size or inputs.numel() == 0:
             raise ShapeError(
                 f"expected (B, I), or (I,) for one sample, with I = {self.input_size} and "
@@ -160,7 +160,7 @@ class LiquidNeuron(nn.Module):
         shape = (*inputs.shape[:-1], self.state_size)
         if state is not None:
             last = "N" if self.memory is None else "2 N"
-            check_state(state, shape, f"(B, {last})" if batched else f"({last},)", like)
+            state = check_state(state, shape, f"(B, {last})" if batched else f"({last},)", like)
             state = state if batched else state.unsqueeze(0)
         after = self.sequence(sequences, state)[:, 0]
         return after if batched else after.squeeze(0)
@@ -169,8 +169,12 @@ class LiquidNeuron(nn.Module):
         """(B, T, N) states after each step of checked sequences, from state (B, N) or zeros.
 
         With a memory both have 2 N numbers. Runs the fused step where it can, the reference path
-        elsewhere.
+        elsewhere, and under autocast in the dtype of the parameters all the same.
         """
+        kind = sequences.inputs.device.type
+        if torch.is_autocast_enabled(kind):
+            with torch.autocast(kind, enabled=False):
+                return self.sequence(sequences, state)
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
             return self._run(sequences, state)  # without elapsed time, a solver holds the state
         state = self._state(state, sequences)

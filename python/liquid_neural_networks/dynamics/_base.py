@@ -13,6 +13,8 @@ import inspect
 from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar, Optional, Union
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -60,11 +62,12 @@ class Dynamics(ParameterModule, ABC):
         self._constraint = CONSTRAINTS[constraint]()
         self.units = wiring.units
         self.input_size = wiring.input_size
+        self._indices: dict[str, npt.NDArray[np.int64]] = {}
         self._set_options(wiring, **options)
-        for name, index in (("pre", wiring.pre), ("post", wiring.post)):
-            self.register_buffer(name, torch.tensor(index), persistent=False)
-        for name, index in (("pre", wiring.sensory_pre), ("post", wiring.sensory_post)):
-            self.register_buffer(f"sensory_{name}", torch.tensor(index), persistent=False)
+        self._register_index("pre", wiring.pre)
+        self._register_index("post", wiring.post)
+        self._register_index("sensory_pre", wiring.sensory_pre)
+        self._register_index("sensory_post", wiring.sensory_post)
         for name, initial in self._initial_values(wiring, generator).items():
             self.register_parameter(name, nn.Parameter(self._to_store(name, initial)))
         self.note_shapes()
@@ -170,6 +173,27 @@ class Dynamics(ParameterModule, ABC):
             for name, parameter in self.named_parameters(recurse=False):
                 if name in self.lower_bounds:
                     parameter.clamp_(min=self.lower_bounds[name])
+
+    # -- index lists -----------------------------------------------------------------------------
+
+    def _register_index(self, name: str, index: npt.ArrayLike) -> None:
+        """A buffer of whole numbers that follow from the wiring and are in no state dict."""
+        self._indices[name] = np.array(index, dtype=np.int64)
+        self.register_buffer(name, torch.tensor(self._indices[name]), persistent=False)
+
+    def _renew_indices(self) -> None:
+        # A module made on the meta device, or emptied, has index lists of no or any numbers.
+        for name, index in self._indices.items():
+            setattr(self, name, torch.tensor(index, device=self.like.device))
+
+    def _apply(self, *args: Any, **options: Any) -> Dynamics:
+        super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+        self._renew_indices()
+        return self
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._renew_indices()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.

@@ -208,7 +208,7 @@ class ClosedFormDynamics(Dynamics):
             "_ff1_post": heard["ff1"][1][1],
         }
         for name, index in buffers.items():
-            self.register_buffer(name, torch.tensor(index), persistent=False)
+            self._register_index(name, index)
         layer = np.empty(wiring.units, dtype=np.int64)
         for each, ids in enumerate(members):
             layer[ids] = each

@@ -44,7 +44,10 @@ def built() -> ModuleType:
 def kernel_for(dtype: torch.dtype) -> int:
     """The number of the kernel in use. What one kernel keeps only that one can read, so a way back
     takes the number its way forth had."""
-    return SETS[in_use] + int(dtype == torch.float64)
+    return SETS[in_use] + _TYPES[dtype]
+
+
+_TYPES = {torch.float32: 0, torch.float64: 1}
 
 
 class Method(NamedTuple):

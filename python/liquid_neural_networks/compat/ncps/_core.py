@@ -51,7 +51,7 @@ class Core(nn.Module):
             like=like,
             batch_first=True,
         )
-        check_state(state, (inputs.shape[0], self.neuron.state_size), "(B, H)", like)
+        state = check_state(state, (inputs.shape[0], self.neuron.state_size), "(B, H)", like)
         given = {f"neuron.dynamics.{name}": value for name, value in values.items()}
         if memory is not None:
             given |= {f"neuron.memory.{name}": value for name, value in memory_values(memory)}
