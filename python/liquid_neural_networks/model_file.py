@@ -7,14 +7,8 @@ proportional to the file; saving replaces the old file in one step or leaves it 
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import stat
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Callable, NamedTuple, NoReturn, Optional, Union
+from typing import Any, Callable, NamedTuple, NoReturn, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ._document import pack, plain, unpack
+from ._files import PathOrName, regular, replace
 from .errors import DomainError, DtypeError, LiquidError, ModelFileError
 from .network import LiquidNetwork
-from .neuron import LiquidNeuron
 from .wiring import Wiring
 
 __all__ = ["ModelFile", "dumps", "load", "loads", "save"]
@@ -47,7 +41,6 @@ _MAGIC = b"\xa6format\xa3lnn"
 _MAX_SIZE = 2**24  # no size in a config is larger; keeps every product of two within 64 bits
 _MAX_NAME = 64
 
-PathOrName = Union[str, os.PathLike[str]]
 Array = npt.NDArray[Any]
 
 
@@ -89,7 +82,7 @@ def save(
         ModelFileError: ``path`` is something else than a file.
         OSError: the system could not write it.
     """
-    _write(path, dumps(network, scaling=scaling, metadata=metadata))
+    replace(path, dumps(network, scaling=scaling, metadata=metadata))
 
 
 def load(path: PathOrName) -> ModelFile:
@@ -99,7 +92,7 @@ def load(path: PathOrName) -> ModelFile:
         ModelFileError: the file is corrupt, hostile or of an unknown version.
         OSError: the system could not read it.
     """
-    target = _regular(path)
+    target = regular(path)
     try:
         with target.open("rb") as file:
             start = file.read(len(_MAGIC) + 1)
@@ -131,7 +124,7 @@ def dumps(
             "version": VERSION,
             "library": __version__,
             "config": plain(network.config(), "config"),
-            "wirings": [_wiring_to_map(neuron.wiring) for neuron in _populations(network)],
+            "wirings": [_wiring_to_map(neuron.wiring) for _, neuron in network.populations()],
             "tensors": {name: _tensor_to_map(value) for name, value in tensors.items()},
             "scaling": None if scaling is None else plain(scaling, "scaling"),
             "metadata": plain(metadata or {}, "metadata"),
@@ -171,12 +164,6 @@ def loads(data: bytes) -> ModelFile:
 
 
 # -- from a network to plain data --------------------------------------------------------------
-
-
-def _populations(network: LiquidNetwork) -> Iterable[LiquidNeuron]:
-    for neuron in network.neurons:
-        assert isinstance(neuron, LiquidNeuron)
-        yield neuron
 
 
 def _shapes(network: LiquidNetwork) -> dict[str, tuple[int, ...]]:
@@ -448,7 +435,7 @@ def _check_tensors(plan: LiquidNetwork, tensors: Mapping[str, Array]) -> None:
             raise ModelFileError("contains NaN or infinity", where)
     if len({array.dtype for array in tensors.values()}) > 1:
         raise ModelFileError("expected all f4 or all f8, got both", "tensors")
-    for index, neuron in enumerate(_populations(plan)):
+    for index, (_, neuron) in enumerate(plan.populations()):
         for name, lower in neuron.dynamics.lower_bounds.items():
             array = tensors[f"neurons.{index}.{name}"]
             if (array < array.dtype.type(lower)).any():
@@ -456,48 +443,3 @@ def _check_tensors(plan: LiquidNetwork, tensors: Mapping[str, Array]) -> None:
                     f"expected at least {lower:g}, got {array.min():g}",
                     f"tensors.neurons.{index}.{name}",
                 )
-
-
-@torch.no_grad()
-# -- the disk ----------------------------------------------------------------------------------
-
-
-def _regular(path: PathOrName) -> Path:
-    """The path with links followed; it must not lead to a directory, device or pipe."""
-    try:
-        target = Path(os.path.realpath(os.fspath(path)))
-    except TypeError:
-        raise DtypeError(f"expected a path, got {type(path).__name__}", "path") from None
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise ModelFileError("is no regular file", str(path))
-    return target
-
-
-def _write(path: PathOrName, data: bytes) -> None:
-    target = _regular(path)
-    # In the same directory, so that the replacement cannot cross file systems.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.lnn-tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_directory(target.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Makes the replacement itself survive a power cut, where directories can be synced."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

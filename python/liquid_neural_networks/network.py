@@ -202,7 +202,7 @@ class LiquidNetwork(nn.Module):
         return {
             **{
                 prefix + name: value
-                for prefix, neuron in self._populations()
+                for prefix, neuron in self.populations()
                 for name, value in neuron.values().items()
             },
             **self._readout_parameters(),
@@ -226,7 +226,7 @@ class LiquidNetwork(nn.Module):
             check_value(name, values[name], readout[name].shape)
         of_neurons = [
             (neuron, {n[len(prefix) :]: v for n, v in values.items() if n.startswith(prefix)})
-            for prefix, neuron in self._populations()
+            for prefix, neuron in self.populations()
         ]
         for neuron, own in of_neurons:
             neuron.check_values(own)
@@ -235,8 +235,8 @@ class LiquidNetwork(nn.Module):
         for name in readout.keys() & values.keys():
             readout[name].copy_(values[name])
 
-    def _populations(self) -> list[tuple[str, LiquidNeuron]]:
-        """Each with what the names of its parameters begin with."""
+    def populations(self) -> list[tuple[str, LiquidNeuron]]:
+        """Every population, with what the names of its parameters in :meth:`values` begin with."""
         neurons = cast("list[LiquidNeuron]", list(self.neurons))
         return [(f"neurons.{index}.", neuron) for index, neuron in enumerate(neurons)]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
 
 import numpy as np
@@ -20,6 +21,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ._checks import check_choice
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
@@ -202,8 +204,14 @@ def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
     """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
 
     An open binary file receives a PNG.
+
+    Raises:
+        OptionError: there is no picture of that ending.
     """
     assert isinstance(axes.figure, Figure)
+    if isinstance(path, (str, PathLike)):
+        known = axes.figure.canvas.get_supported_filetypes()
+        check_choice("path", Path(path).suffix[1:].lower(), known)
     axes.figure.savefig(path, dpi=100)
 
 

@@ -20,6 +20,7 @@ from liquid_neural_networks.data import (
     Series,
     Windows,
     choose_columns,
+    event_samples,
     read_table,
     split,
     windows,
@@ -107,6 +108,26 @@ def test_a_split_keeps_order_and_rows_and_windows_never_reach_across(
         for values in (cut.inputs, cut.targets):
             assert part.inputs.min() <= float(values.min())
             assert float(values.max()) <= part.inputs.max()
+
+
+def test_events_of_mixed_numbers_and_dates() -> None:
+    mixed = event_samples([(0, "pulse", 72), (2.5, "pulse", 75.5), (3, "open", True)])
+    assert mixed.inputs.tolist() == [[0.0, 72.0], [0.0, 75.5], [1.0, 0.0]]
+    first = np.datetime64("2026-01-01T00:00:07")
+    stamps = [(first + np.timedelta64(5 * k, "s"), "x", k) for k in range(2)]
+    coarse = event_samples(stamps, resolution=10)
+    plain = event_samples([(7.0, "x", 0), (12.0, "x", 1)], resolution=10)
+    assert coarse.elapsed_time.tolist() == plain.elapsed_time.tolist() == [1.0, 10.0]
+
+
+@pytest.mark.parametrize("name", ["targets", "features"])
+def test_names_of_columns_are_names(name: str) -> None:
+    table = polars.DataFrame({"wave": [0.0, 1.0, 2.0], "w": [1.0, 2.0, 3.0]})
+    one = choose_columns(table, **{"targets": "w", name: "wave"})
+    assert getattr(one, name) == ("wave",)
+    with pytest.raises(DtypeError) as caught:
+        choose_columns(table, **{"targets": "w", name: 1})
+    assert caught.value.argument == name
 
 
 def test_several_recordings_never_share_a_window() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from liquid_neural_networks import LiquidNetwork, model_file
+from liquid_neural_networks import LiquidNetwork, model_file, wiring
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.errors import (
     DataError,
@@ -625,8 +626,140 @@ def test_a_table_of_classes(tmp_path: Path) -> None:
 def test_sizes_a_wiring_leaves_out_follow_from_the_table(
     wiring: Any, units: int, motor: int
 ) -> None:
-    built = small(swing(), "height", time="when", wiring=wiring, epochs=1).network.wiring
+    size = 8 if units == 8 else None
+    trained = small(swing(), "height", time="when", wiring=wiring, hidden_size=size, epochs=1)
+    built = trained.network.wiring
     assert (built.units, built.motor, built.input_size) == (units, motor, 2)
+
+
+def test_a_size_that_contradicts_the_wiring_is_refused() -> None:
+    with pytest.raises(OptionError, match="hidden_size"):
+        small(swing(), "height", hidden_size=10, wiring={"type": "ncp", "inter": 5, "command": 3})
+
+
+def test_a_test_part_of_no_rows_is_refused_before_training() -> None:
+    with pytest.raises(DomainError, match="test"):
+        small(swing(), "height", test=0.0001)
+
+
+def test_text_in_a_column_of_numbers_is_a_mistake() -> None:
+    clean = swing()
+    for column in ("height", "when"):
+        cells = clean[column].cast(polars.String).to_list()
+        spoiled = clean.with_columns(polars.Series(column, [*cells[:7], "err", *cells[8:]]))
+        with pytest.raises(DataError, match="row 8 is 'err'") as caught:
+            small(spoiled, "height")
+        assert caught.value.argument == column
+
+
+def test_an_empty_column_is_a_column_of_missing_values() -> None:
+    table = swing().with_columns(polars.lit(1.0).alias("x"))
+    forecaster = small(table, "height", features=["height", "x"], epochs=1)
+    for empty in (polars.lit(None), polars.lit(None, dtype=polars.String)):
+        found = forecaster.predict(table.with_columns(empty.alias("x")))
+        assert found.height == table.height
+
+
+def test_padding_is_not_learned_and_not_measured() -> None:
+    data = waves()
+    there = torch.ones(data.inputs.shape[:2], dtype=torch.bool)
+    there[:, -8:] = False
+    spoiled = torch.where(there.unsqueeze(-1), data.targets, 1e3)
+    padded = Windows(data.inputs, spoiled, mask=there)
+    history = quiet(network(), padded, epochs=1)
+    assert history.train_loss[0] < 10
+    measured = evaluate(network(), padded)
+    assert measured["count"] == int(there.sum())
+    classes = Windows(data.inputs, (data.targets[..., 0] > 0).int(), mask=there)
+    assert classes.targets.dtype == torch.int64 and bool((classes.targets[:, -8:] == -1).all())
+
+
+def test_a_network_that_puts_time_first_learns_the_same() -> None:
+    one, other = (
+        LiquidNetwork(1, 6, 1, seed=0, batch_first=first, return_sequences=True)
+        for first in (True, False)
+    )
+    quiet(one, waves(), epochs=2)
+    quiet(other, waves(), epochs=2)
+    assert torch.equal(predict(one, waves()), predict(other, waves()))
+    in_parts = predict(other, waves(), batch_size=3)
+    torch.testing.assert_close(in_parts, predict(other, waves()))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"solver": "euler"},
+        {"unfolds": 2},
+        {"wiring": wiring.random(6, sparsity=0.5, seed=1), "readout": "dense"},
+    ],
+    ids=["solver", "unfolds", "wiring"],
+)
+def test_a_network_of_other_options_does_not_resume(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    file = tmp_path / "run.checkpoint"
+    before = {"wiring": wiring.random(6, sparsity=0.5, seed=0), "readout": "dense"}
+    made = LiquidNetwork(1, output_size=1, seed=0, **before)
+    quiet(made, waves(), epochs=1, checkpoint=file)
+    with pytest.raises(ModelFileError, match="options or wiring"):
+        other = LiquidNetwork(1, output_size=1, seed=0, **before | changed)
+        quiet(other, waves(), epochs=2, checkpoint=file, resume=True)
+
+
+@pytest.mark.parametrize("name", ["elapsed_time", "mask"])
+def test_other_times_or_masks_are_other_data(tmp_path: Path, name: str) -> None:
+    file, data = tmp_path / "run.checkpoint", waves()
+    quiet(network(), data, epochs=1, checkpoint=file)
+    value = torch.ones(data.inputs.shape[:2]) if name == "elapsed_time" else data.inputs > -2
+    with pytest.raises(OptionError, match="other data"):
+        other = replace(data, **{name: value})
+        quiet(network(), other, epochs=2, checkpoint=file, resume=True)
+
+
+def test_other_options_of_the_optimizer_do_not_resume(tmp_path: Path) -> None:
+    file = tmp_path / "run.checkpoint"
+    quiet(network(), waves(), epochs=1, checkpoint=file)
+    decaying = partial(torch.optim.Adam, weight_decay=0.5)
+    with pytest.raises(OptionError, match="optimizer"):
+        quiet(network(), waves(), epochs=2, checkpoint=file, resume=True, optimizer=decaying)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "argument"),
+    [
+        ({"optimizer": "adam"}, DtypeError, "optimizer"),
+        ({"loss": "mse"}, DtypeError, "loss"),
+        ({"loss": lambda outputs, targets: outputs - targets}, DtypeError, "loss"),
+        ({"loss": lambda outputs, targets: 0.0}, DtypeError, "loss"),
+        ({"callback": "x"}, DtypeError, "callback"),
+        ({"patience": 2}, OptionError, "patience"),
+        ({"checkpoint": "/nowhere/at/all"}, DataError, "checkpoint"),
+    ],
+)
+def test_what_cannot_train_is_refused_at_once(
+    options: dict[str, Any], error: type[LiquidError], argument: str
+) -> None:
+    with pytest.raises(error) as caught:
+        quiet(network(), waves(), epochs=1, **options)
+    assert caught.value.argument == argument
+
+
+def test_modules_that_cannot_be_trained_are_refused() -> None:
+    with pytest.raises(DtypeError, match="returns its outputs alone, got a tuple"):
+        quiet(torch.nn.LSTM(1, 6, batch_first=True), waves(), epochs=1)
+    with pytest.raises(OptionError, match="no parameter"):
+        quiet(network().requires_grad_(False), waves(), epochs=1)
+    with pytest.raises(DtypeError, match="windows"):
+        predict(network(), waves().inputs)
+
+
+@pytest.mark.parametrize("wrong", ["predictions", "targets"])
+def test_a_class_beyond_the_classes_is_refused(wrong: str) -> None:
+    given = {"predictions": np.array([0, 1, 2]), "targets": np.array([0, 1, 2])}
+    given[wrong] = np.array([0, 1, 3])
+    with pytest.raises(DomainError, match=wrong):
+        class_metrics(**given, classes=3)
 
 
 def test_without_valid_and_test_parts_everything_is_trained_on() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._checks import check_positive
 from ..errors import DataError, DtypeError
-from ._tables import FloatArray, is_number, numbers, steps
+from ._tables import FloatArray, is_number, microseconds, numbers, steps
 
 Events = Union[polars.DataFrame, Iterable[tuple[Any, str, float]]]
 """Triples (timestamp, feature, value), or a table of three such columns."""
@@ -51,8 +51,8 @@ def event_samples(
         features: the names that make the inputs, in this order; other events are left out.
             Give it, so that every stream has the same inputs. Default: all, sorted.
         resolution: merges events into samples this far apart: timestamps are rounded down to
-            its multiples. In seconds for dates, else in the timestamps' unit. Default: only
-            events at the same time share a sample.
+            its multiples. In seconds for dates, counted from 1970, else in the timestamps' unit.
+            Default: only events at the same time share a sample.
         time_unit: how much time is one unit of elapsed time, as for ``resolution``.
         first_elapsed: elapsed time before the first sample, in that unit.
 
@@ -104,7 +104,11 @@ def _table(events: Events) -> polars.DataFrame:
         try:
             times, features, values = zip(*((t, f, v) for t, f, v in events))
             table = polars.DataFrame(
-                {"time": times, "feature": features, "value": values}, strict=True
+                {
+                    "time": _alike(times),
+                    "feature": features,
+                    "value": [float(value) for value in values],
+                }
             )
         except (TypeError, ValueError, polars.exceptions.PolarsError):
             raise DtypeError("expected (timestamp, feature, value) triples", "events") from None
@@ -126,12 +130,18 @@ def _table(events: Events) -> polars.DataFrame:
     return table
 
 
+def _alike(times: Sequence[Any]) -> Sequence[Any]:
+    """Timestamps of one type, as a table's column wants them."""
+    plain = [time.item() if isinstance(time, np.generic) else time for time in times]
+    return list(map(float, plain)) if any(isinstance(time, float) for time in plain) else plain
+
+
 def _rounded(table: polars.DataFrame, resolution: float) -> polars.DataFrame:
     """Timestamps down to multiples of the resolution; the order of events is kept within each."""
     table = table.sort("time", maintain_order=True)
     time = table["time"]
     if time.dtype.is_temporal():
-        since = (time - time[0]).dt.total_microseconds() / 1e6
+        since = microseconds(time) / 1e6
     else:
         since = time.cast(polars.Float64)
     return table.with_columns(((since / resolution).floor() * resolution).alias("time"))

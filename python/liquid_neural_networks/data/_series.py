@@ -13,7 +13,15 @@ import polars
 
 from .._checks import check_fraction
 from ..errors import DataError, DomainError, DtypeError
-from ._tables import FloatArray, check_column, is_number, numbers, row_number, steps
+from ._tables import (
+    FloatArray,
+    check_column,
+    check_no_stray_text,
+    is_number,
+    numbers,
+    row_number,
+    steps,
+)
 
 Label = Union[str, int, bool]
 """What a class is called in the table."""
@@ -153,7 +161,7 @@ class Columns:
 def choose_columns(
     table: polars.DataFrame,
     targets: Union[str, Sequence[str]],
-    features: Optional[Sequence[str]] = None,
+    features: Union[str, Sequence[str], None] = None,
     time: Optional[str] = None,
     *,
     horizon: int = 1,
@@ -178,6 +186,7 @@ def choose_columns(
             feed; the times do not rise.
     """
     targets = _listed("targets", targets)
+    features = None if features is None else _listed("features", features)
     for column in (*targets, *(features or ()), *((time,) if time is not None else ())):
         check_column(table, column)
     if classes is None:
@@ -185,23 +194,28 @@ def choose_columns(
     labels = _labels(table, targets) if classes else None
     if features is None:
         kept_out = {time, *(targets if classes or horizon == 0 else ())}
-        features = [c for c in table.columns if c not in kept_out and is_number(table[c])]
+        offered = [table[name] for name in table.columns if name not in kept_out]
+        for column in offered:
+            check_no_stray_text(column)
+        features = tuple(column.name for column in offered if is_number(column))
     if time in features or time in targets:
         raise DataError("cannot be the time and a feature or target as well", time)
     if not features:
         raise DataError("no numeric column is left to feed", "features")
-    return Columns(
-        _listed("features", features), targets, time, _unit(table, time, training_rows), labels
-    )
+    return Columns(features, targets, time, _unit(table, time, training_rows), labels)
 
 
 def holds_classes(table: polars.DataFrame, targets: Union[str, Sequence[str]]) -> bool:
     """Whether the targets look like classes: text, or true and false, rather than numbers."""
     columns = [table[check_column(table, each)] for each in _listed("targets", targets)]
-    return not all(column.dtype.is_numeric() for column in columns)
+    for column in columns:
+        check_no_stray_text(column)
+    return not all(column.dtype.is_numeric() or column.dtype == polars.Null for column in columns)
 
 
 def _listed(name: str, columns: Union[str, Sequence[str]]) -> tuple[str, ...]:
+    if not isinstance(columns, (str, Sequence)):
+        raise DtypeError(f"expected names of columns, got {type(columns).__name__}", name)
     listed = (columns,) if isinstance(columns, str) else tuple(columns)
     if not listed:
         raise DataError("expected at least one column", name)

@@ -89,8 +89,29 @@ def check_column(table: polars.DataFrame, column: object) -> str:
 
 
 def is_number(column: polars.Series) -> bool:
-    """Whether the column can be fed to a network: numbers, or true and false."""
-    return column.dtype.is_numeric() or column.dtype == polars.Boolean
+    """Whether the column can be fed to a network: numbers, or true and false, or nothing at all."""
+    empty = column.null_count() == len(column)
+    return empty or column.dtype.is_numeric() or column.dtype == polars.Boolean
+
+
+def check_no_stray_text(column: polars.Series) -> None:
+    """A column of numbers in which a cell or two are text is a mistake, not a column of text.
+
+    Raises:
+        DataError: naming the first such row.
+    """
+    if column.dtype != polars.String:
+        return
+    there = column.is_not_null().to_numpy()
+    parsed = column.cast(polars.Float64, strict=False).is_not_null().to_numpy()
+    stray = there & ~parsed
+    if stray.any() and parsed.sum() > stray.sum():
+        row = row_number(stray)
+        raise DataError(
+            f"row {row} is {column[row - 1]!r}, most others are numbers; mend it, or leave the "
+            "cell empty",
+            column.name,
+        )
 
 
 def numbers(column: polars.Series) -> FloatArray:

@@ -24,8 +24,8 @@ class Windows:
         targets: (M, L, O) values, NaN where unknown; or (M, L) class indices, -1 where
             unknown. Without L for networks that put out the last sample only.
         elapsed_time: (M, L) time before each sample. Default: 1.
-        mask: (M, L, I), False where a feature is missing; or (M, L), False at padding.
-            Default: nothing is missing.
+        mask: (M, L, I), False where a feature is missing; or (M, L), False at padding, where
+            targets are then unknown whatever they are. Default: nothing is missing.
 
     Raises:
         ShapeError, DtypeError: the tensors do not belong together.
@@ -49,10 +49,21 @@ class Windows:
             value = getattr(self, name)
             if value is not None and len(value) != len(self):
                 raise ShapeError(f"expected {len(self)} windows, got {len(value)}", name)
+        object.__setattr__(self, "targets", self._known_targets())
 
     def __len__(self) -> int:
         """M."""
         return len(self.inputs)
+
+    def _known_targets(self) -> Tensor:
+        """Classes as torch wants them, and nothing to be learned at padding."""
+        targets = self.targets if self.targets.is_floating_point() else self.targets.long()
+        if self.mask is None or self.mask.dim() != 2 or self.mask.shape != targets.shape[:2]:
+            return targets
+        if targets.dim() != (2 if self.are_classes else 3):
+            return targets  # one for each window
+        there = self.mask.bool() if self.are_classes else self.mask.bool().unsqueeze(-1)
+        return torch.where(there, targets, -1 if self.are_classes else float("nan"))
 
     @property
     def are_classes(self) -> bool:

@@ -119,7 +119,7 @@ def _windows(network: LiquidNetwork, part: Mapping[str, Given]) -> Windows:
     described = part["inputs"]
     if isinstance(described, Mapping) and described.get(MISSING) and mask is None:
         mask = ~inputs.isnan()
-        inputs = inputs.nan_to_num()
+        inputs = torch.where(mask, inputs, 0.0)
     elapsed = tensor(part.get("elapsed_time"))
     if elapsed is not None and elapsed.dim() < 2:
         elapsed = elapsed.expand(inputs.shape[:2])

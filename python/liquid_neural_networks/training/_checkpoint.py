@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import torch
 
-from ..errors import ModelFileError, OptionError
-from ..model_file import _write
+from .._files import PathOrName, regular, replace
+from ..errors import DataError, ModelFileError, OptionError
 
 VERSION = 1
 FIELDS = ("format", "version", "settings", "network", "best", "optimizer", "history")
 FORMAT = "lnn-checkpoint"
 
 Checkpoint = dict[str, Any]
-PathOrName = Union[str, "PathLike[str]"]
 
 
 def write(path: PathOrName, **contents: Any) -> None:
     """Replaces the checkpoint at ``path`` in one step, or leaves the old one as it was."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": VERSION, **contents}, buffer)
-    _write(path, buffer.getvalue())
+    replace(path, buffer.getvalue())
+
+
+def check_place(path: PathOrName) -> None:
+    """Before hours of training rather than after: there is a folder to write to.
+
+    Raises:
+        DtypeError, ModelFileError, DataError: there is not.
+    """
+    folder = regular(path).parent
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}", "checkpoint")
 
 
 def read(path: PathOrName, settings: Mapping[str, Any]) -> Checkpoint:
@@ -46,11 +55,15 @@ def read(path: PathOrName, settings: Mapping[str, Any]) -> Checkpoint:
         raise ModelFileError("is no checkpoint", str(path))
     if found["version"] != VERSION:
         raise ModelFileError(f"this library reads version {VERSION}", str(path))
+    if found["settings"].get("network") != settings["network"]:
+        raise ModelFileError("does not fit this network: its options or wiring differ", str(path))
     for name, value in settings.items():
-        if found["settings"].get(name) != value:
+        before = found["settings"].get(name)
+        if before != value:
+            told = "other data" if name == "data" else f"{before!r}, this one has {value!r}"
             raise OptionError(
-                f"{path} was written by a training with {found['settings'].get(name)!r}, this one "
-                f"has {value!r}; train as before, or start anew without resuming",
+                f"{path} was written by a training with {told}; train as before, or start anew "
+                "without resuming",
                 name,
             )
     return found

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .._checks import check_choice, check_count, check_flag, check_positive, check_seed
+from .._files import PathOrName
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, LiquidError, ModelFileError, OptionError
+from ..network import LiquidNetwork
 from . import _parallel as parallel
-from ._checkpoint import PathOrName, read, write
+from ._checkpoint import check_place, read, write
 from ._history import History
 from ._losses import Loss, cross_entropy, known, squared_error
 from ._predict import mean_loss, run
@@ -86,7 +88,7 @@ def fit(
         schedule: of the learning rate: ``"constant"``, or ``"cosine"``, which falls to 0.
         max_gradient_norm: scale the gradient down to this length, over all parameters, where it
             is longer: steadier where losses are steep. Default: never.
-        patience: stop after so many epochs without a better one. Default: never.
+        patience: stop after so many epochs without a better one in validation. Default: never.
         checkpoint: file written after every epoch, atomically. Default: none.
         resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
         drop_last: leave out the last minibatch of an epoch if it is not full.
@@ -102,10 +104,11 @@ def fit(
 
     Raises:
         DomainError: a number is out of range, or the loss became NaN or infinite.
-        ShapeError, DtypeError: windows and network do not fit.
-        DataError: no target is known.
-        OptionError: ``resume`` without ``checkpoint``, or the checkpoint belongs to a training
-            on other data or with other settings.
+        ShapeError, DtypeError: windows and network do not fit, or an argument is of a wrong kind.
+        DataError: no target is known, or there is no folder for the checkpoint.
+        OptionError: ``resume`` without ``checkpoint``, ``patience`` without ``valid``, a network
+            with nothing to train, or the checkpoint belongs to a training on other data or with
+            other settings.
         ModelFileError: the checkpoint is damaged, or of another network.
 
     Example:
@@ -137,6 +140,14 @@ def fit(
         check_positive("max_gradient_norm", max_gradient_norm)
     if check_flag("resume", resume) and checkpoint is None:
         raise OptionError("needs a checkpoint to go on from", "resume")
+    if checkpoint is not None:
+        check_place(checkpoint)
+    if patience is not None and valid is None:
+        raise OptionError("needs validation windows to find a better epoch on", "patience")
+    _check_functions(loss=loss, selection=selection, optimizer=optimizer, callback=callback,
+                     interrupted=interrupted)  # fmt: skip
+    if not any(each.requires_grad for each in network.parameters()):
+        raise OptionError("has no parameter that is trained", "network")
     _check_windows("train", train)
     if valid is not None:
         _check_windows("valid", valid)
@@ -155,7 +166,8 @@ def fit(
     settings = options.fixed() | {
         "loss": _name(chosen),
         "selection": _name(selection or chosen),
-        "optimizer": type(course.optimizer).__name__,
+        "optimizer": _described(course.optimizer),
+        "network": _fingerprint(network),
         "data": _digest(train, valid),
     }
     parallel.align(network)
@@ -331,6 +343,8 @@ class _Course:
         loss = self.loss(run(self.network, batch), batch.targets)
         if own < count:
             loss = loss * (own / count)
+        if not (isinstance(loss, Tensor) and loss.numel() == 1):
+            raise DtypeError("expected a function that returns one number as a tensor", "loss")
         value = float(loss.detach())
         if math.isfinite(value):
             loss.backward()  # type: ignore[no-untyped-call]
@@ -377,6 +391,27 @@ def _digest(*parts: Optional[Windows]) -> int:
     digest = 0
     for part in parts:
         if part is not None:
-            for value in (part.inputs, part.targets):
-                digest = crc32(value.detach().cpu().numpy().tobytes(), digest)
+            for value in (part.inputs, part.targets, part.elapsed_time, part.mask):
+                there = b"" if value is None else value.detach().cpu().numpy().tobytes()
+                digest = crc32(there, digest)
     return digest
+
+
+def _described(optimizer: torch.optim.Optimizer) -> str:
+    """With its options but for the learning rate, which is a setting of its own."""
+    options = {name: value for name, value in optimizer.defaults.items() if name != "lr"}
+    return f"{type(optimizer).__name__} {sorted(options.items())}"
+
+
+def _fingerprint(network: nn.Module) -> int:
+    """Of what a state dict does not tell of a liquid network: its options and its wirings."""
+    if not isinstance(network, LiquidNetwork):
+        return 0
+    wirings = [neuron.wiring.to_dict() for _, neuron in network.populations()]
+    return crc32(repr((network.config(), wirings)).encode())
+
+
+def _check_functions(**given: Optional[Callable[..., Any]]) -> None:
+    for name, function in given.items():
+        if not (function is None or callable(function)):
+            raise DtypeError(f"expected a function, got {type(function).__name__}", name)

@@ -8,24 +8,27 @@ from inspect import signature
 from typing import Any, Optional, Union
 
 from .._checks import check_count, check_flag, check_integer
+from .._files import PathOrName
 from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
 from ..data._series import boundaries, holds_classes
-from ..errors import DataError, OptionError
+from ..errors import DataError, DomainError, OptionError
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
-from ._checkpoint import PathOrName
 from ._fit import Callback, fit
 from ._forecaster import Forecaster
 from ._history import History
 from ._lessons import lessons_in
+
+DEFAULT_SIZE = 32
+"""Neurons, where neither the caller nor the wiring says."""
 
 
 def fit_table(
     table: Table,
     targets: Union[str, Sequence[str]],
     *,
-    features: Optional[Sequence[str]] = None,
+    features: Union[str, Sequence[str], None] = None,
     time: Optional[str] = None,
     horizon: Optional[int] = None,
     classes: Optional[bool] = None,
@@ -34,7 +37,7 @@ def fit_table(
     stride: Optional[int] = None,
     valid: float = 0.15,
     test: float = 0.15,
-    hidden_size: int = 32,
+    hidden_size: Optional[int] = None,
     wiring: Optional[WiringLike] = None,
     dynamics: DynamicsLike = "conductance",
     solver: Optional[str] = None,
@@ -76,8 +79,9 @@ def fit_table(
             are features as well, and are predicted ahead.
         window: rows per training window; each starts from the zero state.
         stride: rows between the starts of training windows. Default: half a window.
-        valid, test: fractions of the rows kept for choosing the epoch and for the test.
-        hidden_size: N, neurons, unless the wiring says.
+        valid, test: fractions of the rows kept for choosing the epoch and for the test. Without
+            the first, the last epoch is taken and ``patience`` has nothing to go by.
+        hidden_size: N, neurons. Default: 32, unless the wiring says.
         wiring: as for :class:`~liquid_neural_networks.LiquidNetwork`; plain data may leave out
             ``motor`` and ``units``. Default: fully connected.
         dynamics, solver, unfolds, mixed_memory: as for
@@ -107,6 +111,8 @@ def fit_table(
         classes = holds_classes(rows, targets)
     horizon = check_integer("horizon", (0 if classes else 1) if horizon is None else horizon, 0)
     first, second = boundaries(rows.height, valid, test)
+    if test and second == rows.height:
+        raise DomainError(f"{test:g} of {rows.height} rows is none; 0 keeps none back", "test")
     columns = choose_columns(
         rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
     )
@@ -127,7 +133,7 @@ def fit_table(
     forecaster = Forecaster(
         LiquidNetwork(
             len(columns.features),
-            None if wiring is not None else hidden_size,
+            DEFAULT_SIZE if wiring is None and hidden_size is None else hidden_size,
             columns.outputs,
             wiring=_complete(wiring, hidden_size, columns),
             dynamics=dynamics,
@@ -153,7 +159,7 @@ def fit_table(
         learning_rate=learning_rate,
         schedule=schedule,
         max_gradient_norm=max_gradient_norm,
-        patience=patience,
+        patience=patience if parts[1] is not None else None,
         checkpoint=checkpoint,
         resume=resume,
         seed=seed,
@@ -180,12 +186,12 @@ def _parts(
 
 
 def _complete(
-    wiring: Optional[WiringLike], hidden_size: int, columns: Columns
+    wiring: Optional[WiringLike], hidden_size: Optional[int], columns: Columns
 ) -> Optional[WiringLike]:
     """Plain data of a wiring, with the sizes that follow from the table filled in."""
     if not isinstance(wiring, Mapping) or wiring.get("type") not in RECIPES:
         return wiring
-    sizes: dict[str, Any] = {"units": hidden_size, "motor": columns.outputs}
+    sizes: dict[str, Any] = {"units": hidden_size or DEFAULT_SIZE, "motor": columns.outputs}
     # Only what has no default: a wiring that needs no motor neurons is read out whole.
     needed = {
         name: sizes[name]

@@ -13,10 +13,10 @@ import torch
 
 from .. import model_file
 from .._checks import check_flag, check_integer
+from .._files import PathOrName
 from ..data import Columns, Scaling, Series, Table, read_table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
-from ._checkpoint import PathOrName
 from ._history import History
 from ._lessons import inputs_in, latest_known, lessons_in
 from ._metrics import Metrics, class_metrics, value_metrics

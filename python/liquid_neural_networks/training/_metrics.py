@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, ShapeError
+from ..errors import DataError, DomainError, ShapeError
 
 Array = npt.NDArray[Any]
 Metrics = dict[str, Any]
@@ -31,6 +31,7 @@ def value_metrics(predictions: Array, targets: Array) -> Metrics:
         ShapeError: the two differ in shape.
         DataError: no target is known.
     """
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
     _check_same("predictions", predictions.shape, targets.shape)
     known = ~np.isnan(targets)
     _check_any(known)
@@ -61,11 +62,17 @@ def class_metrics(predictions: Array, targets: Array, classes: int) -> Metrics:
 
     Raises:
         ShapeError: the two differ in shape.
+        DomainError: a class is beyond C.
         DataError: no target is known.
     """
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
     _check_same("predictions", predictions.shape, targets.shape)
     known = targets >= 0
     _check_any(known)
+    for name, found in (("predictions", predictions[known]), ("targets", targets[known])):
+        if found.min() < 0 or found.max() >= classes:
+            given = f"{found.min()} to {found.max()}"
+            raise DomainError(f"expected classes from 0 to {classes - 1}, got {given}", name)
     pairs = targets[known].astype(np.int64) * classes + predictions[known].astype(np.int64)
     confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
     hits = confusion.diagonal()

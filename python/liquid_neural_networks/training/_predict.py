@@ -7,17 +7,36 @@ from torch import Tensor, nn
 
 from .._checks import check_count
 from ..data import Windows
+from ..errors import DtypeError
 from . import _parallel as parallel
 from ._losses import Loss, known
 from ._metrics import Metrics, class_metrics, value_metrics
 
 
 def run(network: nn.Module, batch: Windows) -> Tensor:
-    """The outputs for one minibatch that is on the network's device."""
-    extras = {"elapsed_time": batch.elapsed_time, "mask": batch.mask}
-    outputs: Tensor = network(
-        batch.inputs, **{name: value for name, value in extras.items() if value is not None}
-    )
+    """The outputs for one minibatch that is on the network's device.
+
+    A network whose ``batch_first`` is False gets it and answers time first.
+
+    Raises:
+        DtypeError: the network does not answer with one tensor.
+    """
+    time_first = getattr(network, "batch_first", True) is False
+    given = {"elapsed_time": batch.elapsed_time, "mask": batch.mask}
+    extras = {name: value for name, value in given.items() if value is not None}
+    if not time_first:
+        return _one_tensor(network(batch.inputs, **extras))
+    turned = {name: value.transpose(0, 1) for name, value in extras.items()}
+    outputs = _one_tensor(network(batch.inputs.transpose(0, 1), **turned))
+    return outputs.transpose(0, 1) if outputs.dim() == 3 else outputs
+
+
+def _one_tensor(outputs: object) -> Tensor:
+    if not isinstance(outputs, Tensor):
+        raise DtypeError(
+            f"expected a module that returns its outputs alone, got a {type(outputs).__name__}",
+            "network",
+        )
     return outputs
 
 
@@ -34,6 +53,8 @@ def predict(network: nn.Module, windows: Windows, batch_size: int = 256) -> Tens
         last sample only.
     """
     check_count("batch_size", batch_size)
+    if not isinstance(windows, Windows):
+        raise DtypeError(f"expected Windows, got {type(windows).__name__}", "windows")
     like = next(network.parameters())
     training = network.training
     network.eval()
@@ -55,6 +76,8 @@ def evaluate(network: nn.Module, windows: Windows, batch_size: int = 256) -> Met
 
     Raises:
         ShapeError: outputs and targets do not fit.
+        DtypeError: these are no windows, or the network does not answer with one tensor.
+        DomainError: a class is beyond the network's outputs.
         DataError: no target is known.
     """
     outputs = predict(network, windows, batch_size)
