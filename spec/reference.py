@@ -253,9 +253,9 @@ class Population(NamedTuple):
 def remember(values: dict[str, Array], x: Array, m: Array, u: Array) -> tuple[Array, Array]:
     """What the dynamics start from, and the new memory; each (..., B, N)."""
     gates = times(values["memory.W_in"], u) + times(values["memory.W_rec"], x) + values["memory.b"]
-    new, write, forget, show = np.split(gates, 4, axis=-1)
-    m = sigmoid(forget + 1.0) * m + sigmoid(write) * np.tanh(new)
-    return sigmoid(show) * np.tanh(m), m
+    candidate, input_, forget, output = np.split(gates, 4, axis=-1)
+    m = sigmoid(forget + 1.0) * m + sigmoid(input_) * np.tanh(candidate)
+    return sigmoid(output) * np.tanh(m), m
 
 
 # -- solvers: one step of length h -------------------------------------------------------------

@@ -9,7 +9,7 @@
   (let [file (io/file (or (System/getenv "LNN_DATA") "") folder name)]
     (when-not (.isFile file)
       (throw (ex-info (str file " is not there; set LNN_DATA to the folder above " folder
-                           " (examples/README.org says what is in it)")
+                           " (its page in examples says what is in it)")
                       {:file (str file)})))
     file))
 

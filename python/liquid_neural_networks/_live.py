@@ -86,6 +86,11 @@ class LiveNetwork:
             to.reshape(-1, len(order))[:, order] = own.reshape(-1, len(order))
         return states
 
+    def set_states(self, states: npt.NDArray[np.float64]) -> None:
+        """What :meth:`states` gave, or would have given."""
+        for own, order, given in zip(self._states, self._orders, states):
+            own.reshape(-1, len(order))[:] = given.reshape(-1, len(order))[:, order]
+
     def reset(self) -> None:
         """Zeros."""
         self._states[:] = 0.0

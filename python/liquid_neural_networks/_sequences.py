@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from . import fused
 from .errors import DomainError, DtypeError, ShapeError
+from .fused._operator import lowest, transforming
 
 Number = Union[float, int, Tensor, npt.NDArray[Any], Sequence[Any], PackedSequence]
 """Times and masks may be given as a number, a tensor, an array, a list, or packed like inputs."""
@@ -356,12 +356,12 @@ def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> N
     """
     if not readable() or value.numel() == 0:
         return
-    lowest = fused.lowest(value)
-    if isnan(lowest):
+    least = lowest(value)
+    if isnan(least):
         hint = "; mark missing values with mask=" if name == "inputs" else ""
         raise DomainError(f"contains NaN or infinity{hint}", name)
-    if minimum is not None and lowest < minimum:
-        raise DomainError(f"expected at least {minimum:g}, got {lowest:g}", name)
+    if minimum is not None and least < minimum:
+        raise DomainError(f"expected at least {minimum:g}, got {least:g}", name)
 
 
 def check_time_constants(value: Number, like: Tensor) -> Tensor:
@@ -428,7 +428,7 @@ def as_flags(mask: Number, device: torch.device) -> Tensor:
 
 def readable() -> bool:
     """Whether Python may look at numbers: not in traced graphs, nor under torch.func."""
-    return not (torch.compiler.is_compiling() or fused.transforming())
+    return not (torch.compiler.is_compiling() or transforming())
 
 
 def _kind(value: object) -> str:

@@ -25,6 +25,7 @@ from .network import LiquidNetwork
 from .neuron import LiquidNeuron
 from .wiring import Wiring, fully_connected, ncp, random
 
+LEAST_ROUNDS = 5
 MODES = ("forward", "train")
 
 SLICE = 0.02
@@ -103,7 +104,6 @@ def compare(
     mode: str,
     names: Optional[list[str]] = None,
     seconds: float = 2.0,
-    minimum_rounds: int = 5,
 ) -> dict[str, Timing]:
     """Times every contestant, or those in ``names``, for about ``seconds`` in all.
 
@@ -120,7 +120,7 @@ def compare(
     }
     same = {"reference", "ncps LTC", "ncps CfC" if case.dynamics == "closed_form" else ""}
     errors = {name: _difference(models, name, inputs) if name in same else None for name in calls}
-    times = interleaved(calls, seconds, minimum_rounds)
+    times = interleaved(calls, seconds)
     return {
         name: Timing(
             1e3 * median(own),
@@ -131,9 +131,7 @@ def compare(
     }
 
 
-def interleaved(
-    calls: Mapping[str, Callable[[], Any]], seconds: float, minimum_rounds: int = 5
-) -> dict[str, list[float]]:
+def interleaved(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, list[float]]:
     """Seconds per call of each, one per round; see :data:`SLICE`."""
     repeats = {}
     for name, call in calls.items():
@@ -143,7 +141,7 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = time.perf_counter()
     rounds = 0
-    while rounds < minimum_rounds or time.perf_counter() - start < seconds:
+    while rounds < LEAST_ROUNDS or time.perf_counter() - start < seconds:
         for name, call in calls.items():
             times[name].append(timed(call, repeats[name]))
         rounds += 1

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ._checks import check_choice, check_flag
-from ._sequences import Number, Sequences, check_sequences
-from .errors import DtypeError, OptionError
+from ._sequences import Number, Sequences, as_reals, check_finite, check_sequences
+from .errors import DtypeError, OptionError, ShapeError
 from .network import LiquidNetwork
 
 __all__ = ["METHODS", "ImputedNetwork", "last_seen", "time_since_seen"]
@@ -85,7 +85,13 @@ class ImputedNetwork(nn.Module):
         self.time_since_seen = time_since_seen
         self.input_size = network.input_size // 2 if time_since_seen else network.input_size
         like = next(network.parameters()).detach()
-        means = torch.as_tensor(mean).to(like).expand(self.input_size).clone()
+        means = as_reals("mean", mean, like)
+        if means.shape not in ((), (self.input_size,)):
+            raise ShapeError(
+                f"expected a number or ({self.input_size},), got {tuple(means.shape)}", "mean"
+            )
+        check_finite("mean", means)
+        means = means.expand(self.input_size).clone()
         if method == "learned":
             self.mean = nn.Parameter(means)
             self.log_rate = nn.Parameter(torch.zeros_like(means))

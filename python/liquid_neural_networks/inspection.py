@@ -72,7 +72,7 @@ class Description:
         config = self.config
         rows = [
             ("dynamics", _options(config["dynamics"])),
-            ("solver", f"{config['solver']}, {config['unfolds']} unfolds a sample"),
+            ("solver", _solver(config["solver"], config["unfolds"])),
             ("inputs, outputs", f"{config['input_size']}, {config['output_size']}"),
             ("read-out", f"{config['readout']}, {_sizes(self.readout_parameters)}"),
         ]
@@ -203,6 +203,12 @@ def _parts(counts: dict[str, int]) -> str:
 
 def _sizes(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _solver(name: Optional[str], unfolds: Optional[int]) -> str:
+    if name is None:
+        return "none needed"
+    return name if name == "adaptive" else f"{name}, {unfolds} unfolds a sample"
 
 
 def _options(description: dict[str, Any]) -> str:

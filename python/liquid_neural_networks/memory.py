@@ -1,9 +1,9 @@
 """``MemoryCell``: an LSTM beside the liquid state ("mixed memory").
 
-    c <- sigmoid(forget + 1) c + sigmoid(write) tanh(input)
-    h <- sigmoid(show) tanh(c)
+    c <- sigmoid(forget + 1) c + sigmoid(input) tanh(candidate)
+    h <- sigmoid(output) tanh(c)
 
-with (input, write, forget, show) = W_in u + W_rec x + b. The liquid neurons then start their
+with (candidate, input, forget, output) = W_in u + W_rec x + b. The liquid neurons then start their
 interval from h in place of x. The memory is not bound to elapsed time, so gradients reach far
 back; it hears every input and every neuron, whatever the wiring.
 
@@ -35,7 +35,7 @@ class MemoryCell(ParameterModule):
     ``b``       (4 N,)    +-0.1                  bias
     ==========  ========  =====================  ==========================================
 
-    Rows are those of input, write gate, forget gate and show gate, in this order.
+    Rows are those of candidate, input gate, forget gate and output gate, in this order.
     """
 
     lower_bounds: Mapping[str, float] = {}
@@ -63,6 +63,7 @@ class MemoryCell(ParameterModule):
         """The state (B, N) to start from, and the new memory (B, N)."""
         units = memory.shape[-1]
         gates = heard + functional.linear(state, self.W_rec)
-        new, write, forget, show = torch.split(gates, units, -1)
-        memory = memory * torch.sigmoid(forget + 1.0) + torch.tanh(new) * torch.sigmoid(write)
-        return torch.tanh(memory) * torch.sigmoid(show), memory
+        candidate, input_, forget, output = torch.split(gates, units, -1)
+        kept = memory * torch.sigmoid(forget + 1.0)
+        memory = kept + torch.tanh(candidate) * torch.sigmoid(input_)
+        return torch.tanh(memory) * torch.sigmoid(output), memory

@@ -20,6 +20,7 @@ from ._files import PathOrName, regular, replace
 from .errors import DomainError, DtypeError, LiquidError, ModelFileError
 from .network import LiquidNetwork
 from .wiring import Wiring
+from .wiring._wiring import SYNAPSE_LISTS, WIRING_FIELDS
 
 __all__ = ["ModelFile", "dumps", "load", "loads", "save"]
 
@@ -34,7 +35,6 @@ FIELDS = (
     "scaling",
     "metadata",
 )
-SYNAPSES = ("pre", "post", "polarity", "sensory_pre", "sensory_post", "sensory_polarity")
 
 # A map of up to 15 fields, the first of them "format": "lnn". The rest tells files apart.
 _MAGIC = b"\xa6format\xa3lnn"
@@ -187,7 +187,7 @@ def _check_savable(tensors: Mapping[str, Tensor]) -> None:
 def _wiring_to_map(wiring: Wiring) -> dict[str, Any]:
     """The wiring's plain data, with its long lists as arrays."""
     described = wiring.to_dict()
-    lists = {name: _indices_to_map(described.pop(name)) for name in SYNAPSES}
+    lists = {name: _indices_to_map(described.pop(name)) for name in SYNAPSE_LISTS}
     layers = {name: _indices_to_map(ids) for name, ids in described.pop("layers").items()}
     recipe = described.pop("recipe")
     return {
@@ -342,14 +342,12 @@ def _array(value: object, where: str, dtypes: Iterable[str]) -> Array:
 
 
 def _wiring(value: object, where: str) -> Wiring:
-    fields = _check_fields(
-        where, value, ("input_size", "units", "motor", *SYNAPSES, "layers", "recipe")
-    )
+    fields = _check_fields(where, value, WIRING_FIELDS)
     for name in ("input_size", "units"):
         _check_count(f"{where}.{name}", fields[name])
     if type(fields["motor"]) is not int:
         _refuse(f"{where}.motor", "an integer", fields["motor"])
-    synapses = {name: _indices(fields[name], f"{where}.{name}") for name in SYNAPSES}
+    synapses = {name: _indices(fields[name], f"{where}.{name}") for name in SYNAPSE_LISTS}
     layers = {
         name: _indices(each, f"{where}.layers.{name[:_MAX_NAME]}")
         for name, each in _mapped(fields["layers"], f"{where}.layers").items()

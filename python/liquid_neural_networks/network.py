@@ -7,6 +7,7 @@ from math import sqrt
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -79,11 +80,7 @@ class LiquidNetwork(nn.Module):
 
     The defaults (conductance dynamics, fully connected, fused solver with 6 unfolds, clip, the
     published initial ranges, a dense read-out) are the published ones.
-    ``examples/compare_defaults.py`` measures each alternative, untuned, on five tasks: among
-    wirings, solvers and constraints none is clearly better. In a short training
-    ``dynamics="dense"`` is 12 % ahead on two tasks and level on three (-3 to +1 %), in the
-    published one it is level on half_cheetah (2.09 against 2.07) and behind on gesture;
-    ``"closed_form"`` is ahead on one and behind on four.
+    ``docs/results.org`` has what they and the alternatives score on published tasks.
 
     Raises:
         DomainError, DtypeError: a size or the dropout is out of range.
@@ -362,11 +359,16 @@ class LiquidNetwork(nn.Module):
             fields = [None if field is None else field.squeeze(0) for field in fields]
         return Trace(*fields)  # type: ignore[arg-type]
 
-    def stream(self) -> Stream:
+    def stream(self, state: Union[Tensor, npt.ArrayLike, None] = None) -> Stream:
         """A live session: one sample at a time, the state kept in between.
+
+        Args:
+            state: (num_layers, N) to start from, with a memory (num_layers, 2 N): what
+                :meth:`forward` returned for one sequence, or another stream's. Default: zeros.
 
         Raises:
             OptionError: the network is bidirectional and would need the future.
+            ShapeError, DtypeError, DomainError: this is no such state.
 
         Example:
             >>> from liquid_neural_networks import LiquidNetwork
@@ -375,7 +377,7 @@ class LiquidNetwork(nn.Module):
             >>> steering.shape
             (1,)
         """
-        return Stream(self)
+        return Stream(self, state)
 
     # -- files ---------------------------------------------------------------------------------
 

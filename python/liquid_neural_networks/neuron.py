@@ -190,7 +190,7 @@ class LiquidNeuron(nn.Module):
         return sequences.inputs.new_zeros(sequences.inputs.shape[0], self.state_size)
 
     def _run(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
-        """The same, for sequences without padding."""
+        """The same; padding is there only where it has no elapsed time to change the state."""
         integrate = fused.choose(self.dynamics, self.solver, sequences.inputs, self.memory)
         if self.memory is None:
             steps = sequences.inputs.shape[1]
@@ -348,6 +348,10 @@ def _seen_first(valid: Tensor) -> tuple[Tensor, Tensor]:
     return order[:, :longest], seen
 
 
+_ALSO_CALLED = {"ltc": "conductance", "LTC": "conductance", "cfc": "closed_form",
+                "CfC": "closed_form", "LRC": "lrc"}  # fmt: skip
+
+
 def _build_dynamics(
     description: DynamicsLike,
     wiring: Wiring,
@@ -360,6 +364,8 @@ def _build_dynamics(
         )
     options = {"type": description} if isinstance(description, str) else dict(description)
     kind = options.pop("type", None)
+    if kind in _ALSO_CALLED:
+        raise OptionError(f"{kind} is called {_ALSO_CALLED[kind]!r} here", "dynamics")
     check_choice("dynamics", kind, DYNAMICS)
     make = DYNAMICS[str(kind)]
     for name in options:

@@ -34,7 +34,7 @@ from torch.autograd.function import once_differentiable
 
 from . import solvers
 from .dynamics import ClosedFormDynamics, Dynamics, OdeDynamics, Sensory, Solve, Values
-from .fused import transforming
+from .fused._operator import transforming
 
 MOST_ITERATIONS = 64
 """After as many the sequential path takes over."""

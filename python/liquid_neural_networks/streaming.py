@@ -7,7 +7,6 @@ network steps on the reference path. Both give the same numbers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
@@ -24,16 +23,17 @@ if TYPE_CHECKING:
     from .network import LiquidNetwork
 
 Array = npt.NDArray[np.floating[Any]]
-Sample = Union[npt.NDArray[Any], Sequence[float], Tensor]
+Sample = Union[npt.ArrayLike, Tensor]
 
 
 class Stream:
     """A live session with a network; made by :meth:`LiquidNetwork.stream`.
 
-    It keeps the parameters of the moment it was opened, and drops nothing out.
+    It keeps the parameters of the moment it was opened, and drops nothing out. One thread at a
+    time may use it.
     """
 
-    def __init__(self, network: LiquidNetwork):
+    def __init__(self, network: LiquidNetwork, state: Optional[Sample] = None):
         if network.bidirectional:
             raise OptionError(
                 "a network of both directions cannot stream: it needs the future", "bidirectional"
@@ -46,11 +46,30 @@ class Stream:
             self._engine = _Compiled(network)
         else:
             self._engine = _Reference(network)
+        if state is not None:
+            self.state = state
 
     @property
     def state(self) -> Array:
-        """(num_layers, N) array, the state after the last sample; a copy."""
+        """(num_layers, N) array, with a memory (num_layers, 2 N): the state after the last sample.
+
+        Read, it is a copy; set, the stream goes on from there.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: what is set is no such state; nothing changes.
+        """
         return self._engine.state()
+
+    @state.setter
+    def state(self, state: Sample) -> None:
+        if isinstance(state, Tensor):
+            state = state.detach().cpu()
+        values, shape = real_array("state", state), self._engine.state().shape
+        if values.shape != shape:
+            raise ShapeError(f"expected {shape}, got {values.shape}", "state")
+        if not (np.abs(values) <= self._largest).all():
+            raise DomainError("contains NaN or infinity", "state")
+        self._engine.set_state(values)
 
     def reset(self) -> None:
         """Back to the zero state."""
@@ -127,6 +146,8 @@ class _Engine(Protocol):
 
     def state(self) -> Array: ...
 
+    def set_state(self, state: npt.NDArray[np.float64]) -> None: ...
+
     def reset(self) -> None: ...
 
 
@@ -151,6 +172,9 @@ class _Compiled:
 
     def state(self) -> Array:
         return self._live.states()
+
+    def set_state(self, state: npt.NDArray[np.float64]) -> None:
+        self._live.set_states(state)
 
     def reset(self) -> None:
         self._live.reset()
@@ -186,6 +210,9 @@ class _Reference:
     def state(self) -> Array:
         state: Array = self._state.cpu().numpy().copy()
         return state
+
+    def set_state(self, state: npt.NDArray[np.float64]) -> None:
+        self._state = torch.from_numpy(state).to(self._state)
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)

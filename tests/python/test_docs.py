@@ -101,3 +101,14 @@ def test_every_public_name_is_in_the_api_document() -> None:
     assert ("liquid_neural_networks", "LiquidNetwork") in names
     missing = [f"{m}.{n}" for m, n in names if not re.search(rf"[=.]{re.escape(n)}\b", text)]
     assert missing == []
+
+
+def test_contributing_names_every_room() -> None:
+    """Python modules and packages, and Clojure namespaces."""
+    page = (ROOT / "CONTRIBUTING.org").read_text()
+    package = ROOT / "python" / "liquid_neural_networks"
+    rooms = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    rooms |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"cli/"} | {"cli"}
+    clojure = ROOT / "clojure" / "src" / "liquid_neural_networks"
+    rooms |= {path.stem for path in clojure.glob("*.clj")}
+    assert sorted(room for room in rooms if f"={room}=" not in page) == []

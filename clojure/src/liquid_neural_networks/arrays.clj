@@ -353,12 +353,8 @@
                     (vec made))))]
     (level 0)))
 
-(def formats
-  "What arrays can be returned as."
-  [:vectors :double-array :float-array :array :tensor])
-
 (defn read-array
-  "An array Python handed out, in one of `formats`; then Python may let go of it."
+  "An array Python handed out, as one of the formats of `options`, or as :bytes; then Python may let\n  go of it."
   [{:strs [address shape dtype handle]} format]
   (let [size (elements shape)]
     (try
@@ -379,8 +375,3 @@
                              (doubles-at address size dtype))
                            shape))
       (finally (runtime/release! [handle])))))
-
-(defn read-arrays
-  "`read-array` of every value of a map; nil stays nil."
-  [described format]
-  (into {} (for [[name each] described] [name (some-> each (read-array format))])))

@@ -124,7 +124,7 @@
                   `:auto-ncp`, `:random`, `:fully-connected` or `:c-elegans`, each with a :seed;
                   or the synapses themselves, as [[wiring]] returns them. A vector gives each
                   population its own. Default: fully connected
-    :dynamics     :conductance (default), :dense or :closed-form, or with options
+    :dynamics     :conductance (default), :dense, :lrc or :closed-form, or with options
                   {:type :dense :activation :tanh}
     :solver       :fused (default), :exponential, :euler, :rk4 or :adaptive; closed-form
                   dynamics have none
@@ -255,7 +255,7 @@
   Files come from the folder in the environment variable LNN_DATA, else from the cache, else
   from their source.
 
-    :protocol  :paper (default where there is one), or :honest
+    :protocol  :paper or :honest; the task's first
     :as        see the namespace; :array, which does not copy numbers one by one
 
   Throws `:data-error` when the task is unknown or its files cannot be had.

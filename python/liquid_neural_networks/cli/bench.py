@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+SIZE = click.IntRange(1)
+
 
 @click.command()
-@click.option("--batch", default=32, show_default=True, help="B, sequences at once.")
-@click.option("--steps", default=32, show_default=True, help="T, samples per sequence.")
-@click.option("--inputs", default=10, show_default=True, help="I, features per sample.")
-@click.option("--units", default=32, show_default=True, help="N, neurons.")
+@click.option("--batch", type=SIZE, default=32, show_default=True, help="B, sequences at once.")
+@click.option("--steps", type=SIZE, default=32, show_default=True, help="T, samples per sequence.")
+@click.option("--inputs", type=SIZE, default=10, show_default=True, help="I, features per sample.")
+@click.option("--units", type=SIZE, default=32, show_default=True, help="N, neurons.")
 @click.option(
     "--wiring",
     type=click.Choice(["full", "ncp", "sparse"]),
@@ -19,7 +21,7 @@ import click
 )
 @click.option(
     "--dynamics",
-    type=click.Choice(["conductance", "dense"]),
+    type=click.Choice(["conductance", "dense", "lrc", "closed_form"]),
     default="conductance",
     show_default=True,
 )
@@ -36,10 +38,13 @@ def bench(
     Example:
       lnn bench --batch 1 --steps 100 --units 19 --wiring ncp
     """
-    from .. import benchmark
+    from .. import benchmark, fused
 
     case = benchmark.Case(batch, steps, inputs, units, wiring, dynamics)
     click.echo(benchmark.machine())
+    ((_, neurons),) = case.build().populations()
+    if not fused.can_run(neurons.dynamics, neurons.solver):
+        click.echo(f"{dynamics} dynamics have no compiled step: fused stands for plain torch here")
     for mode in benchmark.MODES:
         click.echo(f"\n{mode:12}{'ms':>12}{'times ours':>12}{'difference':>12}")
         for name, timing in benchmark.compare(case, mode, seconds=seconds).items():

@@ -1,7 +1,8 @@
 """Protocols: how the files of a task become training, validation and test windows.
 
-``paper`` protocols follow the published code to the letter, also where it could be criticised;
-each docstring says what. ``honest`` ones test on data the network could not have seen.
+``paper`` protocols follow the published code, also where it could be criticised, but for data that
+is not to be had and for a validation part where there was none; each docstring says what.
+``honest`` ones test on data the network could not have seen.
 """
 
 from __future__ import annotations

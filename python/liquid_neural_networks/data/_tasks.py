@@ -250,8 +250,8 @@ def load(name: str, protocol: Optional[str] = None) -> Split:
 
     Args:
         name: a name in ``TASKS``.
-        protocol: ``"paper"``, exactly as published, or ``"honest"``, tested on data the network
-            could not have seen. Default: the task's first.
+        protocol: ``"paper"``, as published where the data allow, or ``"honest"``, tested on
+            data the network could not have seen. Default: the task's first.
 
     Raises:
         OptionError: there is no such task or protocol.

@@ -28,8 +28,8 @@ from ..errors import OptionError
 from ..wiring import Wiring
 from ._base import Dynamics, Sensory, Solve, matrix, uniform
 
-MODES = {"default": ("ff1", "ff2", "time_a", "time_b"), "pure": ("ff1",)}
-MODES["no_gate"] = MODES["default"]
+_FOUR = ("ff1", "ff2", "time_a", "time_b")
+MODES = {"default": _FOUR, "no_gate": _FOUR, "pure": ("ff1",)}
 """Mode -> its heads, in the order they are laid out."""
 
 
@@ -135,21 +135,22 @@ class ClosedFormDynamics(Dynamics):
     ) -> None:
         check_choice("mode", mode, MODES)
         plain = wiring.is_full and len(wiring.layers) == 1
+        given = (backbone_units, backbone_activation, backbone_dropout)
+        wants_backbone = bool(backbone_layers) or any(option is not None for option in given)
+        if wants_backbone and backbone_layers != 0 and (leaky_wiring or not plain):
+            raise OptionError(
+                "a backbone mixes everything a neuron hears, so it needs a fully connected wiring "
+                "of one layer; leave its options out",
+                "backbone_layers",
+            )
         if backbone_layers is None:
             backbone_layers = 1 if plain and not leaky_wiring else 0
         self.mode = mode
         self.heads = MODES[mode]
         self.backbone_layers = check_integer("backbone_layers", backbone_layers, 0, MOST_LAYERS)
         self.leaky_wiring = check_flag("leaky_wiring", leaky_wiring)
-        given = (backbone_units, backbone_activation, backbone_dropout)
         if self.backbone_layers == 0 and any(option is not None for option in given):
             raise OptionError("is 0, so the backbone has no other options", "backbone_layers")
-        if self.backbone_layers > 0 and (leaky_wiring or not plain):
-            raise OptionError(
-                "a backbone mixes everything a neuron hears, so it needs a fully connected wiring "
-                "of one layer; set backbone_layers to 0",
-                "backbone_layers",
-            )
         backbone_units = 128 if backbone_units is None else backbone_units
         self.backbone_units = check_integer("backbone_units", backbone_units, 1, MOST_UNITS)
         self.backbone_activation = (

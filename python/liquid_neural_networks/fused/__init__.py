@@ -1,9 +1,11 @@
 """The fused step: the whole sequence in one call of compiled code, where that can run.
 
 It has the same signature as the reference path, :func:`liquid_neural_networks.solvers.integrate`,
-and is chosen by itself for float32 and float64 on the CPU: with the fused, euler and exponential
-solvers, and for closed-form dynamics; with a mixed memory too, except inside
-``torch.compile``. Everything else takes the reference path.
+and is chosen by itself for float32 and float64 on the CPU: for conductance and dense dynamics with
+the fused, euler and exponential solvers, and for closed-form dynamics with up to 64 layers of
+backbone and 16 of wiring, any activation but gelu, and no dropout inside the backbone. Everything
+else takes the reference path, and so do closed-form dynamics and a mixed memory inside
+``torch.compile`` and whatever runs under ``torch.func``.
 :func:`status` says whether the compiled step is there, and if not, why.
 """
 
@@ -25,16 +27,14 @@ from ..memory import MemoryCell
 from . import _closed_form
 from . import _operator as operator
 from ._memory import NO_MEMORY, joined, parted
-from ._operator import Method, Sequence, Synapses, lowest, transforming
+from ._operator import Method, Sequence, Synapses, transforming
 
 __all__ = [
     "Status",
     "disabled",
     "instruction_set",
     "instruction_sets",
-    "lowest",
     "status",
-    "transforming",
 ]
 
 

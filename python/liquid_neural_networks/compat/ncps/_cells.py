@@ -60,6 +60,10 @@ class Cell(nn.Module, ABC):
         core.training = self.training
         return core
 
+    def any_core(self) -> Core:
+        """Whichever is there: with and without a memory they have the same wiring."""
+        return next(iter(self._cores.values())) if self._cores else self.core()
+
     @abstractmethod
     def _make_core(self, mixed_memory: bool) -> Core:
         """A population with this cell's wiring."""
@@ -214,7 +218,7 @@ class LTCCell(WiredCell):
         return core
 
     def values(self) -> dict[str, Tensor]:
-        core = next(iter(self._cores.values()))
+        core = self.any_core()
         positive = functional.softplus if self._implicit_param_constraints else torch.relu
         # What the peer adds to its denominator is a leak towards 0.
         leak = positive(self.gleak)
@@ -425,7 +429,7 @@ class WiredCfCCell(WiredCell):
         return places, masked, inputs
 
     def values(self) -> dict[str, Tensor]:
-        core = next(iter(self._cores.values()))
+        core = self.any_core()
         values: dict[str, Tensor] = {}
         for name in self._layers[0].heads():
             weights = torch.cat([cell.head(name).flatten() for cell in self._layers])

@@ -113,7 +113,6 @@ def _ltc(weights: dict[str, Tensor], options: Mapping[str, Any]) -> LiquidNetwor
         constraint="softplus" if softplus else "clip",
     )
     _load(cell, weights)
-    cell.core()
     values = cell.values()
     for name, lower in network.neurons[0].dynamics.lower_bounds.items():  # type: ignore[union-attr, operator]
         values[name] = values[name].clamp(min=lower)
@@ -149,7 +148,6 @@ def _cfc(weights: dict[str, Tensor], options: Mapping[str, Any]) -> LiquidNetwor
         **_projection(weights, hidden),
     )
     _load(cell, weights)
-    cell.core()
     return _filled(network, cell.values(), weights, _fc(weights, hidden, hidden))
 
 

@@ -4,9 +4,9 @@
 
 /* Before each interval, with the state x and the memory c of the step before:
  *
- *   (new, write, forget, show) = gates + recurrent x      what the inputs contribute is in `gates`
- *   c <- sigmoid(forget + 1) c + sigmoid(write) tanh(new)
- *   x <- sigmoid(show) tanh(c)                            where the interval starts
+ *   (candidate, input, forget, output) = gates + recurrent x      what the inputs contribute is in `gates`
+ *   c <- sigmoid(forget + 1) c + sigmoid(input) tanh(candidate)
+ *   x <- sigmoid(output) tanh(c)                            where the interval starts
  *
  * The gradient of `recurrent` is left to the caller, who has `grad_gates` and the states. */
 typedef struct {
