@@ -6,7 +6,9 @@
 >>> outputs = network(torch.randn(8, 50, 10))
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 from . import errors, fused, parallel_time, wiring
 from .network import LiquidNetwork, Trace
@@ -17,6 +19,16 @@ try:
     __version__ = version("liquid-neural-networks")
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
+
+_ON_DEMAND = ("compat", "conformance", "data", "imputation", "inspection", "plots", "training")
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Rooms that take their time to import, for those who reach them from here.
+    if name in _ON_DEMAND:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "LiquidNetwork",

@@ -399,7 +399,7 @@ def as_reals(name: str, value: Number, like: Tensor) -> Tensor:
     return torch.as_tensor(real_array(name, value)).to(like)
 
 
-_INTEGERS = (torch.int16, torch.int32, torch.int64)
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def real_array(name: str, value: object) -> npt.NDArray[np.float64]:

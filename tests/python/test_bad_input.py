@@ -20,6 +20,7 @@ from liquid_neural_networks.errors import (
     OptionError,
     ShapeError,
 )
+from liquid_neural_networks.imputation import ImputedNetwork
 from liquid_neural_networks.wiring import Wiring
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -511,3 +512,36 @@ def test_errors_survive_pickling(error: type[LiquidError]) -> None:
     again = pickle.loads(pickle.dumps(error("is wrong", "inputs")))
     assert type(again) is error
     assert (str(again), again.argument) == ("inputs: is wrong", "inputs")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: LiquidNetwork(3, 4, 1, dynamics="ltc"), "'conductance' here"),
+        (lambda: LiquidNetwork(3, 4, 1, dynamics={"type": "CfC"}), "'closed_form' here"),
+        (
+            lambda: LiquidNetwork(
+                3,
+                wiring=wiring.ncp(inter=4, command=3, motor=1),
+                dynamics={"type": "closed_form", "backbone_units": 6},
+            ),
+            "needs a fully connected wiring",
+        ),
+        (lambda: wiring.Wiring.from_matrices([[2, 0], [0, 1]], [[1, 1]]), "adjacency: expected +1"),
+        (
+            lambda: ImputedNetwork(LiquidNetwork(3, 4, 1), mean=[1.0, 2.0]),
+            "mean: expected a num",
+        ),
+        (lambda: ImputedNetwork(LiquidNetwork(3, 4, 1), mean=float("nan")), "mean: contains NaN"),
+    ],
+)
+def test_what_was_meant_is_guessed(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(LiquidError) as caught:
+        call()
+    assert said in str(caught.value)
+
+
+def test_small_integers_are_numbers() -> None:
+    net = LiquidNetwork(3, 4, 1)
+    times = torch.ones(5, dtype=torch.uint8)
+    assert net(torch.zeros(5, 3), elapsed_time=times).shape == (5, 1)

@@ -140,6 +140,13 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
     assert not checkpoint.exists()
 
 
+def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
+    told = lnn("inspect", folder / "values.lnn").stdout
+    assert "predicts     wave, 1 row ahead" in told and "in its test" in told and "mse" in told
+    plain = json.loads(lnn("inspect", folder / "values.lnn", "--json").stdout)
+    assert plain["table"]["columns"]["targets"] == ["wave"]
+
+
 # -- refusals ----------------------------------------------------------------------------------
 
 
@@ -157,6 +164,22 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
         (("predict", "values.lnn", "other.csv"), "wave: there is no such column"),
         (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
         (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
+        (("inspect", "plain.lnn", "--wiring", "picture.xyz"), "path: unknown 'xyz'"),
+        (("train", "semicolons.csv", "--target", "a"), "separated by semicolons"),
+        (("train", "table.csv", "--target", "wave", "--test", "0.001"), "test: 0.001 of 200 rows"),
+        (
+            (
+                "train",
+                "table.csv",
+                "--target",
+                "wave",
+                "--wiring",
+                "ncp:inter=5,command=3",
+                "--hidden-size",
+                "99",
+            ),
+            "hidden_size: is 99",
+        ),
         (("data", "fetch", "half_cheet"), "did you mean 'half_cheetah'"),
     ],
 )
@@ -165,6 +188,7 @@ def test_what_cannot_be_done_exits_with_1_and_one_line(
 ) -> None:
     monkeypatch.chdir(folder)
     Path("broken.csv").write_text("a,b\n1,2\n1,2,3\n")
+    Path("semicolons.csv").write_text("a;b\n1;2\n")
     Path("other.csv").write_text("hour\n1\n2\n")
     LiquidNetwork(1, 2, 1).save("plain.lnn")
     result = lnn(*arguments)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import pytest
 import torch
 
 from core_cases import METHODS, RECIPES, network, positive, sequences
-from liquid_neural_networks import LiquidNetwork
-from liquid_neural_networks.errors import DomainError, OptionError
+from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks.errors import DomainError, LiquidError, OptionError
 
 pytestmark = pytest.mark.usefixtures("path")
 
@@ -191,3 +191,34 @@ def test_a_bidirectional_network_cannot_stream() -> None:
     with pytest.raises(OptionError) as caught:
         network(bidirectional=True).stream()
     assert caught.value.argument == "bidirectional"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_layers": 2},
+        {"mixed_memory": True},
+        {"dynamics": "closed_form", "wiring": wiring.ncp(inter=4, command=3, motor=2, seed=0)},
+    ],
+    ids=["layers", "memory", "closed form"],
+)
+def test_a_stream_goes_on_from_a_state(options: dict[str, Any]) -> None:
+    """Through the history at once, then sample by sample; or from another stream's state."""
+    size = None if "wiring" in options else 7
+    net = LiquidNetwork(3, size, 2, seed=0, **options)
+    inputs = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        whole, end = net(inputs, return_state=True)
+        _, state = net(inputs[:5], return_state=True)
+    live, again = net.stream(state), net.stream()
+    again.state = live.state
+    for sample, wanted in zip(inputs[5:], whole[5:]):
+        for stream in (live, again):
+            np.testing.assert_allclose(stream.step(sample), wanted, atol=1e-5)
+    np.testing.assert_allclose(live.state, end, atol=1e-5)
+    before = live.state
+    for wrong in (before[:, :-1], np.full_like(before, np.nan), "none"):
+        with pytest.raises(LiquidError) as caught:
+            live.state = wrong
+        assert caught.value.argument == "state"
+    assert np.array_equal(live.state, before)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
 from .. import model_file
 from ..inspection import describe
+
+if TYPE_CHECKING:
+    from ..training import Forecaster
 
 
 @click.command()
@@ -17,16 +20,47 @@ from ..inspection import describe
 @click.option("--wiring", type=click.Path(path_type=Path), help="Also draw the wiring here (PNG).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON rather than a table.")
 def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
-    """Show the neurons, synapses, parameters and time constants of MODEL, a .lnn file."""
-    network = model_file.load(model).network
-    description = describe(network)
-    if as_json:
-        click.echo(json.dumps(description.to_dict(), indent=2))
-    else:
-        click.echo(str(description))
+    """Show the neurons, synapses, parameters and time constants of MODEL, a .lnn file.
+
+    Of a network trained on a table, also what it reads and predicts, and how well in its test.
+    """
+    # Imported here, as below: these take longer to load than the rest of the command to run.
+    from ..training import Forecaster
+    from ..training._forecaster import trained_on_table
+
+    found = model_file.load(model)
+    network = found.network
+    description, trained = describe(network), trained_on_table(found.metadata)
     if wiring is not None:
-        # Imported here: matplotlib takes longer to load than the rest of the command to run.
         from ..plots import plot_wiring, save
 
         save(plot_wiring(network), wiring)
         click.echo(f"wrote {wiring}", err=True)
+    if as_json:
+        plain = description.to_dict()
+        if trained:
+            told = ("columns", "horizon", "changes", "test")
+            plain["table"] = {name: found.metadata[name] for name in told}
+        click.echo(json.dumps(plain, indent=2))
+    else:
+        click.echo(str(description))
+        if trained:
+            click.echo(_told(Forecaster.load(model)))
+
+
+def _told(forecaster: Forecaster) -> str:
+    """What a network trained on a table reads and predicts."""
+    columns, ahead = forecaster.columns, forecaster.horizon
+    when = "in the same row" if ahead == 0 else f"{ahead} row{'s' * (ahead > 1)} ahead"
+    rows = [
+        ("reads", ", ".join(columns.features)),
+        ("predicts", f"{', '.join(columns.targets)}, {when}"),
+    ]
+    if columns.classes is not None:
+        rows.append(("classes", ", ".join(map(str, columns.classes))))
+    if columns.time is not None:
+        rows.append(("time", f"{columns.time}, {columns.time_unit:g} to a unit"))
+    if forecaster.test is not None:
+        scores = {name: v for name, v in forecaster.test.items() if isinstance(v, (int, float))}
+        rows.append(("in its test", ", ".join(f"{name} {v:.4g}" for name, v in scores.items())))
+    return "\n".join(f"{name:<11}  {text}" for name, text in rows)

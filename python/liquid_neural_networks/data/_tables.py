@@ -52,6 +52,8 @@ def read_table(source: Table) -> polars.DataFrame:
         )
     if table.height == 0 or table.width == 0:
         raise DataError("has no rows", name)
+    if table.width == 1 and ";" in table.columns[0]:
+        raise DataError("has its columns separated by semicolons, expected commas or tabs", name)
     return table
 
 

@@ -195,7 +195,7 @@ class Forecaster:
         found = model_file.load(path)
         metadata = found.metadata
         scaling = found.scaling
-        if scaling is None or not set(metadata) >= _METADATA:
+        if scaling is None or not trained_on_table(metadata):
             raise ModelFileError(
                 "holds a network that was not trained on a table; open it with LiquidNetwork.load",
                 str(path),
@@ -217,6 +217,11 @@ class Forecaster:
 
 
 _METADATA = {"columns", "horizon", "changes", "history", "test"}
+
+
+def trained_on_table(metadata: Mapping[str, Any]) -> bool:
+    """Whether a ``.lnn`` file's metadata is that of a :class:`Forecaster`."""
+    return set(metadata) >= _METADATA
 
 
 def _field(scaling: Mapping[str, Any], name: str) -> Any:

@@ -107,6 +107,9 @@ class Wiring:
             sensory_adjacency: (I, N) of -1, 0, +1.
             motor: number of motor neurons.
             layers: layer name -> neuron indices.
+
+        Raises:
+            ShapeError, DomainError: a matrix has another shape, or other numbers.
         """
         recurrent = _array("adjacency", adjacency)
         sensory = _array("sensory_adjacency", sensory_adjacency)
@@ -117,6 +120,11 @@ class Wiring:
                 f"expected (input_size, {recurrent.shape[0]}), got {sensory.shape}",
                 "sensory_adjacency",
             )
+        for name, matrix in (("adjacency", recurrent), ("sensory_adjacency", sensory)):
+            if not np.isin(matrix, (-1, 0, 1)).all():
+                raise DomainError(
+                    "expected +1 (excites), -1 (inhibits) and 0 (no synapse) alone", name
+                )
         pre, post = np.nonzero(recurrent)
         sensory_pre, sensory_post = np.nonzero(sensory)
         return cls(
