@@ -113,7 +113,7 @@ def episode(
     return Episode(np.array(observations), np.array(wanted), total, failed)
 
 
-def lessons(plant: Plant, episodes: list[Episode]) -> Windows:
+def demonstrations(plant: Plant, episodes: list[Episode]) -> Windows:
     """Episodes cut into pieces, which gives more to learn from in the same time; what is missing
     after a failure counts for nothing."""
     inputs = torch.zeros(len(episodes), plant.steps, plant.observations)
@@ -136,7 +136,7 @@ def learn(
         if turn:
             seeds = range(10_000 * turn, 10_000 * turn + len(shown) // 2)
             episodes += [episode(plant, policy(network, plant.pace), seed) for seed in seeds]
-        fit(network, lessons(plant, episodes), epochs=epochs, batch_size=16, seed=turn,
+        fit(network, demonstrations(plant, episodes), epochs=epochs, batch_size=16, seed=turn,
             learning_rate=rate, schedule="cosine", progress=not size.smoke)  # fmt: skip
 
 

@@ -52,7 +52,7 @@
         (recur (moved state shaken next-wait) next-wait (dec left)
                (conj rows {:sample (seen state) :waited (/ waited time-unit) :target [(/ force force-unit)]}))))))
 
-(defn- lessons [seed runs]
+(defn- demonstrations [seed runs]
   (let [random (java.util.Random. seed)
         runs (vec (repeatedly runs #(lesson random 64)))
         column (fn [key] (mapv #(mapv key %) runs))]
@@ -77,7 +77,7 @@
         mean #(/ (reduce + %) (count %))
         trial #(mean (map (partial balance pilot) (range 10)))]
     (println (format "untrained, it keeps the pole up for %.1f s of 20" (trial)))
-    (lnn/train! pilot (lessons 1 200) {:valid (lessons 2 40) :schedule :cosine
+    (lnn/train! pilot (demonstrations 1 200) {:valid (demonstrations 2 40) :schedule :cosine
                                        :epochs (parse-long (or epochs "60"))})
     (println (format "trained, for %.1f s of 20, from 10 starts it never saw" (trial)))
     (lnn/save pilot "pilot.lnn")))

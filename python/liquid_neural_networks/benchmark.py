@@ -25,7 +25,7 @@ from .network import LiquidNetwork
 from .neuron import LiquidNeuron
 from .wiring import Wiring, fully_connected, ncp, random
 
-LEAST_ROUNDS = 5
+MIN_ROUNDS = 5
 MODES = ("forward", "train")
 
 SLICE = 0.02
@@ -141,7 +141,7 @@ def interleaved(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict[
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = time.perf_counter()
     rounds = 0
-    while rounds < LEAST_ROUNDS or time.perf_counter() - start < seconds:
+    while rounds < MIN_ROUNDS or time.perf_counter() - start < seconds:
         for name, call in calls.items():
             times[name].append(timed(call, repeats[name]))
         rounds += 1

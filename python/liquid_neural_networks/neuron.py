@@ -196,7 +196,7 @@ class LiquidNeuron(nn.Module):
             steps = sequences.inputs.shape[1]
             integrate = parallel_time.choose(integrate, self.dynamics, self.solver, steps)
         else:
-            parallel_time.pass_over("a mixed memory")
+            parallel_time.note_sequential("a mixed memory")
             if integrate is solvers.integrate:
                 return self._remember(self.memory, sequences, self._state(state, sequences))
             integrate = partial(integrate, memory=self.memory)

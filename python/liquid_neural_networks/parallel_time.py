@@ -36,7 +36,7 @@ from . import solvers
 from .dynamics import ClosedFormDynamics, Dynamics, OdeDynamics, Sensory, Solve, Values
 from .fused._operator import transforming
 
-MOST_ITERATIONS = 64
+MAX_ITERATIONS = 64
 """After as many the sequential path takes over."""
 
 
@@ -56,7 +56,7 @@ class Report:
     iterations: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def pass_over(self, reason: str) -> None:
+    def note_sequential(self, reason: str) -> None:
         """One more sequential run."""
         self.sequential += 1
         self.reasons[reason] += 1
@@ -77,7 +77,7 @@ def enabled() -> Iterator[Report]:
 
     Holds for whatever runs a network there: calls, traces, training. Falls back to the sequential
     path by itself, for a sequence where the iteration does not come to rest within
-    :data:`MOST_ITERATIONS`, the adaptive solver, a mixed memory, dropout in a backbone, and under
+    :data:`MAX_ITERATIONS`, the adaptive solver, a mixed memory, dropout in a backbone, and under
     ``torch.compile`` and ``torch.func``.
 
     Yields:
@@ -113,15 +113,15 @@ def choose(
         return sequential
     reason = _why_not(dynamics, solver)
     if reason:
-        report.pass_over(reason)
+        report.note_sequential(reason)
         return sequential
     return partial(_integrate, sequential, report)
 
 
-def pass_over(reason: str) -> None:
+def note_sequential(reason: str) -> None:
     """Notes that a sequence is run sequentially, if anybody wants it otherwise."""
     if _switch.report is not None:
-        _switch.report.pass_over(reason)
+        _switch.report.note_sequential(reason)
 
 
 def _why_not(dynamics: Dynamics, solver: Optional[str]) -> str:
@@ -157,7 +157,7 @@ def _integrate(
     fixed = steps.detached()
     found = fixed.solve(state.detach())
     if found is None:
-        report.pass_over(_NO_REST)
+        report.note_sequential(_NO_REST)
         return sequential(
             dynamics, solver, unfolds, inputs, mask, elapsed_time, time_constants, state
         )
@@ -172,7 +172,7 @@ def _integrate(
     return linked
 
 
-_NO_REST = f"no rest within {MOST_ITERATIONS} iterations"
+_NO_REST = f"no rest within {MAX_ITERATIONS} iterations"
 
 
 class _Steps(NamedTuple):
@@ -228,7 +228,7 @@ class _Steps(NamedTuple):
     def solve(self, state: Tensor) -> Optional[tuple[Tensor, int]]:
         """The states that agree with each other and the number of iterations, or None."""
         states = state.unsqueeze(1).expand(self.shape)
-        for iteration in range(1, MOST_ITERATIONS + 1):
+        for iteration in range(1, MAX_ITERATIONS + 1):
             before = _before(states, state)
             after, slope = self.with_slope(before)
             corrected = linear_recurrence(slope, after - slope * before, state)
@@ -282,7 +282,7 @@ def _adjoint(steps: _Steps, before: Tensor, report: Report, grad: Tensor) -> Ten
         after = steps(x)
     later, nothing = _later(slope), grad.new_zeros(grad[:, 0].shape)
     adjoint = grad
-    for iteration in range(1, MOST_ITERATIONS + 1):
+    for iteration in range(1, MAX_ITERATIONS + 1):
         (passed,) = torch.autograd.grad(after, x, adjoint, retain_graph=True)
         rest = grad + _later(passed - slope * adjoint)
         corrected = linear_recurrence(later.flip(1), rest.flip(1), nothing).flip(1)
@@ -293,7 +293,7 @@ def _adjoint(steps: _Steps, before: Tensor, report: Report, grad: Tensor) -> Ten
             report.parallel += 1
             report.iterations = iteration
             return adjoint
-    report.pass_over(_NO_REST)
+    report.note_sequential(_NO_REST)
     return steps.one_by_one(before, grad)
 
 

@@ -57,7 +57,7 @@ def both(net: LiquidNetwork, **given: Any) -> parallel_time.Report:
 def test_agrees_with_the_sequential_path(dynamics: Any) -> None:
     report = both(network(dynamics), elapsed_time=positive(3, STEPS))
     assert (report.parallel, report.sequential) == (2, 0), report
-    assert 1 < report.iterations <= parallel_time.MOST_ITERATIONS
+    assert 1 < report.iterations <= parallel_time.MAX_ITERATIONS
 
 
 @pytest.mark.parametrize(("dynamics", "solver"), [m for m in METHODS if m[1] != "adaptive"])
@@ -111,7 +111,7 @@ def test_gradients_fall_back_too(dynamics: str, monkeypatch: pytest.MonkeyPatch)
     net.zero_grad()
     with parallel_time.enabled() as report:
         outputs = net(inputs)
-    monkeypatch.setattr(parallel_time, "MOST_ITERATIONS", 1)
+    monkeypatch.setattr(parallel_time, "MAX_ITERATIONS", 1)
     outputs.square().sum().backward()
     assert (report.parallel, report.sequential) == (1, 1)
     for p, expected in zip(net.parameters(), wanted):

@@ -426,19 +426,23 @@
   "A live session with a network: one sample in, one output out, the state kept in between. It
   has the parameters of the moment it was opened. Close it when done, best by `with-open`.
 
-    :as  :vectors (default), :double-array or :float-array, of what [[step!]] returns
+    :state  (layers, N) to start from: what [[forward]] returned for one sequence, or
+            [[stream-state]]; zeros
+    :as     :vectors (default), :double-array or :float-array, of what [[step!]] returns
 
   Throws `:option-error` when the network is bidirectional and would need the future.
 
       (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
-      (with-open [live (lnn/stream pilot)]
+      (def before (lnn/forward pilot [[0.4 0.0] [0.5 -0.1]] nil {:return-state true}))
+      (with-open [live (lnn/stream pilot {:state (:state before)})]
         (lnn/step! live [0.5 -0.1] 0.02))"
   ^AutoCloseable [network & {:as options}]
-  (let [{:keys [as] :or {as :vectors}} (options/check :stream options)
+  (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)
         {:strs [input_size output_size]} (facts-of network)
         sample (arrays/numbers input_size)
         outputs (arrays/numbers output_size)
-        handle (call-on network "open_stream" (:description sample) (:description outputs))]
+        handle (call-on network "open_stream" (:description sample) (:description outputs)
+                        (arrays/described {:state state}))]
     (Stream. (runtime/own handle) (:buffer sample) (:buffer outputs) as
              (runtime/fast "stream_step") (AtomicBoolean. true))))
 

@@ -73,7 +73,7 @@
    :predict {:batch-size ::count, :as ::format}
    :evaluate {:batch-size ::count}
    :forecaster/evaluate {}
-   :stream {:as ::format}
+   :stream {:state ::numbers, :as ::format}
    :parameters {:as ::format}
    :save {:metadata ::plain-map}
    :forecaster/save {}

@@ -33,7 +33,7 @@ MODES = {"default": _FOUR, "no_gate": _FOUR, "pure": ("ff1",)}
 """Mode -> its heads, in the order they are laid out."""
 
 
-MOST_LAYERS, MOST_UNITS = 64, 2**16
+MAX_LAYERS, MAX_UNITS = 64, 2**16
 
 
 class Activation(NamedTuple):
@@ -147,12 +147,12 @@ class ClosedFormDynamics(Dynamics):
             backbone_layers = 1 if plain and not leaky_wiring else 0
         self.mode = mode
         self.heads = MODES[mode]
-        self.backbone_layers = check_integer("backbone_layers", backbone_layers, 0, MOST_LAYERS)
+        self.backbone_layers = check_integer("backbone_layers", backbone_layers, 0, MAX_LAYERS)
         self.leaky_wiring = check_flag("leaky_wiring", leaky_wiring)
         if self.backbone_layers == 0 and any(option is not None for option in given):
             raise OptionError("is 0, so the backbone has no other options", "backbone_layers")
         backbone_units = 128 if backbone_units is None else backbone_units
-        self.backbone_units = check_integer("backbone_units", backbone_units, 1, MOST_UNITS)
+        self.backbone_units = check_integer("backbone_units", backbone_units, 1, MAX_UNITS)
         self.backbone_activation = (
             "lecun_tanh" if backbone_activation is None else backbone_activation
         )

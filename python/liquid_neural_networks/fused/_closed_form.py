@@ -17,7 +17,7 @@ from ..memory import MemoryCell
 from . import _operator as operator
 from ._memory import Remembering, RememberingGradients, before, joined, outer, parted
 
-MOST_TIERS = 16
+MAX_TIERS = 16
 MODES = {"default": 0, "no_gate": 1, "pure": 2}
 ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
 
@@ -60,7 +60,7 @@ def can_run(dynamics: ClosedFormDynamics) -> bool:
     dropping = dynamics.training and dynamics.backbone_dropout > 0 and dynamics.backbone_layers > 1
     return (
         dynamics.backbone_activation in ACTIVATIONS
-        and len(dynamics.layer_sizes) <= MOST_TIERS
+        and len(dynamics.layer_sizes) <= MAX_TIERS
         and not dropping
         and not torch.compiler.is_compiling()
     )

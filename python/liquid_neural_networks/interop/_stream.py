@@ -19,9 +19,17 @@ class _Session:
 
 
 @guarded
-def open_stream(handle: int, sample: Mapping[str, Any], outputs: Mapping[str, Any]) -> int:
-    """A live session; ``sample`` and ``outputs`` describe memory kept until it is released."""
-    stream = held(handle, LiquidNetwork).stream()
+def open_stream(
+    handle: int,
+    sample: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    given: Optional[Mapping[str, Given]] = None,
+) -> int:
+    """A live session; ``sample`` and ``outputs`` describe memory kept until it is released.
+
+    ``given`` may hold the ``state`` to start from.
+    """
+    stream = held(handle, LiquidNetwork).stream(tensor((given or {}).get("state")))
     return hold(_Session(stream, view(sample), view(outputs)))
 
 

@@ -18,7 +18,7 @@ from ..wiring import RECIPES
 from ._fit import Callback, fit
 from ._forecaster import Forecaster
 from ._history import History
-from ._lessons import lessons_in
+from ._pairs import pairs_in
 
 DEFAULT_SIZE = 32
 """Neurons, where neither the caller nor the wiring says."""
@@ -123,7 +123,7 @@ def fit_table(
     if changes and not set(columns.targets) <= set(columns.features):
         raise OptionError("need the targets among the features", "changes")
     series = columns.series(rows)
-    training = lessons_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
+    training = pairs_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
     if len(training.inputs) < window:
         raise DataError(
             f"{first} rows to train on, {horizon} ahead, are too few for a window of {window}; "
@@ -149,8 +149,8 @@ def fit_table(
         None if classes else Scaling.of(training.targets),
         History(),
     )
-    lessons = forecaster.lessons(series)
-    parts = _parts(lessons, first - horizon, slice(first, second - horizon), window, stride)
+    pairs = forecaster.pairs(series)
+    parts = _parts(pairs, first - horizon, slice(first, second - horizon), window, stride)
     history = fit(
         forecaster.network,
         *parts,
@@ -172,17 +172,17 @@ def fit_table(
 
 
 def _parts(
-    lessons: Series, first: int, valid: slice, window: int, stride: Optional[int]
+    pairs: Series, first: int, valid: slice, window: int, stride: Optional[int]
 ) -> tuple[Windows, Optional[Windows]]:
-    """Windows of the lessons before row ``first``, and of the valid ones, if there are any."""
+    """Windows of the pairs before row ``first``, and of the valid ones, if there are any."""
     stride = max(window // 2, 1) if stride is None else stride
-    train_part = windows(lessons.rows(0, first), window, stride, horizon=0)
+    train_part = windows(pairs.rows(0, first), window, stride, horizon=0)
     rows = valid.stop - valid.start
     if rows < 1:
         return train_part, None
     # A short part is one shorter window: better than none.
     length = min(window, rows)
-    return train_part, windows(lessons.rows(valid.start, valid.stop), length, horizon=0)
+    return train_part, windows(pairs.rows(valid.start, valid.stop), length, horizon=0)
 
 
 def _complete(

@@ -18,8 +18,8 @@ from ..data import Columns, Scaling, Series, Table, read_table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._history import History
-from ._lessons import inputs_in, latest_known, lessons_in
 from ._metrics import Metrics, class_metrics, value_metrics
+from ._pairs import inputs_in, latest_known, pairs_in
 
 Array = npt.NDArray[Any]
 
@@ -64,15 +64,15 @@ class Forecaster:
         ):
             raise ShapeError("the network, its scaling and the columns differ in size", "targets")
 
-    def lessons(self, series: Series) -> Series:
+    def pairs(self, series: Series) -> Series:
         """A series in the table's units -> what to feed, and what to put out at that very row.
 
         The last ``horizon`` rows have nothing to put out, and are left away.
         """
-        lessons = lessons_in(series, self.columns, self.horizon, self.changes)
-        targets = lessons.targets
-        return lessons._replace(
-            inputs=self.inputs.apply(lessons.inputs),
+        pairs = pairs_in(series, self.columns, self.horizon, self.changes)
+        targets = pairs.targets
+        return pairs._replace(
+            inputs=self.inputs.apply(pairs.inputs),
             targets=targets if self.outputs is None else self.outputs.apply(targets),
         )
 

@@ -18,6 +18,18 @@
       (is (= [0.0] (distinct (flatten (lnn/stream-state (lnn/reset-stream! live))))))
       (is (= (first outputs) (lnn/step! live (first samples) 0.1))))))
 
+(deftest a-stream-goes-on-from-a-state
+  (let [[before after] (split-at 2 samples)
+        {:keys [state]} (lnn/forward @pilot before nil {:return-state true})
+        whole (drop 2 (lnn/forward @pilot samples))]
+    (with-open [live (lnn/stream @pilot {:state state})]
+      (is (close? 1e-6 state (lnn/stream-state live)))
+      (is (close? 1e-6 whole (mapv #(lnn/step! live %) after)))
+      (with-open [again (lnn/stream @pilot :state (lnn/stream-state live))]
+        (is (= (lnn/stream-state live) (lnn/stream-state again)))))
+    (is (= {:type :shape-error :argument :state}
+           (select-keys (error (lnn/stream @pilot {:state [[1 2]]})) [:type :argument])))))
+
 (deftest time-constants-are-a-number-or-one-a-neuron
   (with-open [live (lnn/stream @pilot)]
     (let [step #(do (lnn/reset-stream! live) (lnn/step! live [0.1 0.2 0.3] 0.3 %))]

@@ -1,4 +1,4 @@
-"""Lessons: what a network is fed at each row of a series, and what it is to put out there.
+"""Pairs: what a network is fed at each row of a series, and what it is to put out there.
 
 A forecast ahead can be learned as levels or as changes. With changes, the network is fed by how
 much each target changed since its latest value, and puts out by how much it will have changed
@@ -14,7 +14,7 @@ from ..data import Columns, Series
 from ..data._tables import FloatArray
 
 
-def lessons_in(series: Series, columns: Columns, horizon: int, changes: bool) -> Series:
+def pairs_in(series: Series, columns: Columns, horizon: int, changes: bool) -> Series:
     """The first T - ``horizon`` rows, each with the target ``horizon`` rows later."""
     targets = series.targets[horizon:]
     if changes:
