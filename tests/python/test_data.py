@@ -326,7 +326,7 @@ def test_something_else_than_a_table_is_refused() -> None:
 
 def test_a_table_becomes_a_series() -> None:
     columns = choose_columns(TABLE, "count", time="when")
-    assert columns == Columns(("heat", "count", "open"), ("count",), "when", 3600.0)
+    assert columns == Columns(("heat", "count", "open"), ("count",), "when", 3600.0, True)
     series = columns.series(TABLE)
     np.testing.assert_array_equal(series.inputs[:, 0], [1, 2, np.nan, 4, 5])
     np.testing.assert_array_equal(series.inputs[:, 2], [1, 0, 1, np.nan, 0])
@@ -417,6 +417,16 @@ def test_columns_that_cannot_be_used_are_refused(options: dict[str, Any], said: 
         choose_columns(**{"table": TABLE, "targets": "heat", **options}).series(TABLE)
 
 
+def test_times_are_of_the_kind_they_were() -> None:
+    dated = polars.DataFrame({"x": [1.0, 2.0, 3.0], "t": [date(2026, 1, day) for day in (1, 2, 4)]})
+    numbered = dated.with_columns(polars.Series("t", [1, 2, 4]))
+    for first, other, kind in ((dated, numbered, "dates"), (numbered, dated, "numbers")):
+        columns = choose_columns(first, "x", time="t")
+        assert columns.series(first).elapsed_time[-1] > 1
+        with pytest.raises(DataError, match=f"t: expected {kind} as before"):
+            columns.series(other)
+
+
 def test_an_infinite_value_is_refused_with_its_row() -> None:
     table = polars.DataFrame({"x": [1.0, 2.0, float("-inf")]})
     with pytest.raises(DataError, match="x: row 3 is infinite"):
@@ -433,6 +443,7 @@ def test_an_infinite_value_is_refused_with_its_row() -> None:
         {"time_unit": 0.0},
         {"time_unit": float("inf")},
         {"time_unit": "1"},
+        {"dates": 1},
         {"classes": [1.5]},
         {"more": 1},
     ],

@@ -85,6 +85,7 @@ class Columns:
         time: column of the times, or None: the samples are evenly spaced.
         time_unit: how much time is one unit of elapsed time: in seconds for a column of dates,
             else in the column's own unit.
+        dates: whether the times are dates.
         classes: the labels, in the order of the network's outputs; None for value targets.
     """
 
@@ -92,6 +93,7 @@ class Columns:
     targets: tuple[str, ...]
     time: Optional[str] = None
     time_unit: float = 1.0
+    dates: bool = False
     classes: Optional[tuple[Label, ...]] = None
 
     @property
@@ -126,8 +128,14 @@ class Columns:
     def _elapsed_time(self, table: polars.DataFrame) -> FloatArray:
         if self.time is None:
             return np.ones(table.height)
+        column = table[check_column(table, self.time)]
+        if column.dtype.is_temporal() != self.dates:
+            kind = "dates" if self.dates else "numbers"
+            raise DataError(
+                f"expected {kind} as before, the column holds {column.dtype}", self.time
+            )
         # Nothing is known about the time before the first sample: one unit, like most others.
-        between = steps(table[check_column(table, self.time)]) / self.time_unit
+        between = steps(column) / self.time_unit
         return np.concatenate([[1.0], between])
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,6 +145,7 @@ class Columns:
             "targets": list(self.targets),
             "time": self.time,
             "time_unit": self.time_unit,
+            "dates": self.dates,
             "classes": None if self.classes is None else list(self.classes),
         }
 
@@ -154,6 +163,7 @@ class Columns:
             tuple(description["targets"]),
             description["time"],
             float(description["time_unit"]),
+            description["dates"],
             None if classes is None else tuple(classes),
         )
 
@@ -202,7 +212,8 @@ def choose_columns(
         raise DataError("cannot be the time and a feature or target as well", time)
     if not features:
         raise DataError("no numeric column is left to feed", "features")
-    return Columns(features, targets, time, _unit(table, time, training_rows), labels)
+    dates = time is not None and table[time].dtype.is_temporal()
+    return Columns(features, targets, time, _unit(table, time, training_rows), dates, labels)
 
 
 def holds_classes(table: polars.DataFrame, targets: Union[str, Sequence[str]]) -> bool:
@@ -272,7 +283,7 @@ def _class_indices(column: polars.Series, classes: tuple[Label, ...]) -> npt.NDA
 
 
 def _check_description(description: Mapping[str, Any]) -> None:
-    fields = ("features", "targets", "time", "time_unit", "classes")
+    fields = ("features", "targets", "time", "time_unit", "dates", "classes")
     if not isinstance(description, Mapping) or set(description) != set(fields):
         raise DataError(f"expected a map of {', '.join(fields)}", "columns")
     for name in ("features", "targets", "classes"):
@@ -289,6 +300,8 @@ def _check_description(description: Mapping[str, Any]) -> None:
             raise DataError("expected a list of distinct names", name)
     if not (description["time"] is None or isinstance(description["time"], str)):
         raise DataError("expected the name of a column or nothing", "time")
+    if not isinstance(description["dates"], bool):
+        raise DataError("expected true or false", "dates")
     unit = description["time_unit"]
     if isinstance(unit, bool) or not isinstance(unit, (int, float)):
         raise DataError("expected a number", "time_unit")

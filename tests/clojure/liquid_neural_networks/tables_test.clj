@@ -62,7 +62,7 @@
       (is (= "#<Forecaster of temp_max, 1 row ahead: #<LiquidNetwork 2 inputs, 6 neurons, 1 outputs, conductance, 36 + 12 synapses, 221 parameters>>"
              (pr-str columns) (str columns)))
       (is (= {:features ["temp_max" "wind"] :targets ["temp_max"] :time "date" :time-unit 86400.0
-              :classes nil}
+              :dates true :classes nil}
              (:columns file)))
       (is (= [1 true :finished] [(:horizon file) (:changes file) (:ended (:history file))]))
       (is (nil? (:else file)) "nothing else"))
