@@ -50,7 +50,9 @@
             next-wait (wait random)
             shaken (+ force (* 3.0 (.nextGaussian ^java.util.Random random)))]
         (recur (moved state shaken next-wait) next-wait (dec left)
-               (conj rows {:sample (seen state) :waited (/ waited time-unit) :target [(/ force force-unit)]}))))))
+               (conj rows {:sample (seen state)
+                           :waited (/ waited time-unit)
+                           :target [(/ force force-unit)]}))))))
 
 (defn- demonstrations [seed runs]
   (let [random (java.util.Random. seed)

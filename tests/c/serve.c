@@ -5,8 +5,8 @@
  *   STEP          10 sizes, a kernel, whether backward, the number of arrays (all int64), the lower
  *                 bounds (double), the arrays. Answer: the states and what the memory cell writes,
  *                 or every gradient.
- *   CLOSED_FORM   8 sizes, a kernel, whether backward, the number of arrays, the arrays. Answer: the
- *                 states and what is kept, or every gradient.
+ *   CLOSED_FORM   8 sizes, a kernel, whether backward, the number of arrays, the arrays. Answer:
+ *                 the states and what is kept, or every gradient.
  *   WIDTH         a kernel. Answer: rows of a chunk of closed-form dynamics (int64).
  *
  * Of a kernel's number, an asker's from another machine, only float or double is taken.
@@ -71,7 +71,8 @@ static void step(void) {
     intptr_t s[13];
     get_integers(s, 13);
     Problem p = problem_of(s);
-    int backward = (int)s[11], count = (int)s[12], gradients = FIRST_PARAMETER + parameter_count(&p);
+    int backward = (int)s[11], count = (int)s[12];
+    int gradients = FIRST_PARAMETER + parameter_count(&p);
     get(p.lower_bounds, (size_t)parameter_count(&p) * sizeof(double));
     get_arrays(count);
     set_addresses(&p, addresses);

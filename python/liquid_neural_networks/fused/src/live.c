@@ -131,7 +131,8 @@ PyObject *live_open(PyObject *self, PyObject *args) {
     live->read = (void *)s[1];
     live->seen = (void *)s[2];
     live->inputs = s[3];
-    PyObject *capsule = read_stages(stages, live) ? NULL : PyCapsule_New(live, CAPSULE, free_capsule);
+    int failed = read_stages(stages, live);
+    PyObject *capsule = failed ? NULL : PyCapsule_New(live, CAPSULE, free_capsule);
     if (!capsule) free_live(live);
     return capsule;
 }

@@ -4,13 +4,13 @@
 
 /* Before each interval, with the state x and the memory c of the step before:
  *
- *   (candidate, input, forget, output) = gates + recurrent x      what the inputs contribute is in `gates`
+ *   (candidate, input, forget, output) = gates + recurrent x
  *   c <- sigmoid(forget + 1) c + sigmoid(input) tanh(candidate)
- *   x <- sigmoid(output) tanh(c)                            where the interval starts
+ *   x <- sigmoid(output) tanh(c)                                  where the interval starts
  *
  * The gradient of `recurrent` is left to the caller, who has `grad_gates` and the states. */
 typedef struct {
-    const void *gates;         /* (B, T, 4 N), or NULL: there is no memory */
+    const void *gates;         /* (B, T, 4 N) from the inputs, or NULL: there is no memory */
     const void *recurrent;     /* (4 N, N) */
     const void *memory;        /* (B, N) */
     void *memories;            /* (B, T, N) */

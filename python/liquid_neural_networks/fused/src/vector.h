@@ -68,8 +68,8 @@ INLINE real sum_few(few v) {
     return total;
 }
 
-/* The coefficients of (2^r - 1) / r for |r| <= 1/2, highest first. float: minimax, relative error of
- * 2^r below 1e-7; double: Taylor, below 1e-17. */
+/* The coefficients of (2^r - 1) / r for |r| <= 1/2, highest first. float: minimax, relative error
+ * of 2^r below 1e-7; double: Taylor, below 1e-17. */
 static const real EXP2[] = {
 #if REAL_BITS == 32
     0.00132647272f, 0.00967151281f, 0.0555073374f, 0.240222421f, 0.693146978f,
@@ -90,8 +90,8 @@ INLINE vec exp2_fraction_m1(vec r) {
     return p * r;
 }
 
-/* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. Rounding gives
- * a form of n from which both n and the scaling by 2^n are had cheaply. */
+/* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. Rounding
+ * gives a form of n from which both n and the scaling by 2^n are had cheaply. */
 #if VECTOR_BYTES == 64
 /* The hardware scales by 2^n itself and saturates. */
 #if REAL_BITS == 32
