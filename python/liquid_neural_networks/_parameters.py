@@ -25,6 +25,7 @@ class ParameterModule(nn.Module):
     def note_shapes(self) -> None:
         """Once all parameters are there: these are the shapes they must keep."""
         self._shapes = {name: each.shape for name, each in self.named_parameters(recurse=False)}
+        self._shape_list = list(self._shapes.values())
 
     def stored(self) -> Values:
         """Every parameter by name, as it is stored and optimised, or what stands in for it: torch
@@ -38,9 +39,9 @@ class ParameterModule(nn.Module):
             stored = {name: getattr(self, name) for name in self._shapes}
         tensors = stored.values()
         # Lists and sets rather than a loop: this runs on every call.
-        if [each.shape for each in tensors] != list(self._shapes.values()):
+        if [each.shape for each in tensors] != self._shape_list:
             self._refuse_shapes(stored)
-        if len({each.dtype for each in tensors}) > 1 or len({each.is_cpu for each in tensors}) > 1:
+        if len({(each.dtype, each.is_cpu) for each in tensors}) > 1:
             self._refuse_mixture(stored)
         return stored
 

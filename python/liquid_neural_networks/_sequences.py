@@ -338,9 +338,9 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
         )
     if value.device != like.device:
         raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
-    if value.is_floating_point() and torch.is_autocast_enabled(like.device.type):
-        return value.to(like.dtype)
     if value.dtype != like.dtype:
+        if value.is_floating_point() and torch.is_autocast_enabled(like.device.type):
+            return value.to(like.dtype)
         raise DtypeError(
             f"expected {like.dtype} like the network, got {value.dtype}; "
             f"convert one of them with .to({like.dtype})",

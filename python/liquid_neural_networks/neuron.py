@@ -171,7 +171,7 @@ class LiquidNeuron(nn.Module):
         With a memory both have 2 N numbers. Runs the fused step where it can, the reference path
         elsewhere, and under autocast in the dtype of the parameters all the same.
         """
-        kind = sequences.inputs.device.type
+        kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
         if torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
                 return self.sequence(sequences, state)
@@ -191,20 +191,21 @@ class LiquidNeuron(nn.Module):
 
     def _run(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
         """The same; padding is there only where it has no elapsed time to change the state."""
-        integrate = fused.choose(self.dynamics, self.solver, sequences.inputs, self.memory)
-        if self.memory is None:
+        dynamics, memory = self.dynamics, self.memory  # once: torch looks for a submodule slowly
+        integrate = fused.choose(dynamics, self.solver, sequences.inputs, memory)
+        if memory is None:
             steps = sequences.inputs.shape[1]
-            integrate = parallel_time.choose(integrate, self.dynamics, self.solver, steps)
+            integrate = parallel_time.choose(integrate, dynamics, self.solver, steps)
         else:
             parallel_time.note_sequential("a mixed memory")
             if integrate is solvers.integrate:
-                return self._remember(self.memory, sequences, self._state(state, sequences))
-            integrate = partial(integrate, memory=self.memory)
+                return self._remember(memory, sequences, self._state(state, sequences))
+            integrate = partial(integrate, memory=memory)
         elapsed = sequences.elapsed_time
         if integrate is not fused.integrate:  # which alone knows what both are if not given
             elapsed, state = sequences.times(), self._state(state, sequences)
         states: Tensor = integrate(
-            self.dynamics,
+            dynamics,
             self.solver,
             self.unfolds,
             sequences.inputs,

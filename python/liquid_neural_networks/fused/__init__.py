@@ -173,7 +173,7 @@ def integrate(
         state, cell = parted(memory, inputs, state)
     prepare = _PREPARE[type(dynamics)]
     inputs, mask, activation, synapses, parameters = prepare(dynamics, values, inputs, mask)
-    bounds = [dynamics.lower_bounds.get(name, -inf) for name in parameters] if clip else ()
+    bounds = [dynamics.lower_bounds.get(name, _UNBOUNDED) for name in parameters] if clip else ()
     method = Method(
         operator.DYNAMICS.index(dynamics.name),
         operator.SOLVERS.index(solver),
@@ -207,6 +207,8 @@ def _prepare_dense(
     parameters = {name: values[name] for name in ("W_rec", "tau", "A")}
     return activations, None, activation, synapses, parameters
 
+
+_UNBOUNDED = -inf
 
 _PREPARE: dict[type[Dynamics], Callable[..., Any]] = {
     ConductanceDynamics: _prepare_conductance,
