@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from liquid_neural_networks import LiquidNetwork, demo
 from liquid_neural_networks.cli.demo import demo as command
 
-TEXT = (Path(__file__).parents[2] / "README.org").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.org").read_text("utf-8")
 PYTHON = re.compile(r"^#\+begin_src python\n(.*?)^#\+end_src", re.DOTALL | re.MULTILINE)
 
 
@@ -75,3 +76,29 @@ def test_the_networks_have_the_sizes_the_text_says(tmp_path: Path) -> None:
     assert isinstance(network, LiquidNetwork)
     network.save(tmp_path / "model.lnn")
     assert (tmp_path / "model.lnn").stat().st_size < 4000
+
+
+def test_the_speed_table_says_what_was_measured() -> None:
+    record = json.loads((ROOT / "benchmarks" / "speed.json").read_text())
+    ratios = {(each["case"], each["mode"], each["name"]): each for each in record["peers"]}
+    kinds = {
+        "fully connected": "full conductance",
+        "NCP": "ncp conductance",
+        ", 10 % of the synapses": "sparse conductance",
+        "closed form": "full closed_form",
+        "dense dynamics": "full dense",
+    }
+    rows = re.findall(r"^\| ([\d, ]+?\d)(, 10 %[^|]*| [^|\d]+?) *\| ([^|]+?) *\|(.*)\|(.*)\|$",
+                      TEXT, re.MULTILINE)  # fmt: skip
+    assert len(rows) == 9
+    for sizes, kind, peer, *told in rows:
+        case, name = f"{sizes} {kinds[kind.strip()]}", peer.replace("=", "").strip()
+        for mode, text in zip(("forward", "train"), told):
+            ratio = ratios[case, mode, name]["ratio"]
+            assert text.strip() == (f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"), case
+    for kind, start in (("conductance", "one streaming step of 19"), ("closed_form", "one of 32")):
+        found = record["streaming"][kind]
+        microseconds, ratio = re.search(rf"^\| {start}[^:]*: ([\d.]+) us .*? (\d+)x \|", TEXT,
+                                        re.MULTILINE).groups()  # fmt: skip
+        assert float(microseconds) == pytest.approx(found["ours_us"], abs=0.5)
+        assert ratio == f"{found['ratio']:.0f}"
