@@ -134,23 +134,23 @@ class ClosedFormDynamics(Dynamics):
         leaky_wiring: bool = False,
     ) -> None:
         check_choice("mode", mode, MODES)
-        plain = wiring.is_full and len(wiring.layers) == 1
-        given = (backbone_units, backbone_activation, backbone_dropout)
-        wants_backbone = bool(backbone_layers) or any(option is not None for option in given)
-        if wants_backbone and backbone_layers != 0 and (leaky_wiring or not plain):
-            raise OptionError(
-                "a backbone mixes everything a neuron hears, so it needs a fully connected wiring "
-                "of one layer; leave its options out",
-                "backbone_layers",
-            )
-        if backbone_layers is None:
-            backbone_layers = 1 if plain and not leaky_wiring else 0
         self.mode = mode
         self.heads = MODES[mode]
-        self.backbone_layers = check_integer("backbone_layers", backbone_layers, 0, MAX_LAYERS)
         self.leaky_wiring = check_flag("leaky_wiring", leaky_wiring)
-        if self.backbone_layers == 0 and any(option is not None for option in given):
+        mixable = wiring.is_full and len(wiring.layers) == 1 and not leaky_wiring
+        given = (backbone_units, backbone_activation, backbone_dropout)
+        described = any(option is not None for option in given)
+        if backbone_layers is None:
+            backbone_layers = int(mixable or described)
+        self.backbone_layers = check_integer("backbone_layers", backbone_layers, 0, MAX_LAYERS)
+        if self.backbone_layers == 0 and described:
             raise OptionError("is 0, so the backbone has no other options", "backbone_layers")
+        if self.backbone_layers > 0 and not mixable:
+            raise OptionError(
+                "a backbone mixes everything a neuron hears, so it needs a fully connected wiring "
+                "of one layer; leave it and its options out",
+                "backbone_layers",
+            )
         backbone_units = 128 if backbone_units is None else backbone_units
         self.backbone_units = check_integer("backbone_units", backbone_units, 1, MAX_UNITS)
         self.backbone_activation = (
