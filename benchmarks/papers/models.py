@@ -27,7 +27,8 @@ class Shape(NamedTuple):
 
 class Model(NamedTuple):
     """How to build a model, its learning rate and weight decay, the mean and deviation its inputs
-    are given, the longest gradient it follows, and whether it is for images only."""
+    are given, the longest gradient it follows, its epochs if not those of the task, and whether it
+    is for images only."""
 
     build: Callable[[Shape, int], nn.Module]
     learning_rate: float
@@ -35,6 +36,7 @@ class Model(NamedTuple):
     centre: float = 0.0
     spread: float = 1.0
     max_gradient_norm: Optional[float] = None
+    epochs: Optional[int] = None
     of_images: bool = False
 
 
@@ -146,15 +148,16 @@ MODELS: Mapping[str, Model] = {
         partial(liquid, mixed_memory=True), **CONDUCTANCE, max_gradient_norm=1.0
     ),
     "liquid": Model(liquid, **CONDUCTANCE),
-    "convolutions": Model(convolutional, 0.002, of_images=True),
+    "convolutions": Model(convolutional, 0.002, epochs=6, of_images=True),
     "convolutions, lstm": Model(
         partial(
             seen, lambda shape, seed: baseline(baselines.LSTM, shape._replace(units=128), seed)
         ),
         0.002,
+        epochs=6,
         of_images=True,
     ),
-    "convolutions, liquid 1000": Model(partial(seen, thousand), 0.005, of_images=True),
+    "convolutions, liquid 1000": Model(partial(seen, thousand), 0.005, epochs=6, of_images=True),
 }
 
 

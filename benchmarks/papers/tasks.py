@@ -69,9 +69,9 @@ SETTINGS: Mapping[str, Setting] = {
     "power": Setting(epochs=50),
     "ozone": Setting(epochs=200, loss=_ozone_loss),
     "mnist": Setting(
-        epochs=6,
+        epochs=15,
         tuned={
-            "lstm": {"weight_decay": 0.1},
+            "lstm": {"learning_rate": 0.003, "weight_decay": 0.1},
             "closed form": {"learning_rate": 0.001},
             "closed form, memory": {"weight_decay": 0.1},
             "liquid": {"weight_decay": 0.01},
