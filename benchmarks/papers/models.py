@@ -138,6 +138,10 @@ MODELS: Mapping[str, Model] = {
     "ct-rnn": Model(partial(baseline, baselines.CTRNN), 0.005),
     "ode-rnn": Model(partial(baseline, baselines.ODERNN), 0.005),
     "lstm": Model(partial(baseline, baselines.LSTM), 0.005),
+    # With as many parameters as 32 units beside a memory cell.
+    "lstm 46": Model(
+        lambda shape, seed: baseline(baselines.LSTM, shape._replace(units=46), seed), 0.005
+    ),
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), **CONDUCTANCE),

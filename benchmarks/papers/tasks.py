@@ -72,6 +72,7 @@ SETTINGS: Mapping[str, Setting] = {
         epochs=15,
         tuned={
             "lstm": {"learning_rate": 0.003, "weight_decay": 0.1},
+            "lstm 46": {"learning_rate": 0.003, "weight_decay": 0.1},
             "closed form": {"learning_rate": 0.001},
             "closed form, memory": {"weight_decay": 0.1},
             "liquid": {"weight_decay": 0.01},

@@ -159,3 +159,10 @@ def test_the_readme_says_what_the_runs_say() -> None:
             mean = factor * sum(runs) / max(len(runs), 1)
             digits = len(cell.partition(" ")[0].partition(".")[2])
             assert cell in ("", f"{mean:.{digits}f} ({len(runs)})"), (task, model)
+
+
+def test_the_readme_says_what_a_larger_lstm_does() -> None:
+    text = (papers.PAGE.parents[1] / "README.org").read_text()
+    runs = [run.score for run in results.runs() if (run.task, run.model) == ("mnist", "lstm 46")]
+    said = re.search(r"an LSTM of 46,[^.]*has\s+([\d.]+) \((\d)\)", text)
+    assert said and said.groups() == (f"{100 * sum(runs) / len(runs):.1f}", str(len(runs)))
