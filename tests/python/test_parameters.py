@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils import parametrize, prune
 
-from liquid_neural_networks import LiquidNetwork, LiquidNeuron, fused
+from liquid_neural_networks import LiquidNetwork, LiquidNeuron, fused, wiring
 from liquid_neural_networks.errors import DomainError, DtypeError, OptionError, ShapeError
 
 DYNAMICS = ["conductance", "dense", "lrc", "closed_form"]
@@ -126,3 +127,24 @@ def test_a_neuron_checks_its_memory_first() -> None:
     with pytest.raises(DomainError, match="b: contains NaN"):
         neuron.set_values({"mu": torch.zeros(25), "memory.b": torch.full((20,), float("nan"))})
     assert torch.equal(neuron.dynamics.mu, before)
+
+
+# -- state dicts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dynamics", DYNAMICS[:3])
+def test_a_state_dict_of_another_wiring_is_refused(dynamics: str, tmp_path: Path) -> None:
+    """As many synapses, elsewhere: every shape fits."""
+
+    def grown(seed: int) -> LiquidNetwork:
+        recipe = wiring.random(8, sparsity=0.5, seed=seed)
+        return LiquidNetwork(3, output_size=2, wiring=recipe, dynamics=dynamics)
+
+    torch.save(grown(0).state_dict(), tmp_path / "weights.pt")
+    state = torch.load(tmp_path / "weights.pt", weights_only=True)
+    same = grown(0)
+    same.load_state_dict(state)
+    assert all(torch.equal(each, state[name]) for name, each in same.state_dict().items())
+    with pytest.raises(RuntimeError, match="neurons with other synapses"):
+        grown(1).load_state_dict(state)
+    grown(1).load_state_dict(dict(state))  # as plain numbers it may be anybody's

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar, Optional, Union
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -191,9 +192,30 @@ class Dynamics(ParameterModule, ABC):
         self._renew_indices()
         return self
 
-    def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)
+    def _wiring_digest(self) -> int:
+        digest = 0
+        for name in ("pre", "post", "sensory_pre", "sensory_post"):
+            digest = crc32(self._indices[name].tobytes(), digest)
+        return digest
+
+    # A state dict has room for what is no tensor in its metadata, which torch saves with it.
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, *args: Any) -> None:
+        super()._save_to_state_dict(destination, prefix, *args)
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]]["wiring"] = self._wiring_digest()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *others: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
         self._renew_indices()
+        own, error_messages = self._wiring_digest(), others[-1]
+        if local_metadata.get("wiring", own) != own:
+            error_messages.append(
+                f"{prefix}wiring: the state dict is of neurons with other synapses; grow the same "
+                "wiring, or load a .lnn file, which has its own"
+            )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.
