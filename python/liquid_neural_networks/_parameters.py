@@ -25,7 +25,6 @@ class ParameterModule(nn.Module):
     def note_shapes(self) -> None:
         """Once all parameters are there: these are the shapes they must keep."""
         self._shapes = {name: each.shape for name, each in self.named_parameters(recurse=False)}
-        self._shape_list = list(self._shapes.values())
 
     def stored(self) -> Values:
         """Every parameter by name, as it is stored and optimised, or what stands in for it: torch
@@ -39,7 +38,7 @@ class ParameterModule(nn.Module):
             stored = {name: getattr(self, name) for name in self._shapes}
         tensors = stored.values()
         # Lists and sets rather than a loop: this runs on every call.
-        if [each.shape for each in tensors] != self._shape_list:
+        if [each.shape for each in tensors] != list(self._shapes.values()):
             self._refuse_shapes(stored)
         if len({(each.dtype, each.is_cpu) for each in tensors}) > 1:
             self._refuse_mixture(stored)
@@ -60,12 +59,10 @@ class ParameterModule(nn.Module):
                     name,
                 )
 
-    def check_values(self, values: Mapping[str, Tensor]) -> None:
-        """Raises what :meth:`set_values` would, and sets nothing."""
-        for name, value in values.items():
-            self._check_value(name, value)
+    def values(self) -> Values:
+        """Every parameter by name, constrained; differentiable."""
+        return self.stored()
 
-    @torch.no_grad()
     def set_values(self, values: Mapping[str, Tensor]) -> None:
         """Sets parameters to the given constrained values, all of them or none.
 
@@ -75,7 +72,11 @@ class ParameterModule(nn.Module):
             DtypeError: a value is not a tensor of real numbers.
             DomainError: a value is NaN, infinite or below its bound.
         """
-        self.check_values(values)
+        set_values({"": self}, values)
+
+    @torch.no_grad()
+    def write(self, values: Mapping[str, Tensor]) -> None:
+        """Sets values that are checked already."""
         for name, value in values.items():
             parameter = self.get_parameter(name)
             parameter.copy_(self._to_store(name, value.to(parameter)))
@@ -84,18 +85,29 @@ class ParameterModule(nn.Module):
         """What to store for a value."""
         return value
 
-    def _check_value(self, name: str, value: object) -> None:
-        shape = self._shapes.get(name)
-        if shape is None:
-            raise OptionError(
-                f"there is no such parameter, expected one of {', '.join(self._shapes)}", name
-            )
-        check_value(name, value, shape)
-        lower = self.lower_bounds.get(name)
-        assert isinstance(value, Tensor)
-        # A bound rounded to float32 and back may lie a hair below itself.
-        if lower is not None and bool((value < lower * (1 - 1e-6)).any()):
-            raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
+    def check(self, values: Mapping[str, Tensor]) -> None:
+        """Raises what :meth:`set_values` would."""
+        for name, value in values.items():
+            if name not in self._shapes:
+                known = ", ".join(self._shapes)
+                raise OptionError(f"there is no such parameter, expected one of {known}", name)
+            check_value(name, value, self._shapes[name])
+            lower = self.lower_bounds.get(name)
+            # A bound rounded to float32 and back may lie a hair below itself.
+            if lower is not None and bool((value < lower * (1 - 1e-6)).any()):
+                raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
+
+
+def set_values(modules: Mapping[str, ParameterModule], values: Mapping[str, Tensor]) -> None:
+    """Sets parameters of several modules, each named by what its parameters' names begin with."""
+    own: dict[str, dict[str, Tensor]] = {prefix: {} for prefix in modules}
+    for name, value in values.items():
+        prefix = max(filter(name.startswith, modules), key=len)
+        own[prefix][name[len(prefix) :]] = value
+    for prefix, module in modules.items():
+        module.check(own[prefix])
+    for prefix, module in modules.items():
+        module.write(own[prefix])
 
 
 def check_value(name: str, value: object, shape: torch.Size) -> None:

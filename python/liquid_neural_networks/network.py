@@ -20,7 +20,7 @@ from ._checks import (
     check_integer,
     check_seed,
 )
-from ._parameters import check_value
+from ._parameters import check_value, set_values
 from ._sequences import Number, Sequences, check_sequences, check_state
 from .errors import OptionError
 from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
@@ -221,14 +221,12 @@ class LiquidNetwork(nn.Module):
         readout = self._readout_parameters()
         for name in readout.keys() & values.keys():
             check_value(name, values[name], readout[name].shape)
-        of_neurons = [
-            (neuron, {n[len(prefix) :]: v for n, v in values.items() if n.startswith(prefix)})
+        modules = {
+            prefix + inner: module
             for prefix, neuron in self.populations()
-        ]
-        for neuron, own in of_neurons:
-            neuron.check_values(own)
-        for neuron, own in of_neurons:
-            neuron.set_values(own)
+            for inner, module in neuron.parameter_modules().items()
+        }
+        set_values(modules, {n: v for n, v in values.items() if n not in readout})
         for name in readout.keys() & values.keys():
             readout[name].copy_(values[name])
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from . import fused, parallel_time, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
-from ._parameters import ParameterModule
+from ._parameters import ParameterModule, set_values
 from ._sequences import (
     Number,
     Sequences,
@@ -34,9 +34,6 @@ from .wiring import Recipe, Wiring, fully_connected, recipe
 
 WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
 DynamicsLike = Union[str, Mapping[str, Any]]
-
-MEMORY = "memory."
-"""What the names of a memory's parameters begin with."""
 
 
 class LiquidNeuron(nn.Module):
@@ -244,43 +241,27 @@ class LiquidNeuron(nn.Module):
             values, states, sensory, sequences.time_constants
         )
 
+    def parameter_modules(self) -> dict[str, ParameterModule]:
+        """Those that have the parameters, by what their names in :meth:`values` begin with."""
+        remembering = {} if self.memory is None else {"memory.": self.memory}
+        return {"": self.dynamics, **remembering}
+
     def values(self) -> dict[str, Tensor]:
         """Every parameter by name, as it enters the equations; what ``.lnn`` files store."""
-        remembered = {} if self.memory is None else self.memory.stored()
         return {
-            **self.dynamics.values(),
-            **{f"{MEMORY}{name}": value for name, value in remembered.items()},
+            prefix + name: value
+            for prefix, module in self.parameter_modules().items()
+            for name, value in module.values().items()
         }
-
-    def check_values(self, values: Mapping[str, Tensor]) -> None:
-        """Raises what :meth:`set_values` would, and sets nothing."""
-        for module, own in self._by_module(values):
-            module.check_values(own)
 
     def set_values(self, values: Mapping[str, Tensor]) -> None:
         """Sets the parameters that :meth:`values` returns, or some of them; all given or none.
 
         Raises:
-            OptionError: a name is unknown.
-            ShapeError: a value has the wrong shape.
-            DtypeError: a value is not a tensor of real numbers.
-            DomainError: a value is NaN, infinite or below its bound.
+            OptionError, ShapeError, DtypeError, DomainError: as
+                :meth:`LiquidNetwork.set_values` does.
         """
-        self.check_values(values)
-        for module, own in self._by_module(values):
-            module.set_values(own)
-
-    def _by_module(
-        self, values: Mapping[str, Tensor]
-    ) -> list[tuple[ParameterModule, dict[str, Tensor]]]:
-        """Those of the dynamics, then those of the memory."""
-        if self.memory is None:
-            return [(self.dynamics, dict(values))]
-        remembered = {
-            name[len(MEMORY) :]: value for name, value in values.items() if name.startswith(MEMORY)
-        }
-        others = {name: value for name, value in values.items() if not name.startswith(MEMORY)}
-        return [(self.dynamics, others), (self.memory, remembered)]
+        set_values(self.parameter_modules(), values)
 
     def extra_repr(self) -> str:
         method = f", solver={self.solver!r}, unfolds={self.unfolds}" if self.solver else ""

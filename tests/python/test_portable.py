@@ -205,6 +205,13 @@ def program(
     assert program.process.wait(10) == 0
 
 
+def test_the_extension_is_there_where_it_can_be_built() -> None:
+    """Its build is optional, and what needs it is skipped without it: that must have a reason."""
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("THE COMPILED STEP IS NOT TESTED: no C compiler on the path")
+    assert fused.status().available, fused.status().reason
+
+
 def test_conformance(program: Program) -> None:
     torch.set_num_threads(1)
     try:

@@ -45,7 +45,7 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     else:
         click.echo(str(description))
         if trained:
-            click.echo(_told(Forecaster.load(model)))
+            click.echo(_told(Forecaster.of(found, model)))
 
 
 def _told(forecaster: Forecaster) -> str:

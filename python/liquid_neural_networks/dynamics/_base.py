@@ -192,7 +192,8 @@ class Dynamics(ParameterModule, ABC):
         self._renew_indices()
         return self
 
-    def _wiring_digest(self) -> int:
+    def wiring_digest(self) -> int:
+        """A number that tells one set of synapses from another."""
         digest = 0
         for name in ("pre", "post", "sensory_pre", "sensory_post"):
             digest = crc32(self._indices[name].tobytes(), digest)
@@ -203,14 +204,14 @@ class Dynamics(ParameterModule, ABC):
     def _save_to_state_dict(self, destination: Any, prefix: str, *args: Any) -> None:
         super()._save_to_state_dict(destination, prefix, *args)
         if hasattr(destination, "_metadata"):
-            destination._metadata[prefix[:-1]]["wiring"] = self._wiring_digest()
+            destination._metadata[prefix[:-1]]["wiring"] = self.wiring_digest()
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, local_metadata: Any, *others: Any
     ) -> None:
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
         self._renew_indices()
-        own, error_messages = self._wiring_digest(), others[-1]
+        own, error_messages = self.wiring_digest(), others[-1]
         if local_metadata.get("wiring", own) != own:
             error_messages.append(
                 f"{prefix}wiring: the state dict is of neurons with other synapses; grow the same "

@@ -407,7 +407,7 @@ def _fingerprint(network: nn.Module) -> int:
     """Of what a state dict does not tell of a liquid network: its options and its wirings."""
     if not isinstance(network, LiquidNetwork):
         return 0
-    wirings = [neuron.wiring.to_dict() for _, neuron in network.populations()]
+    wirings = [neuron.dynamics.wiring_digest() for _, neuron in network.populations()]
     return crc32(repr((network.config(), wirings)).encode())
 
 

@@ -192,9 +192,12 @@ class Forecaster:
             ModelFileError: the file is corrupt, or its network was not trained on a table.
             OSError: the system could not read it.
         """
-        found = model_file.load(path)
-        metadata = found.metadata
-        scaling = found.scaling
+        return cls.of(model_file.load(path), path)
+
+    @classmethod
+    def of(cls, found: model_file.ModelFile, path: PathOrName) -> Forecaster:
+        """The forecaster in a file that was read; ``path`` is for what goes wrong."""
+        metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):
             raise ModelFileError(
                 "holds a network that was not trained on a table; open it with LiquidNetwork.load",
