@@ -346,7 +346,7 @@ def _build_dynamics(
         )
     options = {"type": description} if isinstance(description, str) else dict(description)
     kind = options.pop("type", None)
-    if kind in _ALSO_CALLED:
+    if isinstance(kind, str) and kind in _ALSO_CALLED:
         raise OptionError(f"{kind} is called {_ALSO_CALLED[kind]!r} here", "dynamics")
     check_choice("dynamics", kind, DYNAMICS)
     make = DYNAMICS[str(kind)]

@@ -519,6 +519,7 @@ def test_errors_survive_pickling(error: type[LiquidError]) -> None:
     [
         (lambda: LiquidNetwork(3, 4, 1, dynamics="ltc"), "'conductance' here"),
         (lambda: LiquidNetwork(3, 4, 1, dynamics={"type": "CfC"}), "'closed_form' here"),
+        (lambda: LiquidNetwork(3, 4, 1, dynamics={"type": ["ltc"]}), "dynamics: unknown ['ltc']"),
         (
             lambda: LiquidNetwork(
                 3,
