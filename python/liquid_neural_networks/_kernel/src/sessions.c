@@ -59,7 +59,8 @@ static void free_capsule(PyObject *capsule) {
 
 static int read_affine(PyObject *arrays, Session *session, Stage *stage) {
     const FieldTable *table = &field_tables[AFFINE_TABLE];
-    Reading reading = {table, table->count, ANY_PLAN, 0, session->kernel->real_size};
+    Reading reading = {.table = table, .count = table->count, .in_place = 1,
+                       .number_size = session->kernel->real_size};
     Sizes sizes = unknown_sizes();
     if (read_arrays(&reading, arrays, &sizes, &stage->affine, stage->affine_held)) return -1;
     stage->affine.rows = SIZE(&sizes, 'O');
@@ -104,9 +105,7 @@ static int read_step(PyObject *description, Session *session, Stage *stage, size
     const Plan *plan = plan_of(capsule);
     if (!plan) return -1;
     stage->plan = Py_BuildValue("O", capsule);
-    if (read_call(&stage->call, plan, session->kernel, tensors, 0,
-                  plan->closed ? IN_A_SESSION : ANY_PLAN))
-        return -1;
+    if (read_call(&stage->call, plan, session->kernel, tensors, 0, 1)) return -1;
     if (SIZE(&stage->call.sizes, 'B') != 1 || SIZE(&stage->call.sizes, 'T') != 1)
         return refuse(plan->table->fields[0].name, "one row and one time step are needed");
     stage->mask = stage->call.step.mask;
@@ -219,7 +218,11 @@ PyObject *session_step(PyObject *self, PyObject *args) {
     (void)self;
     if (!PyArg_ParseTuple(args, "Op", &capsule, &given)) return NULL;
     Session *session = PyCapsule_GetPointer(capsule, CAPSULE);
-    if (!session) return NULL;
+    if (!session) {
+        PyErr_Clear();
+        refuse("session", "is %R, a session is needed", capsule);
+        return NULL;
+    }
     if (session->busy) {
         PyErr_SetString(Busy, "session: is in use by another thread");
         return NULL;
