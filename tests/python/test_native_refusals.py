@@ -8,6 +8,8 @@ from typing import Any, Callable
 
 import pytest
 import torch
+from torch import Tensor
+
 from native_cases import (
     KERNELS,
     Arrays,
@@ -17,7 +19,6 @@ from native_cases import (
     native,
     step_problem,
 )
-from torch import Tensor
 
 KERNEL = KERNELS[0]
 
@@ -222,7 +223,7 @@ def is_plain(tensor: Tensor) -> bool:
 def test_what_a_kernel_keeps_begins_a_cache_line() -> None:
     problem = PROBLEMS["conductance"]()
     arrays = arrays_of(problem, False)
-    with pytest.raises(native.Refused, match="^kept_gates: "):
+    with pytest.raises(native.Refused, match=r"^kept_gates: "):
         call(problem, {**arrays, "kept_gates": shifted(arrays["kept_gates"])}, False)
 
 
@@ -247,7 +248,7 @@ def test_transforms() -> None:
         lambda f, x: torch.vmap(f)(x.unsqueeze(0)),
         lambda f, x: torch.func.jvp(f, (x,), (x,)),
     ):
-        with pytest.raises(native.Refused, match="^inputs: "):
+        with pytest.raises(native.Refused, match=r"^inputs: "):
             transform(run, arrays["inputs"])
 
 
@@ -266,7 +267,7 @@ def test_no_batch_row_and_no_time_step() -> None:
         found = problem.run(KERNEL)
         assert all(torch.equal(each, torch.zeros_like(each)) for each in found.values())
     for problem in (step_problem(steps=0), closed_form_problem(steps=0)):
-        with pytest.raises(native.Refused, match="input.*: has no time step"):
+        with pytest.raises(native.Refused, match=r"input.*: has no time step"):
             call(problem, problem.forward_arrays(KERNEL), False)
 
 
@@ -277,10 +278,10 @@ def test_what_is_no_plan_and_no_kernel() -> None:
     problem = step_problem()
     arrays = arrays_of(problem, False)
     for plan in (None, 3, object(), native.FIELDS):
-        with pytest.raises(native.Refused, match="^plan: "):
+        with pytest.raises(native.Refused, match=r"^plan: "):
             native.forward(plan, KERNEL, arrays, 1)
     for kernel in (-1, 6, 2**31 - 1):
-        with pytest.raises(native.Refused, match="^kernel: "):
+        with pytest.raises(native.Refused, match=r"^kernel: "):
             native.forward(problem.plan, kernel, arrays, 1)
     with pytest.raises(TypeError):
         native.forward(problem.plan, KERNEL, list(arrays), 1)
@@ -334,7 +335,7 @@ BAD_STEP_PLANS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("name", "changes"), BAD_STEP_PLANS, ids=str)
 def test_hostile_step_plans(name: str, changes: dict[str, Any]) -> None:
     step_plan()
-    with pytest.raises(native.Refused, match=f"^{name}: "):
+    with pytest.raises(native.Refused, match=rf"^{name}: "):
         step_plan(**changes)
 
 
@@ -364,7 +365,7 @@ BAD_CLOSED_FORM_PLANS: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("name", "arguments"), BAD_CLOSED_FORM_PLANS, ids=str)
 def test_hostile_closed_form_plans(name: str, arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(native.Refused, match=f"^{name}: "):
+    with pytest.raises(native.Refused, match=rf"^{name}: "):
         native.closed_form_plan(*arguments)
 
 
@@ -372,7 +373,7 @@ def test_a_large_plan_of_small_arrays() -> None:
     """Sizes in a plan cost nothing until arrays of those sizes come."""
     plan = step_plan(units=10**6, unfolds=2**20)
     arrays = {name: torch.zeros(1) for name in arrays_of(step_problem(), False)}
-    with pytest.raises(native.Refused, match="^inputs: shape"):
+    with pytest.raises(native.Refused, match=r"^inputs: shape"):
         native.forward(plan, KERNEL, arrays, 1)
 
 
@@ -390,7 +391,7 @@ def test_kept_rows() -> None:
     rows = native.kept_rows(plan, KERNEL, 1)
     assert [native.kept_rows(plan, KERNEL, n) for n in (0, rows, rows + 1)] == [0, rows, 2 * rows]
     for batch in (-1, 2**63 - 1):
-        with pytest.raises(native.Refused, match="^batch: "):
+        with pytest.raises(native.Refused, match=r"^batch: "):
             native.kept_rows(plan, KERNEL, batch)
 
 

@@ -7,6 +7,8 @@ from typing import Any, Optional
 
 import pytest
 import torch
+from torch import Tensor
+
 from native_cases import (
     KERNELS,
     Arrays,
@@ -17,7 +19,6 @@ from native_cases import (
     native,
     step_problem,
 )
-from torch import Tensor
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=kernel_id)
 
@@ -207,7 +208,7 @@ AFFINE = {
     ids=str,
 )
 def test_hostile_stages(name: str, stages: Any) -> None:
-    with pytest.raises(native.Refused, match=f"^{name}: "):
+    with pytest.raises(native.Refused, match=rf"^{name}: "):
         open_session(stages)
 
 
@@ -221,7 +222,7 @@ def test_hostile_stages(name: str, stages: Any) -> None:
     ],
 )
 def test_hostile_samples(name: str, tensor: Tensor) -> None:
-    with pytest.raises(native.Refused, match=f"^{name}: "):
+    with pytest.raises(native.Refused, match=rf"^{name}: "):
         open_session((), **{name: tensor})
 
 
@@ -229,11 +230,11 @@ def test_closed_form_needs_its_given_shift() -> None:
     problem = closed_form_problem(batch=1, steps=1)
     arrays = problem.forward_arrays(KERNELS[0], keep=False)
     stage = {"kind": "step", "plan": problem.plan, "tensors": arrays}
-    with pytest.raises(native.Refused, match="^given_shift: is missing"):
+    with pytest.raises(native.Refused, match=r"^given_shift: is missing"):
         open_session((stage,))
 
 
 def test_what_is_no_session() -> None:
     for session in (None, step_problem().plan):
-        with pytest.raises(native.Refused, match="^session: "):
+        with pytest.raises(native.Refused, match=r"^session: "):
             native.session_step(session, False)
