@@ -76,7 +76,7 @@ static ptrdiff_t work_of_step(const Step *p) {
 
 static ptrdiff_t work_of_closed_form(const ClosedForm *p) {
     ptrdiff_t gates = p->cell.gates ? 4 * p->units * p->units : 0;
-    return p->hidden * (p->units + p->layers * (p->hidden + 4 * p->units)) + gates;
+    return p->hidden * (p->units + p->backbone_layers * (p->hidden + 4 * p->units)) + gates;
 }
 
 /* Packs the parameters of a stage; `scratch` grows to what it needs. */
@@ -84,7 +84,7 @@ static int pack_stage(Stage *stage, const Kernel *kernel, size_t *scratch) {
     const Step *step = &stage->call.step;
     const ClosedForm *form = &stage->call.closed_form;
     int closed = stage->call.plan->closed;
-    size_t packed = closed ? kernel->closed_form.packed_size(form, 0) : kernel->packed_size(step);
+    size_t packed = closed ? kernel->closed_form.packed_size(form, 0) : kernel->packed_size(step, 0);
     size_t needed = closed ? kernel->closed_form.scratch_size(form)
                            : kernel->scratch_size(step, 0);
     if (needed > *scratch) *scratch = needed;
@@ -93,7 +93,7 @@ static int pack_stage(Stage *stage, const Kernel *kernel, size_t *scratch) {
     if (closed)
         kernel->closed_form.pack(form, stage->packed, 0);
     else
-        kernel->pack(step, stage->packed);
+        kernel->pack(step, stage->packed, 0);
     return 0;
 }
 
