@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Callable, Optional
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from liquid_neural_networks._kernel import _native as native
-
+native = pytest.importorskip(
+    "liquid_neural_networks._kernel._native", reason="THE COMPILED STEP IS NOT TESTED: not built"
+)
 native.bind((torch.Tensor, torch.nn.Parameter), torch.float32, torch.float64, torch.strided)
 
 KERNELS = [first + wide for first in native.instruction_sets().values() for wide in (0, 1)]
@@ -41,7 +43,7 @@ class Problem:
     """What a plan is given, and what it has to give back.
 
     Attributes:
-        plan: the capsule.
+        plan: the capsule, and ``made_of`` its arguments.
         table: its kind, a key of ``native.FIELDS``.
         sizes: by the letters of that table.
         read: arrays (float64) that forward and backward read.
@@ -52,6 +54,7 @@ class Problem:
     """
 
     plan: Any
+    made_of: tuple[Any, ...]
     table: str
     sizes: dict[str, int]
     read: Arrays
@@ -61,10 +64,9 @@ class Problem:
     leaves: Arrays = field(default_factory=dict)
 
     def shape(self, name: str, kernel: int) -> tuple[int, ...]:
-        """The shape of an array as the extension's table has it."""
+        """The shape of an array for a kernel."""
         rows = native.kept_rows(self.plan, kernel, self.sizes["B"])
-        dims = next(row[2] for row in native.FIELDS[self.table] if row[0] == name)
-        return tuple(_product(dim, {**self.sizes, "R": rows}) for dim in dims)
+        return shape_of(self.table, name, {**self.sizes, "R": rows})
 
     def forward_arrays(self, kernel: int, keep: bool = True) -> Arrays:
         """What a forward is called with."""
@@ -115,6 +117,12 @@ class Problem:
             for (name, leaf), each in zip(self.gradients.items(), found)
         }
         return {**{name: each.detach() for name, each in answer.items()}, **gradients}
+
+
+def shape_of(table: str, name: str, sizes: dict[str, int]) -> tuple[int, ...]:
+    """The shape of an array as the extension's own table has it."""
+    dims = next(row[2] for row in native.FIELDS[table] if row[0] == name)
+    return tuple(_product(dim, sizes) for dim in dims)
 
 
 def _product(dim: str, sizes: dict[str, int]) -> int:
@@ -201,10 +209,9 @@ def step_problem(
         written += ["memories", "starts", "kept_gates"]
     read |= change or {}
     bounds = bounds or {}
-    plan = native.step_plan(
-        dynamics, solver, activation, unfolds, units, inputs,
-        *(as_bytes(each) for each in (*recurrent, *sensory)), bounds,
-    )  # fmt: skip
+    lists = [as_bytes(each) for each in (*recurrent, *sensory)]
+    made_of = (dynamics, solver, activation, unfolds, units, inputs, *lists, bounds)
+    plan = native.step_plan(*made_of)
 
     def answer(arrays: Arrays) -> Arrays:
         arrays = {
@@ -223,7 +230,7 @@ def step_problem(
         return _sequence(arrays, sizes, interval)
 
     gradients = {f"grad_{name}": name for name in differentiable}
-    return Problem(plan, dynamics, sizes, read, answer, written, gradients)
+    return Problem(plan, made_of, dynamics, sizes, read, answer, written, gradients)
 
 
 def _conductance_field(
@@ -342,7 +349,8 @@ def closed_form_problem(
         read |= _cell_arrays(batch, steps, units, seed)
         gradients |= {"grad_gates": "gates", "grad_memory": "memory"}
         written += ["memories", "starts", "kept_gates"]
-    plan = native.closed_form_plan(mode, activation, backbone, units, hidden, layer_sizes)
+    made_of = (mode, activation, backbone, units, hidden, layer_sizes)
+    plan = native.closed_form_plan(*made_of)
 
     def answer(arrays: Arrays) -> Arrays:
         def interval(t: int, x: Tensor) -> Tensor:
@@ -352,7 +360,7 @@ def closed_form_problem(
 
         return _sequence(arrays, sizes, interval)
 
-    return Problem(plan, "closed_form", sizes, read, answer, written, gradients, leaves)
+    return Problem(plan, made_of, "closed_form", sizes, read, answer, written, gradients, leaves)
 
 
 def _through_backbone(
