@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-from . import errors, fused, parallel_time, wiring
+from . import engines, errors, fused, parallel_time, wiring
 from .network import LiquidNetwork, Trace
 from .neuron import LiquidNeuron
 from .streaming import Stream
@@ -36,6 +36,7 @@ __all__ = [
     "Stream",
     "Trace",
     "__version__",
+    "engines",
     "errors",
     "fused",
     "parallel_time",

@@ -131,7 +131,7 @@ def synapse_currents(
     elapsed_time: Optional[Number] = None,
     mask: Optional[Number] = None,
     state: Optional[Tensor] = None,
-    layer: int = 0,
+    population: int = 0,
 ) -> Currents:
     """The current s_ji (E_ji - v_i) through every synapse while the network runs.
 
@@ -154,10 +154,10 @@ def synapse_currents(
         elapsed_time=elapsed_time,
         mask=mask,
         state=state,
-        layer=layer,
+        population=population,
         synapses=True,
     )
-    dynamics = _neuron(network, layer).dynamics
+    dynamics = _neuron(network, population).dynamics
     assert trace.activations is not None and trace.sensory_activations is not None
     values, v = dynamics.values(), trace.states
     return Currents(

@@ -195,7 +195,7 @@ def test_pictures_are_png(handle: int) -> None:
     inputs = {"inputs": described(np.zeros((4, 2)))}
     assert read(ok(interop.draw(handle, "states", inputs)))[:4].tobytes() == b"\x89PNG"
     assert error(interop.draw(handle, "states")) == ("OptionError", "inputs")
-    assert error(interop.draw(handle, "wiring", None, 1)) == ("DomainError", "layer")
+    assert error(interop.draw(handle, "wiring", None, 1)) == ("DomainError", "population")
 
 
 def test_a_network_can_be_made_of_its_synapses(handle: int) -> None:

@@ -15,9 +15,9 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from .._parameters import Values
+from .._parameters import Values, uniform
 from ..wiring import Wiring
-from ._base import Sensory, sum_by_post, uniform
+from ._base import Sensory, sum_by_post
 from ._ode import OdeDynamics
 
 

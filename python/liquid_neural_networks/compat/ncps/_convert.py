@@ -207,7 +207,7 @@ def _wired_cfc(weights: dict[str, Tensor], options: Mapping[str, Any]) -> Liquid
                 heard[here] = weight[:, :inputs]
             else:
                 told[here[:, None], torch.tensor(members[layer - 1])] = weight[:, : -len(own)]
-        values |= dynamics.listed(head, heard, told)
+        values |= dynamics.picked(head, heard, told)
         values[f"{head}_b"] = bias
     if dynamics.mode == "pure":
         for name in ("w_tau", "A"):

@@ -7,7 +7,8 @@ from typing import Any, Optional
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..._sequences import Number, Sequences, check_sequences, check_state
+from ..._inputs import check_sequences, check_state
+from ..._sequences import Number, Sequences
 from ...errors import ShapeError
 from ...neuron import LiquidNeuron
 from ...wiring import Wiring
@@ -21,7 +22,8 @@ class Core(nn.Module):
         self.neuron = LiquidNeuron(wiring.input_size, wiring=wiring, seed=0, **options)
 
     def forward(self, sequences: Sequences, state: Tensor) -> Tensor:
-        return self.neuron.sequence(sequences, state)
+        states: Tensor = self.neuron(sequences.inputs, state, sequences=sequences)
+        return states
 
     def run(
         self,

@@ -8,7 +8,8 @@ from typing import Any, Optional, Union
 import torch
 from torch import Tensor, nn
 
-from ..._sequences import Number, as_reals
+from ..._inputs import as_reals
+from ..._sequences import Number
 from ...errors import OptionError, ShapeError
 from . import wirings
 from ._cells import CfCCell, LSTMCell, LTCCell, WiredCfCCell
