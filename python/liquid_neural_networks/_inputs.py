@@ -214,8 +214,9 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
 def check_kind(name: str, value: Tensor) -> None:
     """Refuses tensors whose numbers do not stand in rows and columns, or that hide some of them."""
     if value.is_nested:
-        kind, advice = "nested", (
-            "pad it (torch.nested.to_padded_tensor) and give mask=, or pack the sequences"
+        kind, advice = (
+            "nested",
+            ("pad it (torch.nested.to_padded_tensor) and give mask=, or pack the sequences"),
         )
     elif value.layout is not torch.strided:
         kind = str(value.layout).replace("torch.", "")
