@@ -11,7 +11,7 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from ._tensors import check_kind
+from ._tensors import check_kind, check_parameters
 from .errors import DomainError, DtypeError, OptionError, ShapeError
 
 Values = dict[str, Tensor]
@@ -74,7 +74,7 @@ class ParameterModule(nn.Module):
             value: object = each
             if not isinstance(value, Tensor):
                 raise DtypeError(f"expected a tensor, got {type(value).__name__}", name)
-            check_kind(name, value)
+        check_parameters(stored)
 
     def _refuse_shapes(self, stored: Values) -> None:
         for name, shape in self._shapes.items():

@@ -222,7 +222,7 @@ class _Reference:
     def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
         self._populations = [each.frozen() for each in populations]
         self._units = populations[0].hidden_size
-        like = populations[0].dynamics.like.detach()
+        like = self._populations[0].dynamics.like
         known = readouts.affine(readout, like, self._units)
         self._affine = None if known is None else [each.clone() for each in known]
         self._readout = readout

@@ -146,3 +146,13 @@ REFUSED: dict[str, Make] = {
     "quantized": lambda x: torch.quantize_per_tensor(x.float(), 0.1, 0, torch.quint8),
 }
 """Kinds that cannot be mixed with plain tensors: a typed error, or shapes without numbers."""
+
+
+def _warm_up() -> None:
+    """Loads once what torch loads when a kind is first used, so that forked processes need not."""
+    for make in (*DENSE.values(), *REFUSED.values()):
+        make(torch.ones(2, 2)).detach()
+    _ = Wrapped(torch.ones(2, 2)) * 2.0 + fake(torch.ones(2, 2)).numel()
+
+
+_warm_up()
