@@ -20,6 +20,7 @@ from ._checks import (
     check_integer,
     check_seed,
 )
+from ._dropout import Dropout
 from ._parameters import check_value, set_values
 from ._sequences import Number, Sequences, check_sequences, check_state
 from .errors import OptionError
@@ -147,7 +148,7 @@ class LiquidNetwork(nn.Module):
             for each, own_seed in zip(wirings, seeds)
         )
         self.state_size = self._first.state_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.readout = _build_readout(
             self.readout_kind, first.units * directions, self.output_size, readout_seed
         )

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .._checks import check_choice, check_flag, check_fraction, check_integer
+from .._dropout import dropout
 from .._parameters import Values
 from ..errors import OptionError
 from ..wiring import Wiring
@@ -384,7 +385,7 @@ class ClosedFormDynamics(Dynamics):
             weights, bias = values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]
             z = function(functional.linear(z, weights, bias))
             if self.backbone_dropout > 0.0:
-                z = functional.dropout(z, self.backbone_dropout, self.training)
+                z = dropout(z, self.backbone_dropout, self.training)
         return functional.linear(z, values["heads"], values["heads_bias"])
 
     def _solution(
