@@ -143,7 +143,8 @@ def test_dropping_the_last_minibatch_leaves_its_windows_out() -> None:
     sizes: list[int] = []
 
     def noted(outputs: Tensor, targets: Tensor) -> Tensor:
-        sizes.append(len(targets))
+        if outputs.requires_grad:  # and not when the last minibatch is measured once more
+            sizes.append(len(targets))
         return (outputs - targets).square().mean()
 
     quiet(network(), waves(10), epochs=1, batch_size=4, loss=noted)
