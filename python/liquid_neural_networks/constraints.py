@@ -83,15 +83,15 @@ class Bounded(Protocol):
 
 
 class _Stepped(NamedTuple):
-    """The modules that an optimiser steps, and what that was found for: it may change."""
+    """The modules that an optimiser steps, found for these parameters and living modules."""
 
     parameters: set[int]
-    generation: int
+    living: tuple[int, int]
     modules: list[ref[Any]]
 
 
 _clipped: WeakSet[Any] = WeakSet()
-_generation = 0
+_added = 0
 _found: WeakKeyDictionary[torch.optim.Optimizer, _Stepped] = WeakKeyDictionary()
 _lock = Lock()
 
@@ -99,11 +99,11 @@ _lock = Lock()
 def project_after_every_step(module: Bounded) -> None:
     """Has the module's clipped parameters moved back to their bounds, in place, whenever an
     optimiser has stepped them, while the module lives."""
-    global _generation
+    global _added
     if module.constraint == "clip" and module.lower_bounds:
         with _lock:
             _clipped.add(module)
-            _generation += 1
+            _added += 1
 
 
 @torch.no_grad()
@@ -124,8 +124,8 @@ def _stepped_modules(optimizer: torch.optim.Optimizer, stepped: set[int]) -> lis
     They are remembered, so that a step costs the same however many networks there are.
     """
     with _lock:
-        found = _found.get(optimizer)
-        if found is None or found.parameters != stepped or found.generation != _generation:
+        found, living = _found.get(optimizer), (_added, len(_clipped))
+        if found is None or found.parameters != stepped or found.living != living:
             # Parameters of submodules count: pruned or parametrised, a parameter is kept there,
             # and comes back to its module some day.
             concerned = [
@@ -133,9 +133,9 @@ def _stepped_modules(optimizer: torch.optim.Optimizer, stepped: set[int]) -> lis
                 for module in _clipped
                 if not stepped.isdisjoint(map(id, module.parameters()))
             ]
-            found = _found[optimizer] = _Stepped(stepped, _generation, concerned)
-    living = (module() for module in found.modules)
-    return [module for module in living if module is not None]
+            found = _found[optimizer] = _Stepped(stepped, living, concerned)
+    modules = (module() for module in found.modules)
+    return [module for module in modules if module is not None]
 
 
 register_optimizer_step_post_hook(_project_stepped)

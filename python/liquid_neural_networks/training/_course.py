@@ -80,8 +80,9 @@ class Course:
                 order = order[: len(order) // size * size]
             minibatches = torch.split(order, size)
             train_loss = self._minibatches(minibatches)
-        self._check_parameters()
-        if self.history.add(train_loss, self._validation(minibatches[-1])):
+            self._check_parameters()
+            valid_loss = self._validation(minibatches[-1])
+        if self.history.add(train_loss, valid_loss):
             self.best = _copy(self.network.state_dict())
 
     def put_back_best(self) -> None:
