@@ -62,4 +62,4 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 	$(BIN)/python setup.py -q build_ext --force --inplace
 
 clean:           ## remove the environment and everything built
-	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so
+	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/_kernel/*.so

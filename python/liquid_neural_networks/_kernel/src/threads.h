@@ -1,7 +1,7 @@
 /* Runs task(context, scratch, index) for every index in [0, count), each once, on up to `threads`
  * threads, each with `scratch_size` bytes of its own. Returns 0, or -1 when there was no memory. */
-#ifndef LIQUID_PARALLEL_H
-#define LIQUID_PARALLEL_H
+#ifndef LIQUID_THREADS_H
+#define LIQUID_THREADS_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  * already awake. The pool does not survive a fork, so a child process does without it.
  */
 #define _GNU_SOURCE
-#include "parallel.h"
+#include "threads.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
