@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ._kernel import lowest
 from ._modes import readable
+from ._parameters import Values
 from ._sequences import Layout, Number, Sequences, size_names
 from .errors import DomainError, DtypeError, ShapeError
 
@@ -212,18 +213,38 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
 
 def check_kind(name: str, value: Tensor) -> None:
     """Refuses tensors whose numbers do not stand in rows and columns, or that hide some of them."""
-    if value.layout is not torch.strided or value.is_nested:
-        kind = "nested" if value.is_nested else str(value.layout).replace("torch.", "")
-        advice = (
-            "pad it (torch.nested.to_padded_tensor) and give mask=, or pack the sequences"
-            if value.is_nested
-            else "convert it with .to_dense()"
+    if value.is_nested:
+        kind, advice = (
+            "nested",
+            ("pad it (torch.nested.to_padded_tensor) and give mask=, or pack the sequences"),
         )
-        raise DtypeError(f"is a {kind} tensor, expected a dense one: {advice}", name)
-    for kind, advice in _REFUSED_KINDS.items():
-        if type(value).__name__ == kind:
-            raise DtypeError(f"is a {kind}, expected a plain tensor: {advice}", name)
+    elif value.layout is not torch.strided:
+        kind = str(value.layout).replace("torch.", "")
+        advice = "convert it with .to_dense()"
+    elif type(value).__name__ in _REFUSED_KINDS:
+        kind = type(value).__name__
+        advice = _REFUSED_KINDS[kind]
+    else:
+        return
+    raise DtypeError(f"is a {kind} tensor, expected a dense one: {advice}", name)
 
+
+def check_parameters(values: Values) -> None:
+    """Refuses parameters that are no dense tensors, or whose memory was freed.
+
+    Raises:
+        DtypeError, ShapeError: naming the parameter.
+    """
+    for name, value in values.items():
+        check_kind(name, value)
+        if type(value) in _PLAIN and not value.is_meta and value.numel() > 0:
+            if value.untyped_storage().nbytes() == 0:
+                raise ShapeError(
+                    "has no memory: it was freed, as sharding does between calls", name
+                )
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 _REFUSED_KINDS = {
     "MaskedTensor": "give its data, and its mask as mask=",

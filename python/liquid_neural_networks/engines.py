@@ -58,11 +58,7 @@ class Engine(Protocol):
         """States (B, T, N) after each time step, with a memory (B, T, 2 N)."""
 
 
-_parallel: Engine = parallel_time
-_compiled: Engine = fused
-_reference: Engine = solvers
-
-ENGINES = (_parallel, _compiled, _reference)
+ENGINES: tuple[Engine, ...] = (parallel_time, fused, solvers)
 """In the order in which they are asked."""
 
 

@@ -33,6 +33,7 @@ from typing import Callable, NamedTuple, Optional, Protocol
 import torch
 from torch import Tensor
 
+from ._inputs import check_parameters
 from ._sequences import Sequences
 from .dynamics import Dynamics, Field, Solve
 from .errors import MissingDependencyError
@@ -212,6 +213,7 @@ def integrate(
             state = step(t, state)
             states.append(state)
         return torch.stack(states, dim=1)
+    check_parameters(memory.stored())
     terms, recurrent = memory.input_terms(sequences.inputs).unbind(1), memory.stored()["W_rec"]
     neurons, remembered = torch.split(state, dynamics.units, -1)
     for t in steps:
@@ -228,6 +230,7 @@ def stepper(
 
     What does not depend on the state is worked out once.
     """
+    check_parameters(dynamics.stored())
     values = dynamics.prepare(dynamics.values())
     # Unbound once: slicing at every step would cost more than the step of a small population.
     terms = dynamics.sensory(values, sequences.inputs, sequences.mask)

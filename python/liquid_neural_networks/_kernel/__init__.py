@@ -28,7 +28,7 @@ else:
             f"the C extension has interface {native.VERSION}, this library needs {VERSION}: "
             "install liquid-neural-networks again"
         )
-    native.bind((Tensor, nn.Parameter), torch.float32, torch.float64, torch.int64, torch.strided)
+    native.bind((Tensor, nn.Parameter), torch.float32, torch.float64, torch.strided)
 
 SETS: dict[str, int] = {} if native is None else native.instruction_sets()
 """Instruction sets of this machine, best first, and the number of each one's float32 kernel."""

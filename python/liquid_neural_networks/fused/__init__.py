@@ -29,11 +29,14 @@ from ..solvers import Method
 from . import _closed_form, _ode
 
 __all__ = [
+    "NAME",
     "Status",
     "disabled",
     "instruction_set",
     "instruction_sets",
+    "integrate",
     "status",
+    "why_not",
 ]
 
 NAME = "compiled"

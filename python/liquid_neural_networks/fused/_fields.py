@@ -16,9 +16,14 @@ DYNAMICS = {
 }  # fmt: skip
 """Dynamics -> the parameters that C reads."""
 
-_SEQUENCE = ("inputs", "mask", "elapsed_time", "time_constants", "state")
+SEQUENCE = {
+    "conductance": ("inputs", "mask", "elapsed_time", "time_constants", "state"),
+    # Their inputs are W_in u + b, which has no missing features.
+    "dense": ("inputs", "elapsed_time", "time_constants", "state"),
+}
+"""Dynamics -> what C reads of a sequence and of where it starts."""
 
-READ = {name: (*_SEQUENCE, *_memory.READ, *own) for name, own in DYNAMICS.items()}
+READ = {name: (*SEQUENCE[name], *_memory.READ, *own) for name, own in DYNAMICS.items()}
 """Dynamics -> everything that C reads forward."""
 
 CLOSED_FORM = (

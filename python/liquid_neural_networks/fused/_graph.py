@@ -18,7 +18,7 @@ from ..errors import DtypeError, ShapeError
 from ..solvers import Declined, Method
 from . import _step
 from ._calls import Call, Tensors
-from ._fields import DYNAMICS, READ
+from ._fields import DYNAMICS, READ, SEQUENCE
 from ._memory import NO_MEMORY
 
 _ARGUMENTS = (
@@ -40,7 +40,7 @@ def step(dynamics: Dynamics, method: Method, tensors: Tensors) -> Tensor:
     synapses = [dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post]
     states: Tensor = torch.ops.liquid_neural_networks.step(
         inputs,
-        tensors["mask"],
+        tensors.get("mask"),
         inputs.new_ones(batch, steps) if elapsed is None else elapsed,
         tensors["time_constants"],
         inputs.new_zeros(batch, dynamics.units) if state is None else state,
@@ -70,10 +70,13 @@ class _Arguments:
                 "parameters",
             )
         state = sequence[4]
+        given = dict(zip(SEQUENCE["conductance"], sequence))
+        if dynamics == "dense" and given.pop("mask") is not None:
+            raise ShapeError("dense dynamics have their inputs masked before", "mask")
         if state.dim() != 2:
             raise ShapeError(f"expected (B, N), got {tuple(state.shape)}", "state")
         self.tensors: Tensors = {
-            **dict(zip(READ[dynamics], sequence)),
+            **given,
             **NO_MEMORY,
             **dict(zip(names, parameters)),
         }

@@ -45,12 +45,10 @@ def integrate(
     clip = dynamics.constraint == "clip" and not compiling()
     values = dynamics.stored() if clip else dynamics.values()
     state, cell = _memory.split_state(memory, sequences, state, dynamics.units)
-    inputs, mask = sequences.inputs, sequences.mask
+    tensors: Tensors = {"inputs": sequences.inputs, "mask": sequences.mask}
     if dynamics.name == "dense":
-        inputs, mask = _input_terms(dynamics, values, sequences), None
-    tensors: Tensors = {
-        "inputs": inputs,
-        "mask": mask,
+        tensors = {"inputs": _input_terms(dynamics, values, sequences)}
+    tensors |= {
         "elapsed_time": sequences.elapsed_time,
         "time_constants": sequences.time_constants,
         "state": state,
@@ -60,7 +58,7 @@ def integrate(
     if compiling():
         return _graph.step(dynamics, method, tensors)
     plan = plan_for(dynamics, method, clip)
-    call = Call(plan, kernel_for(inputs.dtype), READ[dynamics.name], dynamics.units)
+    call = Call(plan, kernel_for(sequences.inputs.dtype), READ[dynamics.name], dynamics.units)
     if torch.is_grad_enabled():
         return _memory.joined(*Step.apply(call, *tensors.values()))  # type: ignore[no-untyped-call]
     written = _step.run(call, tensors, keep=False)

@@ -139,10 +139,11 @@ class Session:
             matrix, bias = dynamics.input_map(values)
             terms = self._zeros(dynamics.units)
             stages.append(_affine(matrix[:, order], bias, inputs, terms))
-            inputs, mask = terms, None
+            inputs = terms
+        else:
+            tensors["mask"] = None if mask is None else mask.view(1, 1, -1)
         tensors |= {
             "inputs": inputs.view(1, 1, -1),
-            "mask": None if mask is None else mask.view(1, 1, -1),
             "time_constants": self._given,
             **{name: values[name] for name in DYNAMICS[dynamics.name]},
         }
