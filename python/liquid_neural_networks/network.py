@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from . import model_file
+from . import interchange, model_file
 from . import readout as readouts
 from ._checks import (
     check_choice,
@@ -504,9 +504,7 @@ class LiquidNetwork(nn.Module):
             >>> LiquidNetwork.from_ncps(CfC(20, 50)).hidden_size
             50
         """
-        from .compat.ncps._convert import from_ncps
-
-        return from_ncps(source, **options)
+        return LiquidNetwork.from_model(interchange.ncps.read(source, **options))
 
     # -- inside --------------------------------------------------------------------------------
 

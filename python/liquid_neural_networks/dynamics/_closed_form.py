@@ -296,14 +296,6 @@ class ClosedFormDynamics(Dynamics):
         senders = self.units if kind == "recurrent" else self.input_size
         return matrix(weights, pre, post, self.units, senders)
 
-    def picked(self, head: str, sensory: Tensor, recurrent: Tensor) -> Values:
-        """A head's weights by name, from matrices (N, I) and (N, N) with a row each receiver."""
-        pairs = self._layout.pairs[head]
-        return {
-            f"{head}_W_in": sensory[tuple(map(torch.from_numpy, reversed(pairs.sensory)))],
-            f"{head}_W_rec": recurrent[tuple(map(torch.from_numpy, reversed(pairs.recurrent)))],
-        }
-
     def _initial_values(
         self, wiring: Wiring, generator: Optional[torch.Generator]
     ) -> dict[str, Tensor]:
