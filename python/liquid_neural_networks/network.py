@@ -417,25 +417,14 @@ class LiquidNetwork(nn.Module):
 
     # -- files ---------------------------------------------------------------------------------
 
-    def save(
-        self,
-        path: Union[str, PathLike[str]],
-        *,
-        scaling: Optional[Mapping[str, Any]] = None,
-        **metadata: Any,
-    ) -> None:
-        """Writes a ``.lnn`` file, atomically.
-
-        Args:
-            path: of the file.
-            scaling: plain data saying how inputs and outputs were scaled.
-            **metadata: plain data kept with the network.
+    def save(self, path: Union[str, PathLike[str]], **metadata: Any) -> None:
+        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it.
 
         Raises:
             DtypeError, DomainError, ModelFileError, OSError: see
                 :func:`liquid_neural_networks.model_file.save`.
         """
-        model_file.save(self.to_model(scaling, metadata), path)
+        model_file.save(self.to_model(metadata=metadata), path)
 
     @staticmethod
     def load(path: Union[str, PathLike[str]]) -> LiquidNetwork:

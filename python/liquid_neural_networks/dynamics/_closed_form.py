@@ -278,12 +278,19 @@ class ClosedFormDynamics(Dynamics):
     # -- parameters ----------------------------------------------------------------------------
 
     def prepare(self, values: Values) -> Values:
+        return {**values, **self._matrices(values), **self._of_layers(values)}
+
+    def _matrices(self, values: Values) -> Values:
         maker = self._layout if self.backbone is None else self.backbone
-        made = maker.matrices(values, self.heads)
-        for name in ("w_tau", "A") if self.mode == "pure" else ("time_a_b",):
-            for layer, part in enumerate(self._layout.by_layer(values[name])):
-                made[f"{name}_{layer}"] = part
-        return {**values, **made}
+        return maker.matrices(values, self.heads)
+
+    def _of_layers(self, values: Values) -> Values:
+        """What the solution reads of each layer, such as ``A_0``."""
+        return {
+            f"{name}_{layer}": part
+            for name in (("w_tau", "A") if self.mode == "pure" else ("time_a_b",))
+            for layer, part in enumerate(self._layout.by_layer(values[name]))
+        }
 
     def head_matrix(self, values: Values, head: str, kind: str) -> Tensor:
         """(N, N) or (N, I) weights of a head without a backbone, zeros where it has no pair.

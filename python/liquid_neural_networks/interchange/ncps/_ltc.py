@@ -30,7 +30,11 @@ SYNAPSES = {
 }
 """Likewise of synapses: matrices there, (N, N) and (I, N), a row each sender."""
 
-POSITIVE = ("c", "g", "w", "sensory_w")
+
+def lower_bounds(softplus: bool) -> dict[str, float]:
+    """The least value of each parameter that must not be negative; a capacitance that was moved to
+    0, where softplus does not keep it away from it, is divided by."""
+    return {"c": 0.0 if softplus else 1e-6, "g": 0.0, "w": 0.0, "sensory_w": 0.0}
 
 
 def entering(stored: Values, softplus: bool, epsilon: float) -> Values:
@@ -38,13 +42,14 @@ def entering(stored: Values, softplus: bool, epsilon: float) -> Values:
 
     Args:
         stored: parameters by our names, those of synapses for the existing ones alone, (E,), (S,).
-        softplus: whether softplus makes them positive; otherwise what is negative counts as 0.
+        softplus: whether softplus makes them positive; otherwise what lies below its bound counts
+            as the bound.
         epsilon: what ``ncps`` adds to the denominator of a step: a leak towards 0.
     """
     values = dict(stored)
-    for name in POSITIVE:
+    for name, lower in lower_bounds(softplus).items():
         value = values[name]
-        values[name] = functional.softplus(value) if softplus else value.clamp(min=0.0)
+        values[name] = functional.softplus(value) if softplus else value.clamp(min=lower)
     if epsilon != 0.0:
         leak = values["g"]
         values["g"] = leak + epsilon
