@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from . import interchange, model_file
 from . import readout as readouts
 from ._checks import (
     check_choice,
@@ -22,6 +23,7 @@ from ._checks import (
 )
 from ._dropout import Dropout
 from ._inputs import check_sequences, check_state
+from ._model import Model
 from ._parameters import set_values
 from ._populations import Populations
 from ._sequences import Number, Sequences
@@ -417,10 +419,13 @@ class LiquidNetwork(nn.Module):
     # -- files ---------------------------------------------------------------------------------
 
     def save(self, path: Union[str, PathLike[str]], **metadata: Any) -> None:
-        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it."""
-        from .model_file import save
+        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it.
 
-        save(self, path, metadata=metadata)
+        Raises:
+            DtypeError, DomainError, ModelFileError, OSError: see
+                :func:`liquid_neural_networks.model_file.save`.
+        """
+        model_file.save(self.to_model(metadata=metadata), path)
 
     @staticmethod
     def load(path: Union[str, PathLike[str]]) -> LiquidNetwork:
@@ -429,9 +434,38 @@ class LiquidNetwork(nn.Module):
         Raises:
             ModelFileError: the file is corrupt, hostile or of an unknown version.
         """
-        from .model_file import load
+        return LiquidNetwork.from_model(model_file.load(path))
 
-        return load(path).network
+    def to_model(
+        self,
+        scaling: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+    ) -> Model:
+        """The network as plain data, and what is to be kept with it; what files are made of.
+
+        Raises:
+            OptionError: populations were changed to differ in an option.
+        """
+        wirings = [neuron.wiring for _, neuron in self.populations()]
+        values = {name: value.detach() for name, value in self.values().items()}
+        return Model(self.config(), wirings, values, scaling, {} if metadata is None else metadata)
+
+    @staticmethod
+    def from_model(model: Model) -> LiquidNetwork:
+        """The network that plain data describe, on the CPU and in evaluation mode.
+
+        Raises:
+            OptionError, ShapeError, DtypeError, DomainError: its parts do not fit together.
+        """
+        with torch.device("cpu"):
+            network = LiquidNetwork(**model.config, wiring=list(model.wirings), seed=0)
+        values = model.values
+        for name in network.values():
+            if name not in values:
+                raise OptionError("is missing", f"values.{name}")
+        network.to(next(iter(values.values())).dtype)
+        network.set_values(values)
+        return network.eval()
 
     @staticmethod
     def from_ncps(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> LiquidNetwork:
@@ -460,9 +494,7 @@ class LiquidNetwork(nn.Module):
             >>> LiquidNetwork.from_ncps(CfC(20, 50)).hidden_size
             50
         """
-        from .compat.ncps._convert import from_ncps
-
-        return from_ncps(source, **options)
+        return LiquidNetwork.from_model(interchange.ncps.read(source, **options))
 
     # -- inside --------------------------------------------------------------------------------
 

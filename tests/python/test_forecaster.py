@@ -333,6 +333,6 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
     ):
         parts = {"scaling": dict(found.scaling), "metadata": dict(found.metadata)}
         parts[part][name] = value
-        model_file.save(found.network, file, **parts)
+        model_file.save(found._replace(**parts), file)
         with pytest.raises(ModelFileError, match=r"plain\.lnn"):
             Forecaster.load(file)

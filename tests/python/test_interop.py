@@ -11,7 +11,7 @@ import polars
 import pytest
 import torch
 
-from liquid_neural_networks import LiquidNetwork, interop, model_file
+from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import History, fit, fit_table
 
@@ -146,7 +146,7 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     )
     assert history["train_loss"] == expected.train_loss
     assert seen == [1, 2, 3] and history["ended"] == "finished"
-    saved = model_file.load(path).network.state_dict()
+    saved = LiquidNetwork.load(path).state_dict()
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from typing import Any, Callable, ClassVar, Optional
+from typing import Any, Callable, ClassVar, NamedTuple, Optional
 from zlib import crc32
 
 import torch
@@ -30,6 +30,21 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 Solve = Callable[[Field, Tensor, Tensor], Tensor]
 """A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
+
+
+class Storage(NamedTuple):
+    """How parameters are stored, for engines that read them as they are.
+
+    Attributes:
+        equations: the class whose equations they enter: the own one, but for a subclass that only
+            stores them otherwise.
+        in_matrices: those of synapses are in matrices, (N, N) and (I, N), a row each sender.
+        epsilon: conductance of a further leak, towards 0.
+    """
+
+    equations: type[Dynamics]
+    in_matrices: bool = False
+    epsilon: float = 0.0
 
 
 class Dynamics(ParameterModule, ABC):
@@ -67,6 +82,7 @@ class Dynamics(ParameterModule, ABC):
             sensory_post=wiring.sensory_post,
         )
         self.derived = {}
+        self.storage = Storage(type(self))
         self._set_options(wiring, **options)
         for name, initial in self._initial_values(wiring, generator).items():
             self.register_parameter(name, nn.Parameter(self._to_store(name, initial)))

@@ -278,12 +278,19 @@ class ClosedFormDynamics(Dynamics):
     # -- parameters ----------------------------------------------------------------------------
 
     def prepare(self, values: Values) -> Values:
+        return {**values, **self._matrices(values), **self._of_layers(values)}
+
+    def _matrices(self, values: Values) -> Values:
         maker = self._layout if self.backbone is None else self.backbone
-        made = maker.matrices(values, self.heads)
-        for name in ("w_tau", "A") if self.mode == "pure" else ("time_a_b",):
-            for layer, part in enumerate(self._layout.by_layer(values[name])):
-                made[f"{name}_{layer}"] = part
-        return {**values, **made}
+        return maker.matrices(values, self.heads)
+
+    def _of_layers(self, values: Values) -> Values:
+        """What the solution reads of each layer, such as ``A_0``."""
+        return {
+            f"{name}_{layer}": part
+            for name in (("w_tau", "A") if self.mode == "pure" else ("time_a_b",))
+            for layer, part in enumerate(self._layout.by_layer(values[name]))
+        }
 
     def head_matrix(self, values: Values, head: str, kind: str) -> Tensor:
         """(N, N) or (N, I) weights of a head without a backbone, zeros where it has no pair.
@@ -295,14 +302,6 @@ class ClosedFormDynamics(Dynamics):
         pre, post = (torch.from_numpy(each).to(weights.device) for each in pairs)
         senders = self.units if kind == "recurrent" else self.input_size
         return matrix(weights, pre, post, self.units, senders)
-
-    def picked(self, head: str, sensory: Tensor, recurrent: Tensor) -> Values:
-        """A head's weights by name, from matrices (N, I) and (N, N) with a row each receiver."""
-        pairs = self._layout.pairs[head]
-        return {
-            f"{head}_W_in": sensory[tuple(map(torch.from_numpy, reversed(pairs.sensory)))],
-            f"{head}_W_rec": recurrent[tuple(map(torch.from_numpy, reversed(pairs.recurrent)))],
-        }
 
     def _initial_values(
         self, wiring: Wiring, generator: Optional[torch.Generator]

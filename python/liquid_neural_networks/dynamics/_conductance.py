@@ -98,5 +98,14 @@ class ConductanceDynamics(OdeDynamics):
         )
         return r if mask is None else r * mask.index_select(-1, self.sensory_pre)
 
+    def currents(
+        self, values: Values, state: Tensor, activations: Tensor, sensory_activations: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(..., E) and (..., S) the current s_ji (E_ji - v_i) through every synapse, at states
+        (..., N) and activations (..., E) and (..., S)."""
+        recurrent = values["E"] - state.index_select(-1, self.post)
+        sensory = values["sensory_E"] - state.index_select(-1, self.sensory_post)
+        return activations * recurrent, sensory_activations * sensory
+
     def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
         return values["E"], values["sensory_E"]

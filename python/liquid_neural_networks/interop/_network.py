@@ -181,7 +181,7 @@ def set_parameters(handle: int, given: Mapping[str, Given]) -> None:
 @guarded
 def save(handle: int, path: str, metadata: Optional[Mapping[str, Any]] = None) -> None:
     """Writes a ``.lnn`` file, atomically."""
-    model_file.save(held(handle, LiquidNetwork), path, metadata=metadata)
+    model_file.save(held(handle, LiquidNetwork).to_model(metadata=metadata), path)
 
 
 @guarded
@@ -189,7 +189,7 @@ def load_network(path: str) -> Plain:
     """The network in a ``.lnn`` file, with its scaling and metadata."""
     found = model_file.load(path)
     return {
-        **introduced(found.network),
+        **introduced(LiquidNetwork.from_model(found)),
         "scaling": found.scaling,
         "metadata": found.metadata,
     }

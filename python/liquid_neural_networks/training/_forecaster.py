@@ -182,9 +182,7 @@ class Forecaster:
         Raises:
             OSError: the system could not write it.
         """
-        model_file.save(
-            self.network,
-            path,
+        model = self.network.to_model(
             scaling={
                 "inputs": self.inputs.to_dict(),
                 "outputs": None if self.outputs is None else self.outputs.to_dict(),
@@ -197,6 +195,7 @@ class Forecaster:
                 "test": self.test,
             },
         )
+        model_file.save(model, path)
 
     @classmethod
     def load(cls, path: PathOrName) -> Forecaster:
@@ -209,7 +208,7 @@ class Forecaster:
         return cls.of(model_file.load(path), path)
 
     @classmethod
-    def of(cls, found: model_file.ModelFile, path: PathOrName) -> Forecaster:
+    def of(cls, found: model_file.Model, path: PathOrName) -> Forecaster:
         """The forecaster in a file that was read; errors name ``path``."""
         metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):
@@ -220,7 +219,7 @@ class Forecaster:
         try:
             outputs = _field(scaling, "outputs")
             return cls(
-                found.network,
+                LiquidNetwork.from_model(found),
                 Columns.from_dict(metadata["columns"]),
                 check_integer("horizon", metadata["horizon"], 0),
                 check_flag("changes", metadata["changes"]),
