@@ -15,8 +15,8 @@ from benchmarks.baselines import parameters
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import SELECTION, SETTINGS, references, score
-from liquid_neural_networks import data
-from liquid_neural_networks.data import TASKS, Split
+from liquid_neural_networks.data import Split
+from liquid_neural_networks.tasks import TASKS, load
 from liquid_neural_networks.training import fit
 
 REFERENCES = results.FOLDER / "references.json"
@@ -101,7 +101,7 @@ def run(
     loaded: dict[tuple[str, str], Split] = {}
     for task, protocol, model, seed in missing(tasks, models, protocols, seeds):
         if (task, protocol) not in loaded:
-            loaded = {(task, protocol): data.load(task, protocol)} | loaded
+            loaded = {(task, protocol): load(task, protocol)} | loaded
             note(task, protocol, loaded[task, protocol])
         done = train(task, protocol, model, seed, loaded[task, protocol])
         done.save()

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.org import table
-from liquid_neural_networks.data import TASKS
+from liquid_neural_networks.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "results"
 

@@ -20,7 +20,16 @@ try:
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
-_ON_DEMAND = ("compat", "conformance", "data", "imputation", "inspection", "plots", "training")
+_ON_DEMAND = (
+    "compat",
+    "conformance",
+    "data",
+    "imputation",
+    "inspection",
+    "plots",
+    "tasks",
+    "training",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

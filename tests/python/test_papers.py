@@ -14,7 +14,8 @@ from benchmarks.papers import __main__ as papers
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import SETTINGS, error_rate, missed_f1
-from liquid_neural_networks.data import TASKS, Windows
+from liquid_neural_networks.data import Windows
+from liquid_neural_networks.tasks import TASKS
 from liquid_neural_networks.training import evaluate, fit
 
 KINDS = (baselines.LSTM, baselines.GRU, baselines.CTRNN, baselines.ODERNN, baselines.Linear,

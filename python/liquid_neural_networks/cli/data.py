@@ -24,7 +24,7 @@ def data() -> None:
 @data.command("list")
 def list_() -> None:
     """Name, place, licence and subject of every task."""
-    from ..data import TASKS, find
+    from ..tasks import TASKS, find
 
     for task in TASKS.values():
         try:
@@ -40,6 +40,6 @@ def list_() -> None:
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download the files of task NAME, unless they are here, and print their folder."""
-    from ..data import find
+    from ..tasks import find
 
     click.echo(find(name))

@@ -6,14 +6,14 @@ from typing import Optional
 
 import numpy as np
 
-from ..data import load
+from ..tasks import load
 from ._arrays import handed
 from ._calls import Plain, guarded
 
 
 @guarded
 def task_windows(name: str, protocol: Optional[str] = None) -> Plain:
-    """Training, validation and test windows of a task, see :func:`data.load`."""
+    """Training, validation and test windows of a task, see :func:`tasks.load`."""
     return {
         part: {
             field: handed(value.numpy().astype(np.uint8) if field == "mask" else value)
