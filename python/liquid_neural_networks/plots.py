@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
 from .errors import DtypeError, ShapeError
@@ -145,7 +146,7 @@ def plot_time_constants(
     axes = _plot_neurons(trace.time_constants, label, time, axes, time_label, sequence)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter())  # only where a decade or less is shown
     return axes
 
 

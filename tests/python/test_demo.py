@@ -80,6 +80,24 @@ def test_parts_are_split_by_time_and_gaps_are_kept(task: demo.Task) -> None:
     np.testing.assert_array_equal(task.elapsed_time[1:], weeks)
 
 
+def test_windows_hold_the_targets_of_their_part_alone(task: demo.Task) -> None:
+    """At every row a window knows its own part's target, or none; validation ones all of them."""
+    inputs = np.float32(task.inputs)
+    for windows, part in ((task.train_windows(), task.train), (task.valid_windows(), task.valid)):
+        for window, targets in zip(windows.inputs.numpy(), windows.targets[..., 0].numpy()):
+            length = len(window)
+            (start,) = (
+                row
+                for row in np.flatnonzero((inputs == window[0]).all(axis=1))
+                if np.array_equal(inputs[row : row + length], window)
+            )
+            known, rows = ~np.isnan(targets), slice(start, start + length)
+            assert part[rows][known].all() and known.any()
+            rise = task.rise[rows][known]
+            np.testing.assert_allclose(task.scale * targets[known], rise, atol=1e-5)
+    assert len(windows) == 1 and known.sum() == task.valid.sum()
+
+
 def test_nothing_from_the_future_reaches_the_inputs(task: demo.Task) -> None:
     """Changing what comes after a day changes no input of that day and no rule's forecast."""
     now = 1200
