@@ -13,8 +13,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
 
@@ -101,7 +101,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
 
 
 def stream(network: nn.Module, test: Windows) -> tuple[Tensor, float]:
-    """The first walk sample by sample, as a device would hear it, and the time of a sample."""
+    """The first walk sample by sample, as a device would receive it, and the time of a sample."""
     walk = test.inputs[0][test.targets[0] >= 0].numpy()
     with network.stream() as live:
         started = perf_counter()

@@ -23,14 +23,14 @@ def data() -> None:
 
 @data.command("list")
 def list_() -> None:
-    """Name, place, licence and subject of every task."""
+    """Name, folder, licence and subject of every task."""
     from ..tasks import TASKS, find
 
     for task in TASKS.values():
         try:
             place = str(find(task.name, download=False))
         except DataError:
-            place = "not here; " + ("fetch" if task.download else "get by hand")
+            place = "not here; " + ("fetch" if task.download else "download by hand")
         click.echo(f"{task.name}\t{place}\n    {task.summary}")
         click.echo(f"    {task.size}; measured by {task.metric}; licence: {task.licence}")
         click.echo(f"    {task.source}")

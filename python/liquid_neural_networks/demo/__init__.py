@@ -10,29 +10,7 @@ the same code: the same inputs, windows, optimiser, learning rate, epochs and ch
 epoch on the validation years.
 """
 
-from ._networks import LIQUID, NETWORKS, forecast, make_liquid, make_lstm, train
-from ._results import Results, Row, rmse
+from ._results import Results, Row
 from ._run import FILES, run
-from ._task import HORIZON, TEST_FROM, VALID_FROM, Record, Task, baselines, load_record, make_task
 
-__all__ = [
-    "FILES",
-    "HORIZON",
-    "LIQUID",
-    "NETWORKS",
-    "TEST_FROM",
-    "VALID_FROM",
-    "Record",
-    "Results",
-    "Row",
-    "Task",
-    "baselines",
-    "forecast",
-    "load_record",
-    "make_liquid",
-    "make_lstm",
-    "make_task",
-    "rmse",
-    "run",
-    "train",
-]
+__all__ = ["FILES", "Results", "Row", "run"]

@@ -9,6 +9,7 @@ from typing import Callable
 import torch
 from torch import Tensor, nn
 
+from ..benchmark.baselines import LSTM
 from ..network import LiquidNetwork
 from ..training import History, fit
 from ..wiring import ncp
@@ -18,30 +19,17 @@ LEARNING_RATE = 0.04
 BATCH_SIZE = 32
 
 
-class LSTM(nn.Module):
-    """The network to compare with; the elapsed time is one more input to it."""
-
-    def __init__(self, input_size: int, hidden_size: int):
-        super().__init__()
-        self.lstm = nn.LSTM(input_size + 1, hidden_size, batch_first=True)
-        self.readout = nn.Linear(hidden_size, 1)
-
-    def forward(self, inputs: Tensor, *, elapsed_time: Tensor) -> Tensor:
-        states, _ = self.lstm(torch.cat([inputs, elapsed_time.unsqueeze(-1)], dim=-1))
-        outputs: Tensor = self.readout(states)
-        return outputs
-
-
 def make_liquid(seed: int) -> LiquidNetwork:
     """19 neurons, wired as the lane keeper of Lechner et al. (2020)."""
     return LiquidNetwork(3, wiring=ncp(inter=12, command=6, motor=1), seed=seed)
 
 
 def make_lstm(seed: int) -> LSTM:
-    """7 cells: as near the liquid network's number of parameters as cells allow."""
+    """7 cells: as near the liquid network's number of parameters as cells allow. The
+    elapsed time is one more input."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        return LSTM(3, 7)
+        return LSTM(3, 7, 1, timed=True)
 
 
 LIQUID = "liquid, 19 neurons"
