@@ -41,9 +41,9 @@ def read() -> Split:
     inputs = torch.zeros(len(walks), int(lengths.max()), 4)
     for walk, padded in zip(walks, inputs):
         padded[: len(walk)] = torch.tensor(walk)
-    there = torch.arange(inputs.shape[1]) < lengths[:, None]
-    targets = torch.where(there, torch.tensor(answers).long()[:, None], -1)
-    whole = Windows(inputs, targets, torch.full(there.shape, SECONDS), there)
+    present = torch.arange(inputs.shape[1]) < lengths[:, None]
+    targets = torch.where(present, torch.tensor(answers).long()[:, None], -1)
+    whole = Windows(inputs, targets, torch.full(present.shape, SECONDS), present)
     turn = torch.from_numpy(np.random.RandomState(0).permutation(len(walks)) % 5)
     return Split(whole[turn < 3], whole[turn == 3], whole[turn == 4])
 

@@ -18,6 +18,7 @@ from benchmarks.papers.tasks import SETTINGS
 from examples.common import Report
 from liquid_neural_networks.benchmark import _timing as timing
 from liquid_neural_networks.demo import Row
+from liquid_neural_networks.demo._task import TEST_FROM, VALID_FROM
 from liquid_neural_networks.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -77,41 +78,63 @@ def differences(text: str) -> list[str]:
 @cache
 def expected_sentences() -> list[str]:
     """What is said of records outside the tables, line breaks aside."""
-    speed, demo = record("benchmarks/speed.json"), record("benchmarks/demo.json")
+    return [*_demo_sentences(), *_training_sentences(), *_speed_sentences()]
+
+
+def _demo_sentences() -> list[str]:
+    demo = record("benchmarks/demo.json")
     liquid = next(row for row in demo["rows"] if row["name"].startswith("liquid"))
-    memory, roofline = speed["memory"], speed["roofline"]
-    _, threads, _, torch, _ = speed["machine"].split(", ")
-    shares = [
-        f"{100 * roofline['network'] / rate:.0f} % as fast as {roof}"
-        for roof, rate in roofline["roofs"].items()
+    neurons, ahead = liquid["name"].partition(", ")[2], demo["horizon_days"] // 7
+    valid, test = (int(str(date)[:4]) for date in (VALID_FROM, TEST_FROM))
+    seeds = {3: "three"}[len(demo["seeds"])]
+    return [
+        f"*Small files*: the network above is {liquid['parameters']} numbers",
+        f"Below, {neurons} forecast the carbon dioxide of the air {ahead} weeks ahead",
+        f"the time constants of its {neurons} over the test years",
+        f"mean and range of {seeds} seeds",
+        f"on forecasts before {valid}, the best epoch chosen on {valid} to {test - 1}, tested on "
+        f"{test} to {demo['dates'][-1][:4]}.",
     ]
-    differ = [row["error"] for row in speed["peers"] if row["name"].startswith("ncps")]
-    sigmoid = max(each["largest_error"] for each in record("benchmarks/sigmoid.json").values())
+
+
+def _training_sentences() -> list[str]:
+    units = {name: setting.units for name, setting in SETTINGS.items()}
     episodes = {
         str(len(scores))
-        for name in ("drone", "car")
+        for name in CONTROL
         for row in example(name).rows
         if row.parameters
         for scores in row.scores.values()
     }
     return [
-        f"*Small files*: the network above is {liquid['parameters']} numbers",
-        f"forecast the carbon dioxide of the air {demo['horizon_days'] // 7} weeks ahead",
-        f"mean and range of {_words[len(demo['seeds'])]} seeds",
-        f"{SETTINGS['half_cheetah'].units} units ({SETTINGS['walker2d'].units} for walker2d",
+        f"{units['half_cheetah']} units ({units['walker2d']} for walker2d",
+        f"{int(TASKS['mnist'].size.split()[0]):,} images are here, and each to train on",
+        f"All have {units['mnist']} neurons or cells on digits",
         f"an LSTM of 46, with about the parameters of those with a memory, has "
         f"{papers_cell('mnist', 'lstm 46')}.",
         f"Driven alone for {' or '.join(sorted(episodes))} episodes",
-        f"with {threads}, float32 and {torch.rpartition('.')[0]}",
+    ]
+
+
+def _speed_sentences() -> list[str]:
+    speed = record("benchmarks/speed.json")
+    memory, roofline = speed["memory"], speed["roofline"]
+    _, threads, instructions, torch, _ = speed["machine"].split(", ")
+    instructions = {"avx2": "AVX2", "avx512": "AVX-512"}[instructions]
+    shares = " and ".join(
+        f"{100 * roofline['network'] / rate:.0f} % as fast as {roof}"
+        for roof, rate in roofline["roofs"].items()
+    )
+    differ = [row["error"] for row in speed["peers"] if row["name"].startswith("ncps")]
+    sigmoid = max(each["largest_error"] for each in record("benchmarks/sigmoid.json").values())
+    return [
+        f"({instructions}) with {threads}, float32 and {torch.rpartition('.')[0]}",
         f"outputs to {_power(max(error for error in differ if error is not None))}.",
         f"A training step with 302 neurons takes {memory['fused']:.0f} MiB, that of =ncps= "
         f"{memory['ncps LTC'] / 1024:.0f} GiB",
         f"for {1e3 * timing.SLICE:.0f} ms in each of its turns",
-        f"in sigmoids, {' and '.join(shares)}, and each is right to {sigmoid * 1e7:.2f}e-7",
-    ]  # fmt: skip
-
-
-_words = {3: "three"}
+        f"in sigmoids, {shares}, and each is right to {sigmoid * 1e7:.2f}e-7",
+    ]
 
 
 @cache

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import bars, migration, org
 from liquid_neural_networks import demo
 from liquid_neural_networks.demo._results import rmse
 from liquid_neural_networks.demo._task import baselines, load_record, make_task
@@ -75,6 +76,26 @@ def test_sentences_with_numbers_occur_once() -> None:
     text = " ".join(TEXT.split())
     for sentence in expected_sentences():
         assert text.count(sentence) == 1 and re.search(r"\d|three", sentence)
+
+
+def test_the_roofs_of_the_record_are_reported_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    speed = json.loads((ROOT / "benchmarks" / "speed.json").read_text())
+    bars.report(speed)
+    printed = capsys.readouterr().out
+    roofs = speed["roofline"]["roofs"]
+    assert roofs and all(
+        f" of {rate / 1e9:.2f}: {roof}\n" in printed for roof, rate in roofs.items()
+    )
+
+
+def test_the_page_of_migration_shows_what_was_measured() -> None:
+    record = json.loads(migration.RECORD.read_text())
+    assert list(record["ratios"]) == list(migration.CASES)
+    text = migration.PAGE.read_text()
+    assert text == org.with_table(text, "drop-in", migration.cells(record["ratios"]))
+    processor, threads, instructions, *_ = record["machine"].split(", ")
+    words = {"2 threads": "two threads", "avx2": "AVX2", "avx512": "AVX-512"}
+    assert f"{words[threads]} of an {processor} ({words[instructions]})" in text
 
 
 def demo_record() -> dict[str, dict[str, Any]]:

@@ -62,8 +62,8 @@ class Windows:
             return targets
         if targets.dim() != (2 if self.are_classes else 3):
             return targets  # one for each window
-        there = self.mask.bool() if self.are_classes else self.mask.bool().unsqueeze(-1)
-        return torch.where(there, targets, -1 if self.are_classes else float("nan"))
+        present = self.mask.bool() if self.are_classes else self.mask.bool().unsqueeze(-1)
+        return torch.where(present, targets, -1 if self.are_classes else float("nan"))
 
     @property
     def are_classes(self) -> bool:
