@@ -1,10 +1,10 @@
 """Pictures of a network and of what it does, with matplotlib.
 
 Every function draws on the ``axes`` it is given, or on those of a new figure, and returns the
-axes; :func:`save` writes the picture. Nothing here opens a window. Figures
-stand outside pyplot's registry, so they need no display and no closing.
+axes; :func:`save` writes the picture. Nothing here opens a window: figures are outside pyplot's
+registry, so they need no display and no closing.
 
-Colours are those of Okabe and Ito, told apart with any colour vision.
+Colours are those of Okabe and Ito, which differ with any colour vision.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
 from .errors import DtypeError, ShapeError
@@ -50,9 +51,9 @@ Places = dict[tuple[str, int], tuple[float, float]]
 def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = None) -> Axes:
     """Layers in columns, from the inputs on the left to the motor neurons on the right.
 
-    Colours are the wiring's polarity, which training may turn (``inspection.describe`` counts
-    the signs of now). Synapses between columns leave to the right of the sender; those within
-    a column bow out to its right, and a ring marks a neuron that hears itself.
+    Colours are the wiring's polarity, which training may reverse (``inspection.describe`` counts
+    the present signs). Synapses between columns leave to the right of the sender; those within
+    a column curve to its right, and a ring is a synapse of a neuron to itself.
 
     Args:
         network: a wiring, or a network, whose first layer is drawn.
@@ -145,7 +146,7 @@ def plot_time_constants(
     axes = _plot_neurons(trace.time_constants, label, time, axes, time_label, sequence)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter())  # only where a decade or less is shown
     return axes
 
 
@@ -174,7 +175,7 @@ def plot_forecast(
     label: str = "value",
     time_label: str = "time",
 ) -> Axes:
-    """What happened, and what each forecaster said would.
+    """What happened, and what each forecaster predicted.
 
     Args:
         time: (T,) numbers or dates.

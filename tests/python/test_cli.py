@@ -297,7 +297,7 @@ def test_the_installed_command_runs() -> None:
 def test_data_lists_every_task_and_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from liquid_neural_networks.data import TASKS
+    from liquid_neural_networks.tasks import TASKS
 
     (tmp_path / "sunspots").mkdir()
     (tmp_path / "sunspots" / "monthly-sunspots.csv").touch()

@@ -52,7 +52,7 @@ from ._results import show_metrics
     show_default=True,
     help="Fraction of the rows, the newest, kept back to measure the result.",
 )
-@click.option("--hidden-size", type=click.IntRange(1), show_default="32, or what the wiring says")
+@click.option("--hidden-size", type=click.IntRange(1), show_default="32, or the wiring's")
 @click.option(
     "--wiring",
     type=wiring,
