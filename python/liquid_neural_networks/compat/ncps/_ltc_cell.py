@@ -24,11 +24,11 @@ Array = npt.NDArray[np.bool_]
 
 
 class MatrixConductances(ConductanceDynamics):
-    """Conductance dynamics whose parameters are stored as in ``ncps``: those of synapses in matrices
-    (N, N) and (I, N), a row each sender, of which only what the wiring has is read.
+    """Conductance dynamics whose parameters are stored as in ``ncps``: those of synapses in
+    matrices (N, N) and (I, N), a row each sender, of which only what the wiring has is read.
 
     Args:
-        softplus: whether softplus makes parameters positive; otherwise what is negative counts as 0.
+        softplus: whether softplus makes parameters positive; else what is negative counts as 0.
         epsilon: a further leak, towards 0.
     """
 
@@ -194,7 +194,8 @@ class LTCCell(WiredCell):
             self._grown = self._grow(present)
 
     def _grow(self, present: tuple[Array, ...]) -> _Grown:
-        wiring = ours.Wiring.from_matrices(*(each.astype(int) for each in present))
+        recurrent, sensory = (each.astype(int) for each in present)
+        wiring = ours.Wiring.from_matrices(recurrent, sensory)
         softplus, epsilon = self._implicit_param_constraints, self._epsilon
         population = Population(
             lambda: MatrixConductances(wiring, softplus, epsilon),

@@ -46,5 +46,6 @@ def read(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> Mode
     }
     for parameter, kind in KINDS.items():
         if parameter in weights:
-            return kind.read(weights, chosen)
+            model: Model = kind.read(weights, chosen)
+            return model
     raise OptionError("holds neither an LTC nor a CfC of ncps", "source")
