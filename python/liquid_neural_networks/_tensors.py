@@ -50,6 +50,8 @@ def check_real(name: str, value: Tensor, like: Tensor) -> None:
     Raises:
         DtypeError: one of tensor and network is fake.
     """
+    if type(value) in _PLAIN and type(like) in _PLAIN:
+        return
     fakes = [each for each in (value, like) if isinstance(each, FakeTensor)]
     if len(fakes) == 1 and not fakes[0].fake_mode.allow_non_fake_inputs:
         which = "is a fake tensor" if fakes[0] is value else "is real, but the network is fake"

@@ -148,7 +148,7 @@ def plot_time_constants(
 
 
 class Losses(Protocol):
-    """What :func:`plot_history` draws; a :class:`~liquid_neural_networks.training.History` is one."""
+    """What :func:`plot_history` draws, as a ``training.History`` has it."""
 
     train_loss: list[float]
     valid_loss: list[float]

@@ -191,7 +191,7 @@ class _Compiled:
     ) -> Array:
         session = self._session
         session.sample[:] = sample
-        session.elapsed_time[:] = elapsed_time
+        session.elapsed_time[0] = elapsed_time
         if time_constants is not None:
             session.time_constants[:] = time_constants
         if not session.step(time_constants is not None):

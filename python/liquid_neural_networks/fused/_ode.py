@@ -43,7 +43,12 @@ def integrate(
     """
     # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
     clip = dynamics.constraint == "clip" and not compiling()
-    values = dynamics.stored() if clip else dynamics.values()
+    if not clip:
+        values = dynamics.values()
+    elif dynamics.name == "dense":
+        values = dynamics.stored()
+    else:
+        values = dynamics.tensors()  # C checks every one
     state, cell = _memory.split_state(memory, sequences, state, dynamics.units)
     tensors: Tensors = {"inputs": sequences.inputs, "mask": sequences.mask}
     if dynamics.name == "dense":
