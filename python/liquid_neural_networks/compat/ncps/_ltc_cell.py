@@ -194,7 +194,8 @@ class LTCCell(WiredCell):
             self._grown = self._grow(present)
 
     def _grow(self, present: tuple[Array, ...]) -> _Grown:
-        wiring = ours.Wiring.from_matrices(*(each.astype(int) for each in present))
+        recurrent, sensory = (each.astype(int) for each in present)
+        wiring = ours.Wiring.from_matrices(recurrent, sensory)
         softplus, epsilon = self._implicit_param_constraints, self._epsilon
         population = Population(
             lambda: MatrixConductances(wiring, softplus, epsilon),
