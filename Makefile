@@ -44,6 +44,7 @@ lint: setup
 	$(BIN)/ruff check python spec tests examples benchmarks
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks

@@ -15,7 +15,16 @@ from .network import LiquidNetwork, Trace
 from .neuron import LiquidNeuron
 from .streaming import Stream
 
-_ON_DEMAND = ("compat", "conformance", "data", "imputation", "inspection", "plots", "training")
+_ON_DEMAND = (
+    "compat",
+    "conformance",
+    "data",
+    "imputation",
+    "inspection",
+    "plots",
+    "tasks",
+    "training",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

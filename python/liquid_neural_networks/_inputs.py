@@ -13,8 +13,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ._kernel import lowest
 from ._modes import readable
-from ._parameters import Values
 from ._sequences import Layout, Number, Sequences, size_names
+from ._tensors import check_kind, check_real
 from .errors import DomainError, DtypeError, ShapeError
 
 
@@ -114,7 +114,7 @@ def _check_mask(
     """A mask (B, T, I) of missing features, or a mask (B, T) of padding; the other is None."""
     if mask is None:
         return None, None
-    flags = as_flags(mask, inputs.device)
+    flags = as_flags(mask, inputs)
     rank = 3 if layout.batched else 2
     per_feature = flags.dim() == rank
     shape = inputs.shape if per_feature else inputs.shape[:2]
@@ -192,6 +192,7 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
             f"expected a torch tensor, got {type(value).__name__}; torch.as_tensor makes one", name
         )
     check_kind(name, value)
+    check_real(name, value, like)
     if like.dtype not in (torch.float32, torch.float64):
         raise DtypeError(
             f"the network is {like.dtype}; liquid dynamics need float32 or float64: "
@@ -209,47 +210,6 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
             name,
         )
     return value
-
-
-def check_kind(name: str, value: Tensor) -> None:
-    """Refuses tensors whose numbers do not stand in rows and columns, or that hide some of them."""
-    if value.is_nested:
-        kind, advice = (
-            "nested",
-            ("pad it (torch.nested.to_padded_tensor) and give mask=, or pack the sequences"),
-        )
-    elif value.layout is not torch.strided:
-        kind = str(value.layout).replace("torch.", "")
-        advice = "convert it with .to_dense()"
-    elif type(value).__name__ in _REFUSED_KINDS:
-        kind = type(value).__name__
-        advice = _REFUSED_KINDS[kind]
-    else:
-        return
-    raise DtypeError(f"is a {kind} tensor, expected a dense one: {advice}", name)
-
-
-def check_parameters(values: Values) -> None:
-    """Refuses parameters that are no dense tensors, or whose memory was freed.
-
-    Raises:
-        DtypeError, ShapeError: naming the parameter.
-    """
-    for name, value in values.items():
-        check_kind(name, value)
-        if type(value) in _PLAIN and not value.is_meta and value.numel() > 0:
-            if value.untyped_storage().nbytes() == 0:
-                raise ShapeError(
-                    "has no memory: it was freed, as sharding does between calls", name
-                )
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-_REFUSED_KINDS = {
-    "MaskedTensor": "give its data, and its mask as mask=",
-    "DTensor": "give each process its own part, as .to_local() or .full_tensor() returns it",
-}
 
 
 def check_finite(name: str, value: Tensor, minimum: Optional[float] = None) -> None:
@@ -293,6 +253,7 @@ def as_reals(name: str, value: Number, like: Tensor) -> Tensor:
     """Real numbers as a tensor of the network's dtype; text and booleans are refused."""
     if isinstance(value, Tensor):
         check_kind(name, value)
+        check_real(name, value, like)
         if not (value.is_floating_point() or value.dtype in _INTEGERS):
             raise DtypeError(f"expected real numbers, got {value.dtype}", name)
         if value.device != like.device:
@@ -322,12 +283,13 @@ def real_array(name: str, value: object) -> npt.NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def as_flags(mask: Number, device: torch.device) -> Tensor:
+def as_flags(mask: Number, like: Tensor) -> Tensor:
     """Booleans, or zeros and ones, as a tensor of booleans."""
     if isinstance(mask, Tensor):
         check_kind("mask", mask)
+        check_real("mask", mask, like)
     try:
-        tensor = torch.as_tensor(mask, device=device)
+        tensor = torch.as_tensor(mask, device=like.device)
     except (TypeError, ValueError, RuntimeError):
         raise DtypeError(f"expected booleans, got {_kind(mask)}", "mask") from None
     if tensor.dtype == torch.bool:

@@ -11,12 +11,16 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from ._tensors import check_kind, check_parameters
 from .errors import DomainError, DtypeError, OptionError, ShapeError
 
 Values = dict[str, Tensor]
 """Parameter name -> constrained value, as it enters the equations."""
 
 T = TypeVar("T")
+
+_USUAL = {(nn.Parameter, torch.strided)}
+"""Types and layouts of parameters that need no further look."""
 
 _DERIVING = (BasePruningMethod, WeightNorm, SpectralNorm)
 """Hooks before a call that make an attribute of other parameters."""
@@ -55,30 +59,29 @@ class ParameterModule(nn.Module):
             for name in self._shapes
         }
         tensors = stored.values()
-        # Lists and sets rather than a loop: this runs on every call.
-        if [getattr(each, "shape", None) for each in tensors] != list(self._shapes.values()):
-            self._refuse_shapes(stored)
-        kinds = {(each.dtype, each.is_cpu, type(each)) for each in tensors}
-        if len(kinds) > 1 or next(iter(kinds))[2] is not nn.Parameter:
+        # Lists and sets rather than loops: this runs on every call.
+        kinds = {(type(each), getattr(each, "layout", None)) for each in tensors}
+        if kinds != _USUAL:
             self._check_kinds(stored)
+        if [each.shape for each in tensors] != list(self._shapes.values()):
+            self._refuse_shapes(stored)
+        if len({(each.dtype, each.is_cpu) for each in tensors}) > 1:
+            self._check_mixture(stored)
         return stored
-
-    def _refuse_shapes(self, stored: Values) -> None:
-        for name, shape in self._shapes.items():
-            value: object = stored[name]
-            if not isinstance(value, Tensor):
-                raise DtypeError(f"expected a tensor, got {type(value).__name__}", name)
-            if value.shape != shape:
-                raise ShapeError(f"expected {tuple(shape)}, got {tuple(value.shape)}", name)
 
     def _check_kinds(self, stored: Values) -> None:
         for name, each in stored.items():
-            if type(each).__name__ == "DTensor":
-                raise DtypeError(
-                    "is spread over processes; call the module that was sharded, or gather it with "
-                    "full_tensor()",
-                    name,
-                )
+            value: object = each
+            if not isinstance(value, Tensor):
+                raise DtypeError(f"expected a tensor, got {type(value).__name__}", name)
+        check_parameters(stored)
+
+    def _refuse_shapes(self, stored: Values) -> None:
+        for name, shape in self._shapes.items():
+            if stored[name].shape != shape:
+                raise ShapeError(f"expected {tuple(shape)}, got {tuple(stored[name].shape)}", name)
+
+    def _check_mixture(self, stored: Values) -> None:
         (first, like), *others = stored.items()
         for name, each in others:
             if (each.dtype, each.device) != (like.dtype, like.device):
@@ -91,10 +94,11 @@ class ParameterModule(nn.Module):
     @property
     def like(self) -> Tensor:
         """Any parameter: its dtype and device are those of all."""
-        own = self._parameters
-        for name in self._shapes:
-            return own[name] if name in own else getattr(self, name)  # type: ignore[return-value]
-        raise AssertionError("a population has parameters")
+        for parameter in self._parameters.values():
+            if parameter is not None:
+                return parameter
+        # Every one is parametrized, or this is a replica, which has attributes in their place.
+        return getattr(self, next(iter(self._shapes)))  # type: ignore[no-any-return]
 
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
@@ -176,6 +180,9 @@ def check_value(name: str, value: object, shape: torch.Size) -> None:
     """
     if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
         raise DtypeError(f"expected a tensor of real numbers, got {type(value).__name__}", name)
+    check_kind(name, value)
+    if torch._is_functional_tensor(value):
+        raise DtypeError("is being traced, so its numbers cannot be copied", name)
     if value.shape != shape:
         raise ShapeError(f"expected {tuple(shape)}, got {tuple(value.shape)}", name)
     if not bool(torch.isfinite(value).all()):

@@ -21,6 +21,7 @@ from ._checks import (
     check_integer,
     check_seed,
 )
+from ._dropout import Dropout
 from ._inputs import check_sequences, check_state
 from ._model import Model
 from ._parameters import set_values
@@ -150,7 +151,7 @@ class LiquidNetwork(nn.Module):
             for each, own_seed in zip(wirings, seeds)
         )
         self.state_size = self._first.state_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         outputs = readouts.output_size_of(output_size, first)
         kind = readouts.kind_for(readout, first, outputs, bidirectional)
         self.readout = readouts.build(kind, self._width, outputs, readout_seed)

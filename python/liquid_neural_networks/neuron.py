@@ -368,7 +368,7 @@ def _one_mask(mask: Optional[Number], inputs: Tensor) -> Optional[Tensor]:
     """(B, I) -> (B, 1, I), and (I,) -> (1, I)."""
     if mask is None:
         return None
-    flags = as_flags(mask, inputs.device)
+    flags = as_flags(mask, inputs)
     if flags.shape != inputs.shape:
         raise ShapeError(
             f"expected {tuple(inputs.shape)} like the inputs, got {tuple(flags.shape)}", "mask"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import NamedTuple, Optional, cast
+from typing import NamedTuple, Optional
 
 import torch
 from torch import Tensor, nn
 
 from ._checks import check_choice, check_count
-from ._parameters import Values, check_value, refresh
+from ._parameters import Values, check_value, refresh, uniform
 from .errors import OptionError
 from .wiring import Wiring
 
@@ -80,14 +80,12 @@ def build(kind: str, width: int, output_size: int, seed: Optional[int]) -> nn.Mo
     if seed is None:
         return nn.Linear(width, output_size)
     # torch's own initial values, but from a generator of our own: other threads use the global one.
-    generator = torch.Generator("cpu").manual_seed(seed)
-    linear = cast(nn.Linear, nn.utils.skip_init(nn.Linear, width, output_size))  # type: ignore[no-untyped-call]
-    for parameter in (linear.weight, linear.bias):
-        if not parameter.is_meta:
-            values = torch.empty(parameter.shape, dtype=parameter.dtype, device="cpu")
-            nn.init.uniform_(values, -1 / sqrt(width), 1 / sqrt(width), generator=generator)
-            with torch.no_grad():
-                parameter.copy_(values)
+    generator, bound = torch.Generator("cpu").manual_seed(seed), 1 / sqrt(width)
+    weight = uniform((output_size, width), -bound, bound, generator)
+    bias = uniform(output_size, -bound, bound, generator)
+    with torch.device("meta"):
+        linear = nn.Linear(width, output_size)  # without numbers, so that none are drawn
+    linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(bias)
     return linear
 
 

@@ -33,8 +33,8 @@ from typing import Callable, NamedTuple, Optional, Protocol
 import torch
 from torch import Tensor
 
-from ._inputs import check_parameters
 from ._sequences import Sequences
+from ._tensors import check_parameters
 from .dynamics import Dynamics, Field, Solve
 from .errors import MissingDependencyError
 from .memory import MemoryCell

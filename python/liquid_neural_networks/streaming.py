@@ -211,7 +211,8 @@ class _Compiled:
 
 @torch.no_grad()
 def _read(readout: nn.Module, neurons: Array) -> Array:
-    outputs: Array = readout(torch.from_numpy(neurons)).numpy()
+    # One row of a batch: some modules take nothing else.
+    outputs: Array = readout(torch.from_numpy(neurons).unsqueeze(0)).squeeze(0).numpy()
     return outputs
 
 
@@ -221,7 +222,7 @@ class _Reference:
     def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
         self._populations = [each.frozen() for each in populations]
         self._units = populations[0].hidden_size
-        like = populations[0].dynamics.like.detach()
+        like = self._populations[0].dynamics.like
         known = readouts.affine(readout, like, self._units)
         self._affine = None if known is None else [each.clone() for each in known]
         self._readout = readout
@@ -245,7 +246,7 @@ class _Reference:
             signal, mask = after[: self._units], None
         self._state = torch.stack(states)
         if self._affine is None:
-            outputs = self._readout(signal)
+            outputs = self._readout(signal.unsqueeze(0)).squeeze(0)
         else:
             outputs = torch.nn.functional.linear(signal, *self._affine)
         return np.asarray(outputs.cpu())

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import torch
 
-_SECONDS = 120
+_SECONDS = 30
 
 
 def isolated(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -28,9 +28,9 @@ class Wrapped(torch.Tensor):
     @staticmethod
     def __new__(cls, held: Tensor) -> Wrapped:
         made: Wrapped = torch.Tensor._make_wrapper_subclass(
-            cls, inner.shape, dtype=inner.dtype, device=inner.device
+            cls, held.shape, dtype=held.dtype, device=held.device
         )
-        made.held = inner
+        made.held = held
         return made
 
     @classmethod
@@ -111,11 +111,6 @@ def spread(x: Tensor) -> Tensor:
     return DTensor.from_local(x, init_device_mesh("cpu", (1,)), [Replicate()])
 
 
-def inference(x: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return x.clone()
-
-
 def block_sparse(x: Tensor) -> Tensor:
     return x.to_sparse_bsr((1, 1))
 
@@ -129,7 +124,6 @@ DENSE: dict[str, Make] = {
     "expanded": expanded,
     "read-only": read_only,
     "misaligned": misaligned,
-    "inference": inference,
     "lazily cloned": torch._lazy_clone,
     "subclass by function": lambda x: x.as_subclass(Renamed),
     "subclass by dispatch": Wrapped,
@@ -152,3 +146,13 @@ REFUSED: dict[str, Make] = {
     "quantized": lambda x: torch.quantize_per_tensor(x.float(), 0.1, 0, torch.quint8),
 }
 """Kinds that cannot be mixed with plain tensors: a typed error, or shapes without numbers."""
+
+
+def _warm_up() -> None:
+    """Loads once what torch loads when a kind is first used, so that forked processes need not."""
+    for make in (*DENSE.values(), *REFUSED.values()):
+        make(torch.ones(2, 2)).detach()
+    _ = Wrapped(torch.ones(2, 2)) * 2.0 + fake(torch.ones(2, 2)).numel()
+
+
+_warm_up()

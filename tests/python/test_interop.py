@@ -11,7 +11,7 @@ import polars
 import pytest
 import torch
 
-from liquid_neural_networks import LiquidNetwork, interop, model_file
+from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import History, fit, fit_table
 

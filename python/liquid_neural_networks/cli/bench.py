@@ -1,4 +1,4 @@
-"""``lnn bench``: how fast is this machine at your sizes?"""
+"""``lnn bench``: how fast are networks of your sizes on this machine?"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .._dropout import dropout
 from .._parameters import Values
 
 
@@ -64,7 +65,7 @@ class Backbone(NamedTuple):
             weights, bias = values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]
             z = function(functional.linear(z, weights, bias))
             if self.dropout > 0.0:
-                z = functional.dropout(z, self.dropout, training)
+                z = dropout(z, self.dropout, training)
         return functional.linear(z, values["heads"], values["heads_bias"])
 
     def linear_path(self, values: Values, head: str) -> tuple[Tensor, Tensor]:

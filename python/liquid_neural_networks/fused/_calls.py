@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._kernel import built, native
 from .._modes import transform
-from ..errors import OptionError
+from ..errors import DtypeError, LiquidError, OptionError, ShapeError
 from ..solvers import Declined
 
 Tensors = dict[str, Optional[Tensor]]
@@ -63,8 +63,21 @@ def forward(call: Call, tensors: Tensors) -> None:
 
 
 def backward(call: Call, tensors: Tensors) -> None:
-    """Runs it backward."""
-    built().backward(call.plan, call.kernel, tensors, torch.get_num_threads())
+    """Runs it backward.
+
+    Raises:
+        DtypeError, ShapeError: a gradient, or what was saved for it, is not what it should be.
+    """
+    try:
+        built().backward(call.plan, call.kernel, tensors, torch.get_num_threads())
+    except REFUSED as refusal:
+        raise typed(str(refusal)) from None
+
+
+def typed(refusal: str) -> LiquidError:
+    """The error for what C, or an engine, refused as ``NAME: REASON``."""
+    name, _, reason = refusal.partition(": ")
+    return (DtypeError if "dtype" in reason else ShapeError)(reason, name)
 
 
 def kept_rows(call: Call, batch: int) -> int:
@@ -87,11 +100,32 @@ Gradients = tuple[Optional[Tensor], ...]
 
 
 def each_alone(run: Callable[..., Gradients], *gradients: Optional[Tensor]) -> Gradients:
-    """``run(*gradients)``; under ``vmap``, where gradients come in batches, one after the other."""
-    if not transform():
-        return run(*gradients)
-    found: Gradients = _EachAlone.apply(run, *gradients)  # type: ignore[no-untyped-call]
-    return found
+    """``run(*gradients)``; where gradients come in batches, one after the other."""
+    if transform():
+        found: Gradients = _EachAlone.apply(run, *gradients)  # type: ignore[no-untyped-call]
+        return found
+    level = _grads_batched_level()
+    return _unbatched(run, level, gradients) if level else run(*gradients)
+
+
+def _grads_batched_level() -> int:
+    """How deep in ``torch.autograd.grad(is_grads_batched=True)``, whose ``vmap`` is another one."""
+    level: int = torch._C._vmapmode_increment_nesting() - 1
+    torch._C._vmapmode_decrement_nesting()
+    return level
+
+
+def _unbatched(
+    run: Callable[..., Gradients], level: int, gradients: tuple[Optional[Tensor], ...]
+) -> Gradients:
+    whole = [None if g is None else torch._remove_batch_dim(g, level, 1, 0) for g in gradients]
+    count = max(len(each) for each in whole if each is not None)
+    rows = [[None] * count if g is None else g.expand(count, *g.shape[1:]) for g in whole]
+    results = zip(*(run(*row) for row in zip(*rows)))
+    return tuple(
+        None if each[0] is None else torch._add_batch_dim(torch.stack(each), 0, level)
+        for each in results
+    )
 
 
 class _EachAlone(torch.autograd.Function):

@@ -14,10 +14,10 @@ from torch import Tensor, library
 
 from .._kernel import kernel_for
 from ..dynamics import Dynamics
-from ..errors import DtypeError, ShapeError
+from ..errors import ShapeError
 from ..solvers import Declined, Method
 from . import _step
-from ._calls import Call, Tensors
+from ._calls import Call, Tensors, typed
 from ._fields import DYNAMICS, READ, SEQUENCE
 from ._memory import NO_MEMORY
 
@@ -107,7 +107,7 @@ def _step_cpu(*arguments: Any) -> Tensor:
         given = _Arguments(arguments)
         states = _step.run(given.call, given.tensors, keep=False)["states"]
     except Declined as refusal:
-        raise _typed(refusal) from None
+        raise typed(str(refusal)) from None
     assert states is not None
     return states
 
@@ -118,13 +118,8 @@ def _step_backward_cpu(grad_states: Tensor, states: Tensor, *arguments: Any) -> 
         written: Tensors = {"states": states}
         found = _step.run_back(given.call, given.tensors, written, grad_states, None)
     except Declined as refusal:
-        raise _typed(refusal) from None
+        raise typed(str(refusal)) from None
     return [each for name, each in found.items() if each is not None]
-
-
-def _typed(refusal: Declined) -> Exception:
-    name, _, message = str(refusal).partition(": ")
-    return (DtypeError if "dtype" in message else ShapeError)(message, name)
 
 
 def _step_fake(inputs: Tensor, *arguments: Any) -> Tensor:

@@ -47,8 +47,8 @@ class Cell(nn.Module, ABC):
         sequences: Optional[Sequences],
         memory: Optional[Values],
     ) -> Union[Tensor, tuple[Tensor, Tensor]]:
-        """One step from inputs (B, I) and a state (B, H); or, of checked sequences, whose inputs are
-        given as well, the states (B, T, H) after each time step, with a memory (B, T, 2 H)."""
+        """One step from inputs (B, I) and a state (B, H); or, of checked sequences, whose inputs
+        are given as well, the states (B, T, H) after each time step, with a memory (B, T, 2 H)."""
         if sequences is not None:
             if inputs is not sequences.inputs:  # a hook before the call put others in their place
                 sequences = sequences._replace(inputs=inputs)

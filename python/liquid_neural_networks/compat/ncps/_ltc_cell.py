@@ -24,11 +24,11 @@ Array = npt.NDArray[np.bool_]
 
 
 class MatrixConductances(ConductanceDynamics):
-    """Conductance dynamics whose parameters are stored as in ``ncps``: those of synapses in matrices
-    (N, N) and (I, N), a row each sender, of which only what the wiring has is read.
+    """Conductance dynamics whose parameters are stored as in ``ncps``: those of synapses in
+    matrices (N, N) and (I, N), a row each sender, of which only what the wiring has is read.
 
     Args:
-        softplus: whether softplus makes parameters positive; otherwise what is negative counts as 0.
+        softplus: whether softplus makes parameters positive; else what is negative counts as 0.
         epsilon: a further leak, towards 0.
     """
 

@@ -20,8 +20,8 @@ Parameters = TypeVar("Parameters", bound=ParameterModule)
 class Population:
     """A population without parameters of its own: every call lends it those of a cell.
 
-    It is no module: a cell that has one keeps the parameters, the state dict and the submodules that
-    it has in ``ncps``.
+    It is no module: a cell that has one keeps the parameters, the state dict and the submodules
+    that it has in ``ncps``.
 
     Args:
         make: its dynamics, on the meta device: their parameters are shapes without numbers.

@@ -1,5 +1,4 @@
-"""``WiredCfCCell``: closed-form dynamics with the parameters of ``ncps``, a cell for each layer of a
-wiring."""
+"""``WiredCfCCell``: closed-form dynamics with the parameters of ``ncps``, a cell a wiring layer."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ from typing import Any, Optional, Union, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ... import wiring as ours
@@ -20,8 +19,8 @@ from ._population import Population
 
 
 class BlockClosedForm(ClosedFormDynamics):
-    """Closed-form dynamics whose parameters are stored as in ``ncps``: for every layer of the wiring
-    and every head one matrix, of the senders before the layer and then its own neurons, here
+    """Closed-form dynamics whose parameters are stored as in ``ncps``: for every layer of the
+    wiring and every head one matrix, of the senders before the layer and then its own neurons, here
     ``layer_0_ff1_W`` (n, I + n) and so on, and one for all heads, ``layer_0_mask``."""
 
     def _initial_values(
