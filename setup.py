@@ -12,7 +12,7 @@ setup(
         Extension(
             "liquid_neural_networks._kernel._native",
             sources=sorted(str(path) for path in SOURCES.glob("*.c")),
-            depends=[str(path) for pattern in ("*.h", "*.inc") for path in SOURCES.glob(pattern)],
+            depends=sorted(str(path) for path in SOURCES.glob("*.h")),
             extra_compile_args=[
                 "-std=c11",
                 "-O3",

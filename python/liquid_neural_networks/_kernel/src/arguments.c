@@ -141,7 +141,7 @@ static int read_array(const Reading *reading, const Field *field, PyObject *tens
     if (demanded == FORBIDDEN) return refuse(field->name, "is not used by this call");
     Role role = field->roles[reading->backward];
     Need need = {field->name, field->shape, reading->number_size,
-                 role == WRITTEN || role == WRITTEN_OR_NONE};
+                 reading->in_place || role == WRITTEN || role == WRITTEN_OR_NONE};
     return array_of(tensor, &need, sizes, own, (void **)((char *)problem + field->offset));
 }
 

@@ -35,6 +35,7 @@ typedef struct {
     int count;      /* how many of its fields there are */
     int properties; /* of the plan */
     int backward;
+    int in_place;   /* arrays that are only read, too, stay where they are */
     size_t number_size;
 } Reading;
 

@@ -13,9 +13,15 @@ static int set_sizes(Call *call) {
 }
 
 int read_call(Call *call, const Plan *plan, const Kernel *kernel, PyObject *tensors, int backward,
-              int properties) {
-    Reading reading = {plan->table, plan->field_count, plan->properties | properties, backward,
-                       kernel->real_size};
+              int in_session) {
+    Reading reading = {
+        .table = plan->table,
+        .count = plan->field_count,
+        .properties = plan->properties | (in_session ? IN_A_SESSION : ANY_PLAN),
+        .backward = backward,
+        .in_place = in_session,
+        .number_size = kernel->real_size,
+    };
     call->plan = plan;
     call->kernel = kernel;
     call->sizes = plan->sizes;
@@ -48,7 +54,7 @@ static PyObject *read_and_run(PyObject *args, int backward) {
     const Plan *plan = plan_of(capsule);
     const Kernel *kernel = plan ? kernel_numbered(number) : NULL;
     if (!kernel) return NULL;
-    int failed = read_call(&call, plan, kernel, tensors, backward, ANY_PLAN);
+    int failed = read_call(&call, plan, kernel, tensors, backward, 0);
     if (!failed) {
         int no_memory;
         Py_BEGIN_ALLOW_THREADS

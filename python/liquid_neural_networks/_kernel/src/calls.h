@@ -13,10 +13,10 @@ typedef struct {
     PyObject *held[MAX_FIELDS];
 } Call;
 
-/* Reads the arrays of a call from a dict, with properties besides the plan's. Returns 0, or -1 and
- * Refused; to be released either way. */
+/* Reads the arrays of a call, or of a step in a session, from a dict. Returns 0, or -1 and Refused;
+ * to be released either way. */
 int read_call(Call *, const Plan *, const Kernel *, PyObject *tensors, int backward,
-              int properties);
+              int in_session);
 void release_call(Call *);
 
 extern const char forward_doc[], backward_doc[];

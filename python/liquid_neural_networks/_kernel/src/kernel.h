@@ -1,4 +1,4 @@
-/* The table of one kernel: compiled once per number type and instruction set from kernel.inc. It
+/* The table of one kernel: compiled once for each number type and instruction set. It
  * knows nothing of Python or torch. */
 #ifndef LIQUID_KERNEL_H
 #define LIQUID_KERNEL_H
@@ -38,8 +38,8 @@ typedef struct {
     int lanes;
     size_t real_size;
     /* Reordered parameters, shared by all threads. */
-    size_t (*packed_size)(const Step *);
-    void (*pack)(const Step *, void *packed);
+    size_t (*packed_size)(const Step *, int backward);
+    void (*pack)(const Step *, void *packed, int backward);
     /* Scratch of one thread. */
     size_t (*scratch_size)(const Step *, int backward);
     void (*forward)(const Step *, const void *packed, void *scratch, ptrdiff_t chunk);

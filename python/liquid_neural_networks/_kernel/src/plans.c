@@ -202,38 +202,38 @@ PyObject *step_plan(PyObject *self, PyObject *args, PyObject *keywords) {
 
 static int read_layer_sizes(ClosedForm *p, PyObject *sizes) {
     Py_ssize_t count = PyTuple_Size(sizes);
-    if (count < 1 || count > MAX_TIERS)
+    if (count < 1 || count > MAX_LAYERS)
         return refuse("layer_sizes", "are %zd, from 1 to 16 are needed", count);
-    p->tiers = (int)count;
+    p->layers = (int)count;
     for (Py_ssize_t i = 0; i < count; i++) {
         Py_ssize_t size = PyLong_AsSsize_t(PyTuple_GetItem(sizes, i));
         if (size == -1 && PyErr_Occurred()) return -1;
         if (check_size("layer_sizes", size, 1)) return -1;
-        p->tier_start[i + 1] = p->tier_start[i] + size;
+        p->layer_start[i + 1] = p->layer_start[i] + size;
     }
-    if (p->tier_start[count] != p->units)
+    if (p->layer_start[count] != p->units)
         return refuse("layer_sizes", "sum up to %zd, that of units is needed",
-                      (Py_ssize_t)p->tier_start[count]);
+                      (Py_ssize_t)p->layer_start[count]);
     return 0;
 }
 
 static int set_closed_form_sizes(Plan *plan) {
     const ClosedForm *p = &plan->closed_form;
     ptrdiff_t heads = p->mode == PURE ? 1 : 4;
-    if (p->layers == 0 && p->hidden != heads * p->units)
+    if (p->backbone_layers == 0 && p->hidden != heads * p->units)
         return refuse("hidden", "is %zd, without a backbone %zd are needed",
                       (Py_ssize_t)p->hidden, (Py_ssize_t)(heads * p->units));
     plan->closed = 1;
     plan->table = &field_tables[CLOSED_FORM_TABLE];
-    plan->field_count = closed_form_field_count(p->layers);
-    plan->properties = (p->layers > 0 ? WITH_BACKBONE : 0) |
+    plan->field_count = closed_form_field_count(p->backbone_layers);
+    plan->properties = (p->backbone_layers > 0 ? WITH_BACKBONE : 0) |
                        (p->activation == BACKBONE_SILU ? WITH_SILU : 0) |
-                       (p->tiers > 1 ? OF_SEVERAL_LAYERS : 0) |
+                       (p->layers > 1 ? OF_SEVERAL_LAYERS : 0) |
                        (p->mode == PURE ? IN_PURE_MODE : 0);
     plan->sizes = unknown_sizes();
     SIZE(&plan->sizes, 'N') = p->units;
     SIZE(&plan->sizes, 'H') = p->hidden;
-    SIZE(&plan->sizes, 'L') = p->layers;
+    SIZE(&plan->sizes, 'L') = p->backbone_layers;
     SIZE(&plan->sizes, 'K') = heads;
     return 0;
 }
@@ -247,9 +247,9 @@ static int set_closed_form(Plan *plan, const char *const *words, PyObject *layer
         check_size("units", p->units, 1) || check_size("hidden", p->hidden, 1) ||
         read_layer_sizes(p, layer_sizes))
         return -1;
-    if (p->layers < 0 || p->layers > MAX_BACKBONE)
-        return refuse("backbone_layers", "are %d, from 0 to 64 are needed", p->layers);
-    if (p->layers > 0 && p->activation == BACKBONE_NONE)
+    if (p->backbone_layers < 0 || p->backbone_layers > MAX_BACKBONE)
+        return refuse("backbone_layers", "are %d, from 0 to 64 are needed", p->backbone_layers);
+    if (p->backbone_layers > 0 && p->activation == BACKBONE_NONE)
         return refuse("activation", "'none' is for plans without a backbone");
     return set_closed_form_sizes(plan);
 }
@@ -271,7 +271,7 @@ PyObject *closed_form_plan(PyObject *self, PyObject *args, PyObject *keywords) {
         return NULL;
     Plan *plan = calloc(1, sizeof *plan);
     if (!plan) return PyErr_NoMemory();
-    plan->closed_form.layers = layers;
+    plan->closed_form.backbone_layers = layers;
     plan->closed_form.units = units;
     plan->closed_form.hidden = hidden;
     return finish(plan, set_closed_form(plan, words, layer_sizes));

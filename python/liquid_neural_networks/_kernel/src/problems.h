@@ -52,7 +52,7 @@ int parameter_count(const Step *);
 ptrdiff_t parameter_size(const Step *, int parameter);
 
 #define MAX_BACKBONE 64
-#define MAX_TIERS 16
+#define MAX_LAYERS 16
 
 enum mode { GATED, NO_GATE, PURE };
 enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU, BACKBONE_NONE };
@@ -68,15 +68,15 @@ enum backbone_activation { BACKBONE_TANH, BACKBONE_RELU, BACKBONE_SILU, BACKBONE
  * In PURE there is one head of the four, ff1, and x <- A - A ff1 exp(-(shift + |ff1|) elapsed).
  *
  * Neurons may stand in several layers, one after the other in x. The heads of a layer, in rows side
- * by side, then also hear what earlier layers have just become: += between_layers x.
+ * by side, are then also given what earlier layers have just become: += between_layers x.
  *
  * Weight gradients are sums of outer products over all steps, which the caller takes from what is
  * kept and from the gradients `grad_y` and `grad_heads`. */
 typedef struct {
-    int mode, activation, layers; /* layers of the backbone, 0 for none */
+    int mode, activation, backbone_layers; /* 0 for none */
     ptrdiff_t batch, steps, units, hidden; /* without a backbone `hidden` is heads a neuron * N */
-    int tiers;
-    ptrdiff_t tier_start[MAX_TIERS + 1]; /* neurons */
+    int layers;                            /* of the wiring */
+    ptrdiff_t layer_start[MAX_LAYERS + 1]; /* neurons */
     CLOSED_FORM_FIELDS(POINTER)
     void *hidden_weights[MAX_BACKBONE], *hidden_bias[MAX_BACKBONE]; /* of layer 1 on */
     MemoryCell cell; /* its x is this state */

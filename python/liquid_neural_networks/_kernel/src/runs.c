@@ -81,9 +81,9 @@ int run_step(const Kernel *kernel, const Step *p, int backward, int threads) {
     Run run = {.kernel = kernel, .problem = p};
     run.chunks = (p->batch + kernel->lanes - 1) / kernel->lanes;
     run.groups = run.chunks < MAX_GROUPS ? run.chunks : MAX_GROUPS;
-    run.packed = aligned_memory(kernel->packed_size(p));
+    run.packed = aligned_memory(kernel->packed_size(p, backward));
     if (!run.packed) return -1;
-    kernel->pack(p, run.packed);
+    kernel->pack(p, run.packed, backward);
     int failed = backward ? run_backward(&run, threads)
                           : parallel(forward_task, &run, run.chunks, threads,
                                      kernel->scratch_size(p, 0));

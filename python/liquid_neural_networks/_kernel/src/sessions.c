@@ -59,7 +59,8 @@ static void free_capsule(PyObject *capsule) {
 
 static int read_affine(PyObject *arrays, Session *session, Stage *stage) {
     const FieldTable *table = &field_tables[AFFINE_TABLE];
-    Reading reading = {table, table->count, ANY_PLAN, 0, session->kernel->real_size};
+    Reading reading = {.table = table, .count = table->count, .in_place = 1,
+                       .number_size = session->kernel->real_size};
     Sizes sizes = unknown_sizes();
     if (read_arrays(&reading, arrays, &sizes, &stage->affine, stage->affine_held)) return -1;
     stage->affine.rows = SIZE(&sizes, 'O');
@@ -75,7 +76,7 @@ static ptrdiff_t work_of_step(const Step *p) {
 
 static ptrdiff_t work_of_closed_form(const ClosedForm *p) {
     ptrdiff_t gates = p->cell.gates ? 4 * p->units * p->units : 0;
-    return p->hidden * (p->units + p->layers * (p->hidden + 4 * p->units)) + gates;
+    return p->hidden * (p->units + p->backbone_layers * (p->hidden + 4 * p->units)) + gates;
 }
 
 /* Packs the parameters of a stage; `scratch` grows to what it needs. */
@@ -83,7 +84,7 @@ static int pack_stage(Stage *stage, const Kernel *kernel, size_t *scratch) {
     const Step *step = &stage->call.step;
     const ClosedForm *form = &stage->call.closed_form;
     int closed = stage->call.plan->closed;
-    size_t packed = closed ? kernel->closed_form.packed_size(form, 0) : kernel->packed_size(step);
+    size_t packed = closed ? kernel->closed_form.packed_size(form, 0) : kernel->packed_size(step, 0);
     size_t needed = closed ? kernel->closed_form.scratch_size(form)
                            : kernel->scratch_size(step, 0);
     if (needed > *scratch) *scratch = needed;
@@ -92,7 +93,7 @@ static int pack_stage(Stage *stage, const Kernel *kernel, size_t *scratch) {
     if (closed)
         kernel->closed_form.pack(form, stage->packed, 0);
     else
-        kernel->pack(step, stage->packed);
+        kernel->pack(step, stage->packed, 0);
     return 0;
 }
 
@@ -104,9 +105,7 @@ static int read_step(PyObject *description, Session *session, Stage *stage, size
     const Plan *plan = plan_of(capsule);
     if (!plan) return -1;
     stage->plan = Py_BuildValue("O", capsule);
-    if (read_call(&stage->call, plan, session->kernel, tensors, 0,
-                  plan->closed ? IN_A_SESSION : ANY_PLAN))
-        return -1;
+    if (read_call(&stage->call, plan, session->kernel, tensors, 0, 1)) return -1;
     if (SIZE(&stage->call.sizes, 'B') != 1 || SIZE(&stage->call.sizes, 'T') != 1)
         return refuse(plan->table->fields[0].name, "one row and one time step are needed");
     stage->mask = stage->call.step.mask;
@@ -219,7 +218,11 @@ PyObject *session_step(PyObject *self, PyObject *args) {
     (void)self;
     if (!PyArg_ParseTuple(args, "Op", &capsule, &given)) return NULL;
     Session *session = PyCapsule_GetPointer(capsule, CAPSULE);
-    if (!session) return NULL;
+    if (!session) {
+        PyErr_Clear();
+        refuse("session", "is %R, a session is needed", capsule);
+        return NULL;
+    }
     if (session->busy) {
         PyErr_SetString(Busy, "session: is in use by another thread");
         return NULL;

@@ -279,7 +279,7 @@ int array_of(PyObject *tensor, const Need *need, Sizes *sizes, PyObject **held, 
         const char *method = remedy(*held, &view, need);
         if (!method) return refuse_for_exception(need->name);
         if (!*method) break;
-        if (need->written || copies == 3)
+        if (need->in_place || copies == 3)
             return refuse(need->name, "is negative, not contiguous or not aligned");
         if (replace(held, method, need->name)) return -1;
     }

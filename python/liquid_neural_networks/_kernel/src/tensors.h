@@ -19,12 +19,12 @@ Sizes unknown_sizes(void);
 typedef struct {
     const char *name, *shape; /* as in fields.h */
     size_t number_size;       /* 4 for float32, 8 for float64 */
-    int written;
+    int in_place;             /* it is written, or read again later: a copy will not do */
 } Need;
 
 /* The address of a dense, strided, contiguous, aligned tensor on the CPU, which must be exactly
- * torch.Tensor or torch.nn.Parameter. A tensor that is only read and lacks no more than an order
- * of its own is copied. `*held` becomes a new reference to what the address belongs to. Returns 0,
+ * torch.Tensor or torch.nn.Parameter. A tensor that only lies otherwise in memory is copied, unless
+ * it is needed in place. `*held` becomes a new reference to what the address belongs to. Returns 0,
  * or -1 and Refused. */
 int array_of(PyObject *tensor, const Need *, Sizes *, PyObject **held, void **address);
 

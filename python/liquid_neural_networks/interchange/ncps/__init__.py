@@ -7,7 +7,7 @@ A :class:`~liquid_neural_networks.model_file.Model` has them for those that exis
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from torch import Tensor, nn
 
@@ -18,8 +18,14 @@ from ._options import OPTIONS, options_of
 
 __all__ = ["OPTIONS", "read"]
 
-KINDS = {"gleak": _ltc, "ff1.weight": _cfc, "layer_0.ff1.weight": _wired_cfc}
-"""A parameter that only one kind of cell has -> who reads that kind."""
+Reader = Callable[[Mapping[str, Tensor], Mapping[str, Any]], Model]
+
+KINDS: Mapping[str, Reader] = {
+    "gleak": _ltc.read,
+    "ff1.weight": _cfc.read,
+    "layer_0.ff1.weight": _wired_cfc.read,
+}
+"""A parameter that only one kind of cell has -> what reads that kind."""
 
 
 def read(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> Model:
@@ -44,8 +50,7 @@ def read(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> Mode
     weights = {
         name.replace("rnn_cell.", ""): value.detach().cpu() for name, value in weights.items()
     }
-    for parameter, kind in KINDS.items():
+    for parameter, reader in KINDS.items():
         if parameter in weights:
-            model: Model = kind.read(weights, chosen)
-            return model
+            return reader(weights, chosen)
     raise OptionError("holds neither an LTC nor a CfC of ncps", "source")

@@ -1,18 +1,24 @@
-/* SIMD in portable C: vectors of REAL_BITS-bit numbers, VECTOR_BYTES long, and the sigmoid.
+/* SIMD in portable C: vectors of REAL_BITS-bit numbers, VECTOR_BYTES long, and the functions that
+ * the equations are made of.
  *
  * GCC and clang turn the vector types into whatever the target has; only the few operations that C
  * lacks for vectors are named per instruction set.
  */
+#ifndef LIQUID_SIMD_H
+#define LIQUID_SIMD_H
+
+#include "kernel.h"
+
 #if REAL_BITS == 32
 typedef float real;
-typedef int32_t integer;
+typedef uint32_t bits;
 #define REAL_MAX FLT_MAX
 #define MANTISSA_BITS 23
 #define ROUNDING 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
 #define LIMIT 120.0f         /* 2^120 is still finite */
 #else
 typedef double real;
-typedef int64_t integer;
+typedef uint64_t bits;
 #define REAL_MAX DBL_MAX
 #define MANTISSA_BITS 52
 #define ROUNDING 6755399441055744.0 /* 1.5 * 2^52 */
@@ -21,29 +27,41 @@ typedef int64_t integer;
 
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 #define INLINE static inline __attribute__((always_inline))
+#define LOG2E ((real)1.4426950408889634074)
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef real unaligned_vec
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-typedef integer ivec __attribute__((vector_size(VECTOR_BYTES)));
+typedef bits bits_vec __attribute__((vector_size(VECTOR_BYTES)));
 
-INLINE vec choose(ivec which, vec yes, vec no) {
-    return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
+/* ---- vectors --------------------------------------------------------------------------------- */
+
+INLINE vec splat(real value) { return value - (vec){0}; }
+
+/* `which` is all ones or all zeros in each lane. */
+INLINE vec choose(bits_vec which, vec yes, vec no) {
+    return (vec)(((bits_vec)yes & which) | ((bits_vec)no & ~which));
 }
 
 /* The second operand wins when it is NaN, so NaN goes through to the result. */
-#if VECTOR_BYTES == 32 && REAL_BITS == 32
+#if VECTOR_BYTES == 64 && REAL_BITS == 32
+INLINE vec vmin(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vec vmax(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif VECTOR_BYTES == 64
+INLINE vec vmin(vec a, vec b) { return (vec)_mm512_min_pd((__m512d)a, (__m512d)b); }
+INLINE vec vmax(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
+#elif VECTOR_BYTES == 32 && REAL_BITS == 32
 INLINE vec vmin(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
 INLINE vec vmax(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
 #elif VECTOR_BYTES == 32
 INLINE vec vmin(vec a, vec b) { return (vec)_mm256_min_pd((__m256d)a, (__m256d)b); }
 INLINE vec vmax(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
 #else
-INLINE vec vmin(vec a, vec b) { return choose((ivec)(a < b), a, b); }
-INLINE vec vmax(vec a, vec b) { return choose((ivec)(a > b), a, b); }
+INLINE vec vmin(vec a, vec b) { return choose((bits_vec)(a < b), a, b); }
+INLINE vec vmax(vec a, vec b) { return choose((bits_vec)(a > b), a, b); }
 #endif
 
-INLINE vec splat(real value) { return value - (vec){0}; }
+INLINE vec absolute(vec v) { return vmax(v, -v); }
 
 INLINE real sum_lanes(vec v) {
     real total = 0;
@@ -68,6 +86,8 @@ INLINE real sum_few(few v) {
     return total;
 }
 
+/* ---- powers of 2 ----------------------------------------------------------------------------- */
+
 /* The coefficients of (2^r - 1) / r for |r| <= 1/2, highest first. float: minimax, relative error
  * of 2^r below 1e-7; double: Taylor, below 1e-17. */
 static const real EXP2[] = {
@@ -91,9 +111,9 @@ INLINE vec exp2_fraction_m1(vec r) {
 }
 
 /* 2^y is put together from 2^n and 2^r, where y = n + r, n an integer and |r| <= 1/2. Rounding
- * gives a form of n from which both n and the scaling by 2^n are had cheaply. */
+ * gives a form of n that makes both n and the scaling by 2^n cheap. */
 #if VECTOR_BYTES == 64
-/* The hardware scales by 2^n itself and saturates. */
+/* The hardware scales by 2^n itself. */
 #if REAL_BITS == 32
 INLINE vec rounded(vec y) { return (vec)_mm512_roundscale_ps((__m512)y, 8); }
 INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_ps((__m512)v, (__m512)n); }
@@ -102,16 +122,16 @@ INLINE vec rounded(vec y) { return (vec)_mm512_roundscale_pd((__m512d)y, 8); }
 INLINE vec scale(vec v, vec n) { return (vec)_mm512_scalef_pd((__m512d)v, (__m512d)n); }
 #endif
 INLINE vec integer_of(vec n) { return n; }
-INLINE vec clamped(vec y) { return y; }
-#define NEEDS_CLAMPING 0
 #else
 /* Adding ROUNDING leaves n in the lowest bits of the sum; shifted up they add to an exponent. */
 INLINE vec rounded(vec y) { return y + ROUNDING; }
 INLINE vec integer_of(vec n) { return n - ROUNDING; }
-INLINE vec scale(vec v, vec n) { return (vec)((ivec)v + ((ivec)n << MANTISSA_BITS)); }
-INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
-#define NEEDS_CLAMPING 1
+INLINE vec scale(vec v, vec n) { return (vec)((bits_vec)v + ((bits_vec)n << MANTISSA_BITS)); }
 #endif
+
+INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
+
+/* ---- functions ------------------------------------------------------------------------------- */
 
 /* A sigmoid is one long chain of operations that wait for each other: several of them side by side
  * keep the processor busy. */
@@ -136,16 +156,28 @@ INLINE vec sigmoid2(vec y) {
     return y;
 }
 
-#define LOG2E ((real)1.4426950408889634074)
+INLINE vec sigmoid_of(vec y) { return sigmoid2(y * -LOG2E); }
+INLINE vec tanh_of(vec y) { return 2 * sigmoid2(y * (-2 * LOG2E)) - 1; }
 
-/* exp(-z) */
-INLINE vec exp_minus(vec z) {
-    vec y = clamped(-LOG2E * z), n = rounded(y), power = scale(splat(1), n);
-    return power + power * exp2_fraction_m1(y - integer_of(n));
+/* exp(-y) */
+INLINE vec exp_minus(vec y) {
+    vec power = clamped(-LOG2E * y), n = rounded(power), whole = scale(splat(1), n);
+    return whole + whole * exp2_fraction_m1(power - integer_of(n));
 }
 
-/* 1 - exp(-z), accurate for small z too. */
-INLINE vec one_minus_exp(vec z) {
-    vec y = clamped(-LOG2E * z), n = rounded(y), power = scale(splat(1), n);
-    return ((real)1 - power) - power * exp2_fraction_m1(y - integer_of(n));
+/* For measuring, see kernel.h: TOGETHER vectors side by side, as in the innermost loops. */
+static void sigmoid(const void *from, void *to, ptrdiff_t count) {
+    const real *x = from;
+    real *y = to;
+    ptrdiff_t i = 0;
+    for (; i + TOGETHER * LANES <= count; i += TOGETHER * LANES) {
+        vec v[TOGETHER];
+        for (int j = 0; j < TOGETHER; j++)
+            v[j] = clamped(-LOG2E * *(const unaligned_vec *)(x + i + j * LANES));
+        sigmoids2_within(v, TOGETHER);
+        for (int j = 0; j < TOGETHER; j++) *(unaligned_vec *)(y + i + j * LANES) = v[j];
+    }
+    for (; i < count; i++) y[i] = sigmoid2(splat(-LOG2E * x[i]))[0];
 }
+
+#endif

@@ -1,6 +1,10 @@
-/* What a live session needs besides the step itself. */
+/* What sessions need besides the step itself. */
+#ifndef LIQUID_SAMPLES_H
+#define LIQUID_SAMPLES_H
 
-/* y (rows,) = matrix (rows, columns) x + shift */
+#include "simd.h"
+
+/* to (rows,) = matrix (rows, columns) from + shift */
 static void affine(const Affine *map) {
     const real *row = map->matrix, *shift = map->shift, *x = map->from;
     real *y = map->to;
@@ -28,3 +32,5 @@ static ptrdiff_t read_sample(const double *from, ptrdiff_t count, void *to, void
     }
     return beyond ? -1 : missing;
 }
+
+#endif
