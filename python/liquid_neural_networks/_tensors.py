@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
@@ -42,6 +44,12 @@ def check_kind(name: str, value: Tensor) -> None:
     else:
         return
     raise DtypeError(f"is a {kind} tensor, expected a dense one: {advice}", name)
+
+
+def array_of(tensor: Tensor) -> npt.NDArray[Any]:
+    """The numbers of a tensor of any device, view and history as an array."""
+    numbers: npt.NDArray[Any] = tensor.detach().cpu().resolve_conj().resolve_neg().numpy()
+    return numbers
 
 
 def check_real(name: str, value: Tensor, like: Tensor) -> None:

@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
+from ._tensors import array_of
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
@@ -237,7 +238,7 @@ def _plot_neurons(
     time_label: str,
     sequence: int,
 ) -> Axes:
-    lines = values.detach().cpu().numpy()
+    lines = array_of(values)
     if lines.ndim == 3:
         if not 0 <= sequence < len(lines):
             raise ShapeError(f"expected 0 to {len(lines) - 1}, got {sequence}", "sequence")

@@ -78,8 +78,6 @@ class Stream:
 
     @state.setter
     def state(self, state: Sample) -> None:
-        if isinstance(state, Tensor):
-            state = state.detach().cpu()
         values, shape = real_array("state", state), self._engine.state().shape
         if values.shape != shape:
             raise ShapeError(f"expected {shape}, got {values.shape}", "state")

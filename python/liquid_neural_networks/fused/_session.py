@@ -212,7 +212,7 @@ def _affine(matrix: Tensor, shift: Tensor, source: Tensor, target: Tensor) -> di
 
 def _copy(tensor: Tensor) -> Tensor:
     """One that later training leaves alone."""
-    return tensor.detach().clone(memory_format=torch.contiguous_format)
+    return tensor.detach().resolve_neg().clone(memory_format=torch.contiguous_format)
 
 
 def _copied(values: Values) -> Values:
