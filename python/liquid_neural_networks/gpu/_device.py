@@ -26,7 +26,7 @@ def opening(exponent):
 
 @triton.jit
 def sigmoid(x):
-    return opening(-LOG2E * x)
+    return opening(x * -LOG2E)
 
 
 @triton.jit
@@ -34,46 +34,64 @@ def tanh(x):
     """By its series near 0, where the other form loses digits."""
     square = x * x
     series = x * (1.0 - square * (1.0 / 3.0 - square * (2.0 / 15.0 - square * (17.0 / 315.0))))
-    return tl.where(square < 0.04, series, 1.0 - 2.0 * opening(2.0 * LOG2E * x))
+    return tl.where(square < 0.04, series, 1.0 - 2.0 * opening(x * (2.0 * LOG2E)))
 
 
 @triton.jit
 def pick(values, index, scratch, SHUFFLE: tl.constexpr):
-    """(rows, X): for each row the values (rows, M) that ``index`` (X,) names.
+    """(rows, X): for each row the values (rows, M) that ``index`` (1, X) names.
 
     ``SHUFFLE``: between the lanes of a warp, which costs M / 32 shuffles; else by way of
     ``scratch``, (rows, M) numbers in global memory that only this program uses.
     """
-    rows: tl.constexpr = values.shape[0]
     if SHUFFLE:
-        return tl.gather(values, tl.broadcast_to(index[None, :], (rows, index.shape[0])), 1)
-    source = _through(scratch, values)
-    return tl.load(source[:, None] + index[None, :])
+        return tl.gather(values, tl.broadcast_to(index, (values.shape[0], index.shape[1])), 1)
+    return tl.load(through(scratch, values)[:, None] + index)
 
 
 @triton.jit
 def spread(values, index, scratch, SHUFFLE: tl.constexpr):
-    """(rows, K, L): the same for an index (K, L)."""
-    rows: tl.constexpr = values.shape[0]
-    height: tl.constexpr = index.shape[0]
-    width: tl.constexpr = index.shape[1]
+    """(rows, K, L): the same for an index (1, K, L)."""
     if SHUFFLE:
+        rows: tl.constexpr = values.shape[0]
         # A copy for each of the K costs nothing: the warps that share out K have each their own.
-        source = tl.broadcast_to(values[:, None, :], (rows, height, values.shape[1]))
-        return tl.gather(source, tl.broadcast_to(index[None, :, :], (rows, height, width)), 2)
-    source = _through(scratch, values)
-    return tl.load(source[:, None, None] + index[None, :, :])
+        source = tl.broadcast_to(values[:, None, :], (rows, index.shape[1], values.shape[1]))
+        index = tl.broadcast_to(index, (rows, index.shape[1], index.shape[2]))
+        return tl.gather(source, index, 2)
+    return tl.load(through(scratch, values)[:, None, None] + index)
 
 
 @triton.jit
-def _through(scratch, values):
+def through(scratch, values):
     """(rows,) where in ``scratch`` each row of the values is, once all threads have written."""
     width: tl.constexpr = values.shape[1]
     rows = scratch + tl.arange(0, values.shape[0]) * width
-    tl.debug_barrier()  # whoever still reads what was there before
+    tl.debug_barrier()  # for whoever still reads what was there before
     tl.store(rows[:, None] + tl.arange(0, width)[None, :], values)
     tl.debug_barrier()
     return rows
+
+
+@triton.jit
+def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
+    """(rows, neurons) from sums over each list (rows, L) those over the lists of each neuron.
+
+    ``first`` and ``count`` (1, neurons) and ``MOST``: see ``Lists``.
+    """
+    if MOST == 1:
+        return sums
+    last: tl.constexpr = sums.shape[1] - 1
+    total = tl.zeros((sums.shape[0], first.shape[1]), tl.float32)
+    if not SHUFFLE:
+        source = through(scratch, sums)[:, None]
+    for i in tl.static_range(MOST):
+        index = tl.minimum(first + i, last)
+        if SHUFFLE:
+            part = pick(sums, index, scratch, SHUFFLE)
+        else:
+            part = tl.load(source + index)
+        total += tl.where(i < count, part, 0.0)
+    return total
 
 
 @triton.jit
@@ -115,7 +133,7 @@ def _exponential(rate, h):
     y = h * rate
     near = tl.abs(y) < 0.5
     away = tl.where(near, 1.0, rate)
-    kept = tl.math.exp2(-LOG2E * y)
+    kept = tl.math.exp2(y * -LOG2E)
     # (y - 1 + exp(-y)) / y**2
     series = 1 / 5040 - y * (1 / 40320)
     series = 1 / 24 - y * (1 / 120 - y * (1 / 720 - y * series))

@@ -25,6 +25,19 @@ MOST_SHUFFLED = 128
 """Up to as many neurons a gather goes through the registers of a warp; it costs a shuffle for every
 32 of them. Beyond, through memory."""
 
+PLACES = 4
+"""Sensory synapses of a neuron that are worked on at a time."""
+
+WARPS = 16
+"""Of a program, at most."""
+
+MOST_PLACES = 32 * 32 * WARPS
+"""Of a population's lists, at most: 32 a thread. Up to 8 a thread all numbers stay in registers."""
+
+PROGRAMS = 2048
+"""Warps of a backward kernel, about as many as a large GPU has at work at the same time. Each program
+has its share of the parameters' gradients, so more would cost memory."""
+
 
 class Lists(NamedTuple):
     """The synapses of a population, by one of their ends.
@@ -34,7 +47,6 @@ class Lists(NamedTuple):
         other: (K, L) the neuron at its other end, 0 where there is none.
         owner: (L,) whose list it is, 0 for a list of nobody.
         first, count: (neurons,) the first list of a neuron, and how many it has.
-        most: the largest count. If it is 1, list i belongs to neuron i.
     """
 
     synapse: Tensor
@@ -42,7 +54,11 @@ class Lists(NamedTuple):
     owner: Tensor
     first: Tensor
     count: Tensor
-    most: int
+
+    @property
+    def places(self) -> int:
+        """K L."""
+        return self.synapse.numel()
 
 
 def power_of_2(number: int) -> int:
@@ -55,53 +71,73 @@ def tile(units: int) -> int:
     return max(power_of_2(units), SMALLEST)
 
 
-def lists(owners: Indices, others: Indices, units: int, device: torch.device) -> Lists:
-    """Synapses (E,) from ``others`` to ``owners``, or the other way round, as lists by owner."""
-    length = _best_length(np.bincount(owners, minlength=units), tile(units))
-    order = np.argsort(owners, kind="stable")
+def forward_warps(places: int) -> int:
+    """Of a forward kernel whose lists have so many places: 16 of them a thread."""
+    return min(power_of_2(-(-places // (32 * 16))), WARPS)
+
+
+def backward_warps(places: int) -> int:
+    """Of a backward kernel whose lists, both together, have so many places."""
+    return min(power_of_2(-(-places // (32 * 16))), WARPS)
+
+
+def balanced(owners: Indices, others: Indices, units: int) -> tuple[Lists, int]:
+    """Synapses (E,) from ``others`` to ``owners``, or the other way round, as lists by owner.
+
+    Returns:
+        The lists and how many a neuron has at most. If that is 1, list i is of neuron i.
+    """
     fan = np.bincount(owners, minlength=units)
-    count = -(-fan // length)
-    most = max(int(count.max()), 1)
-    if most == 1:
-        first, total = np.arange(units), tile(units)
-    else:
-        first = np.cumsum(count) - count
-        total = max(power_of_2(int(count.sum())), SMALLEST)
+    length = min((1 << i for i in range(17)), key=lambda length: _cycles(fan, length))
+    return lists(owners, others, units, length), max(int(_count(fan, length).max()), 1)
+
+
+def lists(owners: Indices, others: Indices, units: int, length: int) -> Lists:
+    """The same with K given."""
+    fan = np.bincount(owners, minlength=units)
+    count = _count(fan, length)
+    total = _lists(count)
+    first = np.arange(units) if count.max() <= 1 else np.cumsum(count) - count
+    order = np.argsort(owners, kind="stable")
     place = np.arange(len(owners)) - np.repeat(np.cumsum(fan) - fan, fan)
     column = first[owners[order]] + place // length
     synapse = np.full((length, total), -1)
     other = np.zeros((length, total), dtype=np.int64)
+    owner = np.zeros(total, dtype=np.int64)
     synapse[place % length, column] = order
     other[place % length, column] = others[order]
-    owner = np.zeros(total, dtype=np.int64)
     owner[column] = owners[order]
-
-    def tensor(values: Indices, size: int = 0) -> Tensor:
-        padded = np.pad(values, (0, size - len(values))) if size else values
-        return torch.tensor(padded, dtype=torch.int32, device=device)
-
-    return Lists(
-        tensor(synapse),
-        tensor(other),
-        tensor(owner),
-        tensor(first, tile(units)),
-        tensor(count, tile(units)),
-        most,
-    )
+    padding = (0, tile(units) - units)
+    arrays = (synapse, other, owner, np.pad(first, padding), np.pad(count, padding))
+    return Lists(*(torch.tensor(each, dtype=torch.int32) for each in arrays))
 
 
-def _best_length(fan: Indices, neurons: int) -> int:
-    """K, by what an unfold of one row costs a warp, in cycles."""
-    return min((1 << i for i in range(17)), key=lambda length: _cycles(fan, length, neurons))
+def longest(owners: Indices) -> int:
+    """The length of lists such that each owner needs one, a multiple of ``PLACES``."""
+    most = int(np.bincount(owners).max()) if len(owners) else 0
+    return max(-(-most // PLACES), 1) * PLACES
 
 
-def _cycles(fan: Indices, length: int, neurons: int) -> float:
-    count = -(-fan // length)
-    many = int(count.max()) > 1
-    total = max(power_of_2(int(count.sum())), SMALLEST) if many else neurons
-    # A sigmoid takes 16 cycles of the special-function unit; a shuffle takes 4, and one moves 32.
+def _count(fan: Indices, length: int) -> Indices:
+    """Lists of each neuron."""
+    return -(-fan // length)
+
+
+def _lists(count: Indices) -> int:
+    """L."""
+    needed = len(count) if count.max() <= 1 else int(count.sum())
+    return max(power_of_2(needed), SMALLEST)
+
+
+def _cycles(fan: Indices, length: int) -> float:
+    """What an unfold of one row costs a warp, by the units that limit it.
+
+    A sigmoid takes 16 cycles of the special-function unit; a shuffle takes 4 and moves 32 numbers.
+    """
+    count = _count(fan, length)
+    total, neurons = _lists(count), tile(len(fan))
     synapses = length * total / 32 * (16 + 4 * neurons / 32)
-    if not many:
+    if count.max() <= 1:
         return synapses
-    gathers = 2 * int(count.max()) * neurons / 32
-    return synapses + gathers * 4 * total / 32 + 30
+    shuffles = 2 * int(count.max()) * neurons / 32 * total / 32
+    return synapses + 4 * shuffles + 30

@@ -35,17 +35,16 @@ def open_gates(
         scratch, SHUFFLE: see ``spread``.
         SENDERS: how many senders' weights are loaded at a time, a power of 2.
     """
-    neurons = tl.arange(0, x.shape[1])[None, :]
+    neurons = tl.arange(0, x.shape[1])[None, None, :]
     candidate = tl.zeros((x.shape[0], SENDERS, x.shape[1]), tl.float32)
     input_ = candidate
     forget = candidate
     output = candidate
     for first in range(0, units, SENDERS):
-        senders = first + tl.arange(0, SENDERS)[:, None]
-        exists = ((senders < units) & (neurons < units))[None, :, :]
-        weights = recurrent + (senders * 4 * units + neurons)[None, :, :]
-        index = tl.broadcast_to(tl.minimum(senders, units - 1), (SENDERS, x.shape[1]))
-        sent = spread(x, index, scratch, SHUFFLE)
+        senders = first + tl.arange(0, SENDERS)[None, :, None]
+        exists = (senders < units) & (neurons < units)
+        weights = recurrent + senders * 4 * units + neurons
+        sent = spread(x, _same(senders, units, x.shape[1]), scratch, SHUFFLE)
         candidate += sent * tl.load(weights, mask=exists, other=0.0)
         input_ += sent * tl.load(weights + units, mask=exists, other=0.0)
         forget += sent * tl.load(weights + 2 * units, mask=exists, other=0.0)
@@ -114,13 +113,17 @@ def remember_gradient(
 @triton.jit
 def _product(values, weights, units, scratch, SENDERS: tl.constexpr, SHUFFLE: tl.constexpr):
     """(rows, neurons): values (rows, neurons) times a matrix (N, N)."""
-    neurons = tl.arange(0, values.shape[1])[None, :]
+    neurons = tl.arange(0, values.shape[1])[None, None, :]
     total = tl.zeros((values.shape[0], SENDERS, values.shape[1]), tl.float32)
     for first in range(0, units, SENDERS):
-        senders = first + tl.arange(0, SENDERS)[:, None]
-        exists = ((senders < units) & (neurons < units))[None, :, :]
-        index = tl.broadcast_to(tl.minimum(senders, units - 1), (SENDERS, values.shape[1]))
-        sent = spread(values, index, scratch, SHUFFLE)
-        each = weights + (senders * units + neurons)[None, :, :]
-        total += sent * tl.load(each, mask=exists, other=0.0)
+        senders = first + tl.arange(0, SENDERS)[None, :, None]
+        exists = (senders < units) & (neurons < units)
+        each = tl.load(weights + senders * units + neurons, mask=exists, other=0.0)
+        total += each * spread(values, _same(senders, units, values.shape[1]), scratch, SHUFFLE)
     return tl.sum(total, 1)
+
+
+@triton.jit
+def _same(senders, units, width: tl.constexpr):
+    """(1, SENDERS, width): the senders (1, SENDERS, 1) that exist, the same for each neuron."""
+    return tl.broadcast_to(tl.minimum(senders, units - 1), (1, senders.shape[1], width))
