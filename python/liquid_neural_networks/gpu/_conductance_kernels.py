@@ -12,8 +12,19 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ._device import LN2, LOG2E, add_lists, opening, pick, solver_step, solver_step_gradient, spread
+from ._device import (
+    LN2,
+    LOG2E,
+    add_lists,
+    opening,
+    pick,
+    places,
+    solver_step,
+    solver_step_gradient,
+    spread,
+)
 from ._memory_cell import open_gates, remember, remember_gradient
+from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
 SIZES = ["batch", "steps", "unfolds", "units", "synapses"]
 
@@ -26,12 +37,6 @@ def load_synapses(w, sigma, mu, E, which):
     shift = -slope * tl.load(mu + which, mask=exists, other=0.0)
     weight = tl.load(w + which, mask=exists, other=0.0)
     return slope, shift, weight, weight * tl.load(E + which, mask=exists, other=0.0)
-
-
-@triton.jit
-def places(LENGTH: tl.constexpr, LISTS: tl.constexpr):
-    """(1, K, L): where each place of the lists is stored."""
-    return tl.arange(0, LENGTH)[None, :, None] * LISTS + tl.arange(0, LISTS)[None, None, :]
 
 
 @triton.jit
@@ -59,30 +64,17 @@ def _rate_and_drive(
 
 
 @triton.jit
-def _load_sample(
-    sums, elapsed_time, time_constants, leak, row, t, neurons, batch, steps, unfolds, units
-):
-    """What the inputs contribute to rate and drive, the leak g / c, and the length of a step, at
-    sample t, or at the first or the last one if there is none."""
-    exists = row < batch
-    there = exists & (neurons < units)
-    sample = row * steps + tl.minimum(tl.maximum(t, 0), steps - 1)
-    at = sums + sample * 2 * units + neurons
+def _load_inputs(inputs, row, t, neurons, there, steps, units):
+    """What the inputs contribute to rate and drive at sample t, if there is such a sample."""
+    at = inputs + (row * steps + clamped(t, steps)) * 2 * units + neurons
     rate = tl.load(at, mask=there, other=0.0)
-    drive = tl.load(at + units, mask=there, other=0.0)
-    if time_constants is not None:
-        at = time_constants + sample * units + neurons
-        leak = 1.0 / tl.load(at, mask=there, other=1.0)
-    h = tl.where(exists, 1.0, 0.0)
-    if elapsed_time is not None:
-        h = tl.load(elapsed_time + sample, mask=exists, other=0.0)
-    return rate, drive, leak, h / unfolds
+    return rate, tl.load(at + units, mask=there, other=0.0)
 
 
 @triton.jit(do_not_specialize=SIZES)
 def forward(
     states,
-    sums,
+    inputs,
     elapsed_time,
     time_constants,
     state,
@@ -116,7 +108,7 @@ def forward(
     """Writes the states (B, T, N), or (B, T, 2 N) with a memory, of ROWS batch rows a program.
 
     Args:
-        sums: (B, T, 2, N), what the inputs contribute to rate and drive.
+        inputs: (B, T, 2, N), what the inputs contribute to rate and drive.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         synapse, sender, first, count: the synapses as lists by receiver.
@@ -138,25 +130,22 @@ def forward(
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
 
     width = units if terms is None else 2 * units
-    x = tl.zeros((ROWS, NEURONS), tl.float32)
-    memory = x
-    if state is not None:
-        x = tl.load(state + row * width + neurons, mask=there, other=0.0)
-        if terms is not None:
-            memory = tl.load(state + row * width + units + neurons, mask=there, other=0.0)
-
-    rate_in, drive_in, leak_now, h = _load_sample(
-        sums, elapsed_time, time_constants, leak, row, 0, neurons, batch, steps, unfolds, units
+    x = load_before(states, state, row, 0, neurons, there, steps, width)
+    if terms is not None:
+        memory = load_memory_before(states, state, row, 0, neurons, there, steps, units)
+    rate_in, drive_in = _load_inputs(inputs, row, 0, neurons, there, steps, units)
+    leak_then, h = load_times(
+        elapsed_time, time_constants, leak, row, 0, neurons, batch, steps, unfolds, units
     )
     for t in range(steps):
-        rate_0 = leak_now + rate_in * inverse_c
-        drive_0 = leak_now * vleak + drive_in * inverse_c
+        rate_0 = leak_then + rate_in * inverse_c
+        drive_0 = leak_then * vleak + drive_in * inverse_c
         length = h
         # The next sample's numbers are on their way while this one is computed.
-        rate_in, drive_in, leak_now, h = _load_sample(
-            sums, elapsed_time, time_constants, leak, row, t + 1, neurons, batch, steps, unfolds,
-            units,
-        )  # fmt: skip
+        rate_in, drive_in = _load_inputs(inputs, row, t + 1, neurons, there, steps, units)
+        leak_then, h = load_times(
+            elapsed_time, time_constants, leak, row, t + 1, neurons, batch, steps, unfolds, units
+        )
         if terms is not None:
             candidate, input_, forget, output = open_gates(
                 x, terms + (row * steps + t) * 4 * units + neurons, recurrent, there, units,
@@ -179,14 +168,14 @@ def forward(
 @triton.jit(do_not_specialize=SIZES)
 def backward(
     grad_states,
-    grad_sums,
+    grad_inputs,
     grad_elapsed_time,
     grad_time_constants,
     grad_state,
     grad_terms,
     grad_parameters,
     states,
-    sums,
+    inputs,
     elapsed_time,
     time_constants,
     state,
@@ -280,32 +269,31 @@ def backward(
         there = (row < batch) & (neurons < units)
         grad = tl.zeros((ROWS, NEURONS), tl.float32)
         grad_memory = grad
-        rate_in, drive_in, leak_now, h = _load_sample(
-            sums, elapsed_time, time_constants, leak, row, steps - 1, neurons, batch, steps,
-            unfolds, units,
-        )  # fmt: skip
         x_before = load_before(states, state, row, steps - 1, neurons, there, steps, width)
+        rate_in, drive_in = _load_inputs(inputs, row, steps - 1, neurons, there, steps, units)
+        leak_before, h = load_times(
+            elapsed_time, time_constants, leak, row, steps - 1, neurons, batch, steps, unfolds,
+            units,
+        )  # fmt: skip
         for t in range(steps - 1, -1, -1):
             sample = row * steps + t
-            rate_0 = leak_now + rate_in * inverse_c
-            drive_0 = leak_now * vleak + drive_in * inverse_c
-            leak_then = leak_now
-            length = h
             x = x_before
+            leak_then = leak_before
+            rate_0 = leak_then + rate_in * inverse_c
+            drive_0 = leak_then * vleak + drive_in * inverse_c
+            length = h
             # The sample before's numbers are on their way while this one is computed.
-            rate_in, drive_in, leak_now, h = _load_sample(
-                sums, elapsed_time, time_constants, leak, row, t - 1, neurons, batch, steps,
-                unfolds, units,
-            )  # fmt: skip
             x_before = load_before(states, state, row, t - 1, neurons, there, steps, width)
+            rate_in, drive_in = _load_inputs(inputs, row, t - 1, neurons, there, steps, units)
+            leak_before, h = load_times(
+                elapsed_time, time_constants, leak, row, t - 1, neurons, batch, steps, unfolds,
+                units,
+            )  # fmt: skip
             after = grad_states + sample * width + neurons
             grad += tl.load(after, mask=there, other=0.0)
             if terms is not None:
                 grad_memory += tl.load(after + units, mask=there, other=0.0)
-                memory = load_before(
-                    states + units, state + units if state is not None else None, row, t, neurons,
-                    there, steps, width,
-                )  # fmt: skip
+                memory = load_memory_before(states, state, row, t, neurons, there, steps, units)
                 candidate, input_, forget, output = open_gates(
                     x, terms + sample * 4 * units + neurons, recurrent, there, units, scratch,
                     SENDERS, SHUFFLE,
@@ -357,19 +345,17 @@ def backward(
                     by_list, first_by_sender, count_by_sender, scratch, SENDER_MOST, SHUFFLE
                 )
 
-            of_sums = grad_sums + sample * 2 * units + neurons
-            tl.store(of_sums, of_rate_0 * inverse_c, mask=there)
-            tl.store(of_sums + units, of_drive_0 * inverse_c, mask=there)
+            of_inputs = grad_inputs + sample * 2 * units + neurons
+            tl.store(of_inputs, of_rate_0 * inverse_c, mask=there)
+            tl.store(of_inputs + units, of_drive_0 * inverse_c, mask=there)
             of_vleak += leak_then * of_drive_0
-            of_leak_now = of_rate_0 + vleak * of_drive_0
+            of_leak_then = of_rate_0 + vleak * of_drive_0
             if time_constants is None:
-                of_leak += of_leak_now
-            else:
-                of_given = -of_leak_now * leak_then * leak_then
-                tl.store(grad_time_constants + sample * units + neurons, of_given, mask=there)
-            if elapsed_time is not None:
-                of_elapsed = tl.sum(of_length, 1)[:, None] / unfolds
-                tl.store(grad_elapsed_time + sample, of_elapsed, mask=row < batch)
+                of_leak += of_leak_then
+            store_times_gradient(
+                grad_elapsed_time, grad_time_constants, of_length, of_leak_then, leak_then, row, t,
+                neurons, batch, steps, unfolds, units,
+            )  # fmt: skip
             if terms is not None:
                 grad, grad_memory = remember_gradient(
                     grad, grad_memory, memory, candidate, input_, forget, output, weights,
@@ -392,17 +378,6 @@ def backward(
     tl.store(of_neurons, tl.sum(of_log_c * inverse_c, 0)[None, :], mask=exists)
     tl.store(of_neurons + units, tl.sum(of_leak * inverse_c, 0)[None, :], mask=exists)
     tl.store(of_neurons + 2 * units, tl.sum(of_vleak, 0)[None, :], mask=exists)
-
-
-@triton.jit
-def load_before(states, state, row, t, neurons, there, steps, width):
-    """The state before sample t, or before the first one."""
-    x = tl.zeros(there.shape, tl.float32)
-    if t > 0:
-        x = tl.load(states + (row * steps + t - 1) * width + neurons, mask=there, other=0.0)
-    elif state is not None:
-        x = tl.load(state + row * width + neurons, mask=there, other=0.0)
-    return x
 
 
 @triton.jit

@@ -95,6 +95,12 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
 
 
 @triton.jit
+def places(LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L): where each place of the lists is stored."""
+    return tl.arange(0, LENGTH)[None, :, None] * LISTS + tl.arange(0, LISTS)[None, None, :]
+
+
+@triton.jit
 def solver_step(x, rate, drive, h, SOLVER: tl.constexpr):
     """The state after a step of length h; see :mod:`liquid_neural_networks.solvers`."""
     if SOLVER == "fused":

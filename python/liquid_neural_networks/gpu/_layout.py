@@ -60,6 +60,9 @@ class Lists(NamedTuple):
         """K L."""
         return self.synapse.numel()
 
+    def to(self, device: torch.device) -> Lists:
+        return Lists(*(each.to(device) for each in self))
+
 
 def power_of_2(number: int) -> int:
     """The least that is not below a number."""
@@ -71,13 +74,8 @@ def tile(units: int) -> int:
     return max(power_of_2(units), SMALLEST)
 
 
-def forward_warps(places: int) -> int:
-    """Of a forward kernel whose lists have so many places: 16 of them a thread."""
-    return min(power_of_2(-(-places // (32 * 16))), WARPS)
-
-
-def backward_warps(places: int) -> int:
-    """Of a backward kernel whose lists, both together, have so many places."""
+def warps(places: int) -> int:
+    """Of a program that works on so many places: 16 of them a thread, if there are threads."""
     return min(power_of_2(-(-places // (32 * 16))), WARPS)
 
 

@@ -79,7 +79,7 @@ def input_gradient(
     sigma,
     mu,
     E,
-    synapse,
+    synapse_by_sender,
     receiver,
     rows,
     units,
@@ -98,7 +98,7 @@ def input_gradient(
     total = tl.zeros((ROWS, PLACES, FEATURES), tl.float32)
     for place in range(0, length, PLACES):
         at = (place + places) * FEATURES + feature
-        which = tl.load(synapse + at)
+        which = tl.load(synapse_by_sender + at)
         slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
         of_rate = grad_sums + row * 2 * units + tl.load(receiver + at)
         exists = (row < rows) & (which >= 0)
@@ -124,29 +124,29 @@ def parameter_gradient(
     sigma,
     mu,
     E,
-    sender,
-    receiver,
+    senders,
+    receivers,
     rows,
     units,
     features,
     synapses,
     ROWS: tl.constexpr,
-    SYNAPSES: tl.constexpr,
+    LANES: tl.constexpr,
 ):
     """Writes (programs, 4 S), each program's share of the gradients of w, sigma, mu and E.
 
-    A program has SYNAPSES synapses in the order of the wiring, the first axis of the grid, and
+    A program has LANES synapses in the order of the wiring, the first axis of the grid, and
     ROWS rows of every ROWS * (size of the second axis).
 
     Args:
-        sender, receiver: (S,) of each synapse.
+        senders, receivers: (S,) of each synapse.
     """
-    lane = tl.program_id(0) * SYNAPSES + tl.arange(0, SYNAPSES)[None, None, :]
+    lane = tl.program_id(0) * LANES + tl.arange(0, LANES)[None, None, :]
     which = tl.where(lane < synapses, lane, -1)
     slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
-    sender = tl.load(sender + which, mask=which >= 0, other=0)
-    receiver = tl.load(receiver + which, mask=which >= 0, other=0)
-    of_weight = tl.zeros((ROWS, 1, SYNAPSES), tl.float32)
+    sender = tl.load(senders + which, mask=which >= 0, other=0)
+    receiver = tl.load(receivers + which, mask=which >= 0, other=0)
+    of_weight = tl.zeros((ROWS, 1, LANES), tl.float32)
     of_current = of_weight
     of_slope = of_weight
     of_shift = of_weight
