@@ -18,7 +18,7 @@ from ._device import (
     add_lists,
     opening,
     pick,
-    places,
+    load_entries,
     solver_step,
     solver_step_gradient,
     spread,
@@ -87,8 +87,7 @@ def forward(
     sigma,
     mu,
     E,
-    synapse,
-    sender,
+    entries,
     first,
     count,
     scratch,
@@ -102,6 +101,7 @@ def forward(
     LENGTH: tl.constexpr,
     LISTS: tl.constexpr,
     MOST: tl.constexpr,
+    REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
@@ -111,7 +111,7 @@ def forward(
         inputs: (B, T, 2, N), what the inputs contribute to rate and drive.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
-        synapse, sender, first, count: the synapses as lists by receiver.
+        entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
     program = tl.program_id(0)
@@ -120,9 +120,8 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    at = places(LENGTH, LISTS)
-    slope, shift, weight, current = load_synapses(w, sigma, mu, E, tl.load(synapse + at))
-    sender = tl.load(sender + at)
+    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
+    slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
@@ -189,12 +188,10 @@ def backward(
     sigma,
     mu,
     E,
-    synapse,
-    sender,
+    entries,
     first,
     count,
-    synapse_by_sender,
-    receiver,
+    entries_by_sender,
     owner,
     first_by_sender,
     count_by_sender,
@@ -211,9 +208,11 @@ def backward(
     LENGTH: tl.constexpr,
     LISTS: tl.constexpr,
     MOST: tl.constexpr,
+    REGULAR: tl.constexpr,
     SENDER_LENGTH: tl.constexpr,
     SENDER_LISTS: tl.constexpr,
     SENDER_MOST: tl.constexpr,
+    SENDER_REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
@@ -238,16 +237,8 @@ def backward(
     kept += program.to(tl.int64) * unfolds * 3 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
-    at = places(LENGTH, LISTS)
-    slope, shift, weight, current = load_synapses(w, sigma, mu, E, tl.load(synapse + at))
-    sender = tl.load(sender + at)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
-    at = places(SENDER_LENGTH, SENDER_LISTS)
-    out_slope, out_shift, out_weight, out_current = load_synapses(
-        w, sigma, mu, E, tl.load(synapse_by_sender + at)
-    )
-    receiver = tl.load(receiver + at)
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     count_by_sender = tl.load(count_by_sender + neurons)
@@ -300,6 +291,10 @@ def backward(
                 )  # fmt: skip
                 x, _ = remember(memory, candidate, input_, forget, output)
 
+            # Parameters are loaded for each sample, so that registers need not hold both kinds of
+            # lists at the same time.
+            synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
+            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
@@ -313,6 +308,10 @@ def backward(
                 x = solver_step(x, rate, drive, length, SOLVER)
             tl.debug_barrier()
 
+            synapse, receiver = load_entries(
+                entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR
+            )
+            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
             of_rate_0 = tl.zeros((ROWS, NEURONS), tl.float32)
             of_drive_0 = of_rate_0
             of_length = of_rate_0
@@ -334,13 +333,13 @@ def backward(
                 if SENDER_MOST > 1:
                     sent = pick(x, owner, scratch, SHUFFLE)
                 sent = sent[:, None, :]
-                s = opening(out_slope * sent + out_shift)
+                s = opening(slope * sent + shift)
                 of_weight += s * of_rate
                 of_current += s * of_drive
-                of_exponent = (out_weight * of_rate + out_current * of_drive) * (s - s * s)
+                of_exponent = (weight * of_rate + current * of_drive) * (s - s * s)
                 of_shift += of_exponent
                 of_slope += of_exponent * sent
-                by_list = tl.sum(of_exponent * out_slope, 1) * -LN2
+                by_list = tl.sum(of_exponent * slope, 1) * -LN2
                 grad += add_lists(
                     by_list, first_by_sender, count_by_sender, scratch, SENDER_MOST, SHUFFLE
                 )
@@ -368,9 +367,9 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     of_neurons = grad_parameters + program.to(tl.int64) * (4 * synapses + 3 * units)
-    which = tl.load(synapse_by_sender + places(SENDER_LENGTH, SENDER_LISTS))
+    synapse, _ = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
     store_synapse_gradients(
-        of_neurons, w, sigma, mu, E, which, synapses, of_weight, of_current, of_slope, of_shift
+        of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope, of_shift
     )
     of_neurons += 4 * synapses + neurons
     exists = neurons < units

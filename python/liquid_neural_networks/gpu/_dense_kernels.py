@@ -14,7 +14,7 @@ import triton.language as tl
 from ._device import (
     add_lists,
     pick,
-    places,
+    load_entries,
     sigmoid,
     solver_step,
     solver_step_gradient,
@@ -65,8 +65,7 @@ def forward(
     tau,
     A,
     W_rec,
-    synapse,
-    sender,
+    entries,
     first,
     count,
     scratch,
@@ -81,6 +80,7 @@ def forward(
     LENGTH: tl.constexpr,
     LISTS: tl.constexpr,
     MOST: tl.constexpr,
+    REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
@@ -90,7 +90,7 @@ def forward(
         inputs: (B, T, N), what the inputs contribute.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
-        synapse, sender, first, count: the synapses as lists by receiver.
+        entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
     program = tl.program_id(0)
@@ -99,10 +99,8 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    at = places(LENGTH, LISTS)
-    which = tl.load(synapse + at)
-    weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
-    sender = tl.load(sender + at)
+    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
@@ -162,12 +160,10 @@ def backward(
     tau,
     A,
     W_rec,
-    synapse,
-    sender,
+    entries,
     first,
     count,
-    synapse_by_sender,
-    receiver,
+    entries_by_sender,
     owner,
     first_by_sender,
     count_by_sender,
@@ -185,9 +181,11 @@ def backward(
     LENGTH: tl.constexpr,
     LISTS: tl.constexpr,
     MOST: tl.constexpr,
+    REGULAR: tl.constexpr,
     SENDER_LENGTH: tl.constexpr,
     SENDER_LISTS: tl.constexpr,
     SENDER_MOST: tl.constexpr,
+    SENDER_REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
@@ -209,16 +207,14 @@ def backward(
     kept += program.to(tl.int64) * unfolds * 2 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
-    at = places(LENGTH, LISTS)
-    which = tl.load(synapse + at)
-    weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
-    sender = tl.load(sender + at)
+    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
-    at = places(SENDER_LENGTH, SENDER_LISTS)
-    which = tl.load(synapse_by_sender + at)
+    which, receiver = load_entries(
+        entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR
+    )
     out_weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
-    receiver = tl.load(receiver + at)
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     count_by_sender = tl.load(count_by_sender + neurons)
@@ -319,7 +315,6 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     to = grad_parameters + program.to(tl.int64) * (synapses + 2 * units)
-    which = tl.load(synapse_by_sender + places(SENDER_LENGTH, SENDER_LISTS))
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units

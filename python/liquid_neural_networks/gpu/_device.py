@@ -95,9 +95,13 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
 
 
 @triton.jit
-def places(LENGTH: tl.constexpr, LISTS: tl.constexpr):
-    """(1, K, L): where each place of the lists is stored."""
-    return tl.arange(0, LENGTH)[None, :, None] * LISTS + tl.arange(0, LISTS)[None, None, :]
+def load_entries(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
+    """(1, K, L) synapse and neuron at its other end, -1 and 0 where there is none; see ``Lists``."""
+    place = tl.arange(0, LENGTH)[None, :, None]
+    entry = tl.load(entries + place * LISTS + tl.arange(0, LISTS)[None, None, :])
+    if REGULAR:
+        return entry >> 10, tl.broadcast_to(place, (1, LENGTH, LISTS))
+    return entry >> 10, entry & 1023
 
 
 @triton.jit

@@ -9,6 +9,7 @@ neurons are.
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +19,15 @@ from torch import Tensor
 
 Indices = npt.NDArray[np.int64]
 
+MOST_NEURONS = 1024
+"""Of a population, at most."""
+
 SMALLEST = 16
 """Neurons and lists of a tile, at least."""
 
-MOST_SHUFFLED = 128
-"""Up to as many neurons a gather goes through the registers of a warp; it costs a shuffle for every
-32 of them. Beyond, through memory."""
+MOST_SHUFFLED = 64
+"""Up to as many neurons, and lists, a gather goes through the registers of a warp; it costs a
+shuffle for every 32 of them. Beyond, through memory."""
 
 PLACES = 4
 """Sensory synapses of a neuron that are worked on at a time."""
@@ -43,14 +47,13 @@ class Lists(NamedTuple):
     """The synapses of a population, by one of their ends.
 
     Attributes:
-        synapse: (K, L) which synapse, -1 where there is none.
-        other: (K, L) the neuron at its other end, 0 where there is none.
+        entries: (K, L) which synapse, times ``MOST_NEURONS``, plus the neuron at its other end;
+            of synapse -1 and neuron 0 where there is none.
         owner: (L,) whose list it is, 0 for a list of nobody.
         first, count: (neurons,) the first list of a neuron, and how many it has.
     """
 
-    synapse: Tensor
-    other: Tensor
+    entries: Tensor
     owner: Tensor
     first: Tensor
     count: Tensor
@@ -58,7 +61,7 @@ class Lists(NamedTuple):
     @property
     def places(self) -> int:
         """K L."""
-        return self.synapse.numel()
+        return self.entries.numel()
 
     def to(self, device: torch.device) -> Lists:
         return Lists(*(each.to(device) for each in self))
@@ -86,12 +89,15 @@ def balanced(owners: Indices, others: Indices, units: int) -> tuple[Lists, int]:
         The lists and how many a neuron has at most. If that is 1, list i is of neuron i.
     """
     fan = np.bincount(owners, minlength=units)
-    length = min((1 << i for i in range(17)), key=lambda length: _cycles(fan, length))
-    return lists(owners, others, units, length), max(int(_count(fan, length).max()), 1)
+    length = min((1 << i for i in range(11)), key=lambda length: _cycles(fan, length))
+    most = max(int(_count(fan, length).max()), 1)
+    return lists(owners, others, units, length, regular(units, length, most)), most
 
 
-def lists(owners: Indices, others: Indices, units: int, length: int) -> Lists:
-    """The same with K given."""
+def lists(
+    owners: Indices, others: Indices, units: int, length: int, regular: bool = False
+) -> Lists:
+    """The same with K given; ``regular``: with a synapse from or to neuron k at place k."""
     fan = np.bincount(owners, minlength=units)
     count = _count(fan, length)
     total = _lists(count)
@@ -99,15 +105,20 @@ def lists(owners: Indices, others: Indices, units: int, length: int) -> Lists:
     order = np.argsort(owners, kind="stable")
     place = np.arange(len(owners)) - np.repeat(np.cumsum(fan) - fan, fan)
     column = first[owners[order]] + place // length
-    synapse = np.full((length, total), -1)
-    other = np.zeros((length, total), dtype=np.int64)
+    if regular:
+        place = others[order]
+    entries = np.full((length, total), -MOST_NEURONS)
     owner = np.zeros(total, dtype=np.int64)
-    synapse[place % length, column] = order
-    other[place % length, column] = others[order]
+    entries[place % length, column] = order * MOST_NEURONS + others[order]
     owner[column] = owners[order]
     padding = (0, tile(units) - units)
-    arrays = (synapse, other, owner, np.pad(first, padding), np.pad(count, padding))
+    arrays = (entries, owner, np.pad(first, padding), np.pad(count, padding))
     return Lists(*(torch.tensor(each, dtype=torch.int32) for each in arrays))
+
+
+def regular(units: int, length: int, most: int) -> bool:
+    """Whether lists are regular: there is room."""
+    return most <= 1 and length >= units
 
 
 def longest(owners: Indices) -> int:
@@ -122,20 +133,23 @@ def _count(fan: Indices, length: int) -> Indices:
 
 
 def _lists(count: Indices) -> int:
-    """L."""
-    needed = len(count) if count.max() <= 1 else int(count.sum())
-    return max(power_of_2(needed), SMALLEST)
+    """L: at least one for each neuron of a tile."""
+    return max(power_of_2(int(count.sum())), tile(len(count)))
 
 
 def _cycles(fan: Indices, length: int) -> float:
     """What an unfold of one row costs a warp, by the units that limit it.
 
-    A sigmoid takes 16 cycles of the special-function unit; a shuffle takes 4 and moves 32 numbers.
+    A sigmoid takes 16 cycles of the special-function unit. A shuffle takes 4 and moves 32 numbers
+    from one register; a load takes 4 and moves 32 from anywhere.
     """
     count = _count(fan, length)
     total, neurons = _lists(count), tile(len(fan))
-    synapses = length * total / 32 * (16 + 4 * neurons / 32)
+    shuffled = neurons <= MOST_SHUFFLED
+    if shuffled and total > MOST_SHUFFLED:
+        return inf
+    synapses = length * total / 32 * (16 + 4 * (neurons / 32 if shuffled else 1))
     if count.max() <= 1:
         return synapses
-    shuffles = 2 * int(count.max()) * neurons / 32 * total / 32
-    return synapses + 4 * shuffles + 30
+    gathers = 2 * int(count.max()) * neurons / 32 * (total / 32 if shuffled else 1)
+    return synapses + 4 * gathers + 30

@@ -96,15 +96,21 @@ _synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
 
 def synapses_of(dynamics: Dynamics) -> Synapses:
     """On the device of the population; made when first asked for."""
-    synapses = _synapses.get(dynamics)
-    if synapses is None or synapses.receiving.synapse.device != dynamics.pre.device:
+    _arrange(dynamics)
+    return _synapses[dynamics]
+
+
+@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+def _arrange(dynamics: Dynamics) -> bool:
+    device = dynamics.pre.device
+    if dynamics not in _synapses or _synapses[dynamics].receiving.entries.device != device:
         pre, post = dynamics.pre.cpu().numpy(), dynamics.post.cpu().numpy()
         receiving, most = _layout.balanced(post, pre, dynamics.units)
         sending, most_sent = _layout.balanced(pre, post, dynamics.units)
-        device = dynamics.pre.device
-        synapses = Synapses(receiving.to(device), sending.to(device), (most, most_sent))
-        _synapses[dynamics] = synapses
-    return synapses
+        _synapses[dynamics] = Synapses(
+            receiving.to(device), sending.to(device), (most, most_sent)
+        )
+    return True
 
 
 def why_not(dynamics: Dynamics, method: Method) -> str:
@@ -172,8 +178,8 @@ class Given(NamedTuple):
             equation,
             call,
             dict(zip(equation.parameters, rest[:count])),
-            Lists(*rest[count : count + 5]),  # type: ignore[arg-type]
-            Lists(*rest[count + 5 :]),  # type: ignore[arg-type]
+            Lists(*rest[count : count + 4]),  # type: ignore[arg-type]
+            Lists(*rest[count + 4 :]),  # type: ignore[arg-type]
         )
 
     @property
@@ -204,17 +210,22 @@ class Given(NamedTuple):
 
     def constants(self) -> dict[str, Any]:
         """What a kernel is compiled for."""
+        form, units = self.form, self.sizes[2]
+        length, lists = self.receiving.entries.shape
+        sender_length, sender_lists = self.sending.entries.shape
         return {
-            "SOLVER": SOLVERS[self.form.solver],
-            "ACTIVATION": ACTIVATIONS[self.form.activation],
+            "SOLVER": SOLVERS[form.solver],
+            "ACTIVATION": ACTIVATIONS[form.activation],
             "ROWS": self.rows,
             "NEURONS": self.neurons,
-            "LENGTH": self.receiving.synapse.shape[0],
-            "LISTS": self.receiving.synapse.shape[1],
-            "MOST": self.form.most,
-            "SENDER_LENGTH": self.sending.synapse.shape[0],
-            "SENDER_LISTS": self.sending.synapse.shape[1],
-            "SENDER_MOST": self.form.most_sent,
+            "LENGTH": length,
+            "LISTS": lists,
+            "MOST": form.most,
+            "REGULAR": _layout.regular(units, length, form.most),
+            "SENDER_LENGTH": sender_length,
+            "SENDER_LISTS": sender_lists,
+            "SENDER_MOST": form.most_sent,
+            "SENDER_REGULAR": _layout.regular(units, sender_length, form.most_sent),
             "SENDERS": 8,
             "SHUFFLE": self.widest <= _layout.MOST_SHUFFLED,
         }
@@ -231,12 +242,10 @@ class Given(NamedTuple):
         }
         return {
             **{name: None if each is None else each.contiguous() for name, each in tensors.items()},
-            "synapse": self.receiving.synapse,
-            "sender": self.receiving.other,
+            "entries": self.receiving.entries,
             "first": self.receiving.first,
             "count": self.receiving.count,
-            "synapse_by_sender": self.sending.synapse,
-            "receiver": self.sending.other,
+            "entries_by_sender": self.sending.entries,
             "owner": self.sending.owner,
             "first_by_sender": self.sending.first,
             "count_by_sender": self.sending.count,
@@ -275,7 +284,7 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
     given = Given.read(options, tensors)
     call, parameters = given.call, given.parameters.values()
-    warps = _layout.warps(given.receiving.places + given.sending.places)
+    warps = _layout.warps(max(given.receiving.places, given.sending.places))
     programs = min(triton.cdiv(len(call.inputs), given.rows), _layout.PROGRAMS // warps)
     grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
     sizes = [each.shape[0] for each in parameters if each is not None]

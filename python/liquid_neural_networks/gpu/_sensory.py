@@ -24,15 +24,13 @@ class Synapses(NamedTuple):
     """Sensory synapses as the kernels read them.
 
     Attributes:
-        synapse, sender: (length, neurons) a list for each receiver.
-        synapse_by_sender, receiver: (length, features) a list for each sender.
+        entries: (length, neurons) a list for each receiver.
+        entries_by_sender: (length, features) a list for each sender.
         senders, receivers: (S,) in the order of the wiring.
     """
 
-    synapse: Tensor
-    sender: Tensor
-    synapse_by_sender: Tensor
-    receiver: Tensor
+    entries: Tensor
+    entries_by_sender: Tensor
     senders: Tensor
     receivers: Tensor
 
@@ -42,22 +40,25 @@ _synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
 
 def synapses_of(dynamics: Dynamics) -> Synapses:
     """On the device of the population; made when first asked for."""
+    _arrange(dynamics)
+    return _synapses[dynamics]
+
+
+@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.sensory_pre.device
-    synapses = _synapses.get(dynamics)
-    if synapses is None or synapses.synapse.device != device:
+    if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
         pre, post = dynamics.sensory_pre.cpu().numpy(), dynamics.sensory_post.cpu().numpy()
         receiving = _layout.lists(post, pre, dynamics.units, _layout.longest(post))
         sending = _layout.lists(pre, post, dynamics.input_size, _layout.longest(pre))
         lists = Synapses(
-            receiving.synapse,
-            receiving.other,
-            sending.synapse,
-            sending.other,
+            receiving.entries,
+            sending.entries,
             dynamics.sensory_pre.int(),
             dynamics.sensory_post.int(),
         )
-        synapses = _synapses[dynamics] = Synapses(*(each.to(device) for each in lists))
-    return synapses
+        _synapses[dynamics] = Synapses(*(each.to(device) for each in lists))
+    return True
 
 
 class Call(NamedTuple):
@@ -113,7 +114,7 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
     arguments = _read(options, tensors)
     inputs: Tensor = arguments["inputs"]
     sums = inputs.new_empty(_shape(options, tensors))
-    length, neurons = arguments["synapse"].shape
+    length, neurons = arguments["entries"].shape
     rows, warps = _tile(neurons)
     grid = (triton.cdiv(arguments["rows"], rows),)
     tile = {"length": length, "ROWS": rows, "NEURONS": neurons}
@@ -129,7 +130,7 @@ def _backward(options: Options, grad: Tensor, sums: Tensor, tensors: Tensors) ->
 
 def _of_inputs(arguments: dict[str, Any]) -> Tensor:
     grad_inputs = torch.empty_like(arguments["inputs"])
-    length, features = arguments["synapse_by_sender"].shape
+    length, features = arguments["entries_by_sender"].shape
     rows, warps = _tile(features)
     grid = (triton.cdiv(arguments["rows"], rows),)
     tile = {"length": length, "ROWS": rows, "FEATURES": features}

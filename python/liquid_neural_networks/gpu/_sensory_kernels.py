@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 
 from ._conductance_kernels import load_synapses, store_synapse_gradients
-from ._device import LN2, opening
+from ._device import LN2, load_entries, opening
 
 SIZES = ["rows", "units", "features", "synapses", "length"]
 
@@ -30,8 +30,7 @@ def forward(
     sigma,
     mu,
     E,
-    synapse,
-    sender,
+    entries,
     rows,
     units,
     features,
@@ -43,19 +42,16 @@ def forward(
     """Writes sums (R, 2, N): rate and drive before they are divided by the capacitance.
 
     Args:
-        synapse, sender: (length, NEURONS), one list for each receiver; ``length`` is a multiple of
+        entries: (length, NEURONS), one list for each receiver; ``length`` is a multiple of
             PLACES.
     """
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
-    places = tl.arange(0, PLACES)[None, :, None]
-    neurons = tl.arange(0, NEURONS)[None, None, :]
     rate = tl.zeros((ROWS, PLACES, NEURONS), tl.float32)
     drive = rate
     for place in range(0, length, PLACES):
-        at = (place + places) * NEURONS + neurons
-        which = tl.load(synapse + at)
+        which, sender = load_entries(entries + place * NEURONS, PLACES, NEURONS, False)
         slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
-        at = row * features + tl.load(sender + at)
+        at = row * features + sender
         there = (row < rows) & (which >= 0)
         s = opening(slope * tl.load(inputs + at, mask=there, other=0.0) + shift)
         s *= _load_seen(mask, at, there)
@@ -79,8 +75,7 @@ def input_gradient(
     sigma,
     mu,
     E,
-    synapse_by_sender,
-    receiver,
+    entries_by_sender,
     rows,
     units,
     features,
@@ -91,16 +86,15 @@ def input_gradient(
 ):
     """Writes the gradients of the inputs (R, I), over one list for each sender."""
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
-    places = tl.arange(0, PLACES)[None, :, None]
     feature = tl.arange(0, FEATURES)[None, None, :]
     there = (row < rows) & (feature < features)
     sent = tl.load(inputs + row * features + feature, mask=there, other=0.0)
     total = tl.zeros((ROWS, PLACES, FEATURES), tl.float32)
     for place in range(0, length, PLACES):
-        at = (place + places) * FEATURES + feature
-        which = tl.load(synapse_by_sender + at)
+        at = entries_by_sender + place * FEATURES
+        which, receiver = load_entries(at, PLACES, FEATURES, False)
         slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
-        of_rate = grad_sums + row * 2 * units + tl.load(receiver + at)
+        of_rate = grad_sums + row * 2 * units + receiver
         exists = (row < rows) & (which >= 0)
         grad = weight * tl.load(of_rate, mask=exists, other=0.0)
         grad += current * tl.load(of_rate + units, mask=exists, other=0.0)
