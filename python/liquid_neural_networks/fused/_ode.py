@@ -12,9 +12,9 @@ from .._modes import compiling
 from .._sequences import Sequences
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics, Values
 from ..memory import MemoryCell
-from ..solvers import Method
+from ..solvers import Method, refuse_second_derivatives
 from . import _graph, _memory, _step
-from ._calls import Call, Gradients, Tensors, each_alone, refuse_second_derivatives
+from ._calls import Call, Gradients, Tensors, each_alone
 from ._fields import DYNAMICS, READ
 
 SOLVERS = ("fused", "euler", "exponential")

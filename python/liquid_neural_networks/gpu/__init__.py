@@ -19,13 +19,15 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from .._modes import transform
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics
-from ..fused._operator import transforming
 from ..memory import MemoryCell
-from ._method import Method
+from ..solvers import Method
 
-__all__ = ["integrate", "why_not"]
+__all__ = ["NAME", "integrate", "why_not"]
+
+NAME = "gpu"
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
@@ -39,7 +41,9 @@ else:
     try:
         from . import _closed_form, _conductance, _dense
     except ImportError as error:
-        _MISSING = f"Triton is not there ({error}); it comes with torch for CUDA: pip install triton"
+        _MISSING = (
+            f"Triton is not there ({error}); it comes with torch for CUDA: pip install triton"
+        )
     else:
         _KERNELS = {
             ClosedFormDynamics: _closed_form,
@@ -63,8 +67,8 @@ def why_not(
         return _MISSING
     if inputs.dtype != torch.float32:
         return f"the network is {inputs.dtype}; GPU kernels compute in float32"
-    if transforming():
-        return "torch.func transforms see through plain torch only"
+    if transform():
+        return transform()
     kernels = _KERNELS.get(type(dynamics))
     if kernels is None:
         return f"{dynamics.name} dynamics have no GPU kernel"
@@ -90,7 +94,5 @@ def integrate(
     Raises:
         OptionError: in backward, if its own derivative is wanted.
     """
-    states: Tensor = _KERNELS[type(dynamics)].integrate(
-        dynamics, method, sequences, state, memory
-    )
+    states: Tensor = _KERNELS[type(dynamics)].integrate(dynamics, method, sequences, state, memory)
     return states

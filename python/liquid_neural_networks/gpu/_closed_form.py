@@ -10,9 +10,9 @@ from torch import Tensor
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics
 from ..memory import MemoryCell
+from ..solvers import Method
 from . import _closed_form_passes as passes
 from ._closed_form_passes import Call, Form, Weights
-from ._method import Method
 from ._operator import Operator, Options, Tensors
 
 MODES = ("default", "no_gate", "pure")
@@ -68,19 +68,17 @@ def integrate(
     inputs, constants = sequences.inputs, sequences.time_constants
     if state is None:
         state = inputs.new_zeros(len(inputs), dynamics.units * (1 if memory is None else 2))
-    shift = None
-    if dynamics.mode == "pure":
-        rates = dynamics.base_rates(values, constants)
-        shift = rates.expand(*inputs.shape[:2], dynamics.units)
-    elif constants is not None:
-        shift = dynamics.shifts(values, constants)
-    back = None if dynamics.one_layer else dynamics.back
+    shift = dynamics.given_rates(values, constants)
+    if shift is not None:
+        shift = shift.expand(*inputs.shape[:2], dynamics.units)
+    layout = dynamics.layout
+    back = None if layout.one_layer else layout.back(inputs.device)
     call = Call(inputs, sequences.elapsed_time, state, shift, back)
     cell = {} if memory is None else memory.stored()
     weights = Weights(
         inputs=values["W_in"],
         bias=values["bias"],
-        recurrent=values["old" if dynamics.one_layer else "all"].t(),
+        recurrent=values.get("recurrent_all", values["recurrent"]).t(),
         heads=values.get("heads"),
         heads_bias=values.get("heads_bias"),
         hidden=values.get("hidden_1"),
@@ -88,11 +86,11 @@ def integrate(
         gates_inputs=cell.get("W_in"),
         gates_bias=cell.get("b"),
         gates_recurrent=cell.get("W_rec"),
-        a=dynamics.by_layer(values, "A") if dynamics.mode == "pure" else None,
+        a=torch.cat(layout.by_layer(values["A"])) if dynamics.mode == "pure" else None,
     )
     form = (MODES.index(dynamics.mode), ACTIVATIONS.index(_activation(dynamics)))
     *differentiable, order = call
-    return closed_form([*form, *dynamics.layer_sizes], [*differentiable, *weights, order])
+    return closed_form([*form, *layout.sizes], [*differentiable, *weights, order])
 
 
 # -- the operator: options are mode, activation and layer sizes, tensors as above ------------------

@@ -10,13 +10,11 @@ from torch import Tensor
 from .._sequences import Sequences
 from ..dynamics import ConductanceDynamics
 from ..memory import MemoryCell
+from ..solvers import Method
 from . import _recurrence, _sensory
-from ._method import Method
 
 
-def why_not(
-    dynamics: ConductanceDynamics, method: Method, memory: Optional[MemoryCell]
-) -> str:
+def why_not(dynamics: ConductanceDynamics, method: Method, memory: Optional[MemoryCell]) -> str:
     """Why the kernels cannot compute these dynamics; empty if they can."""
     return _recurrence.why_not(dynamics, method)
 

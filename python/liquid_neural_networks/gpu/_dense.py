@@ -9,8 +9,8 @@ from torch import Tensor
 from .._sequences import Sequences
 from ..dynamics import DenseDynamics
 from ..memory import MemoryCell
+from ..solvers import Method
 from . import _recurrence
-from ._method import Method
 
 
 def why_not(dynamics: DenseDynamics, method: Method, memory: Optional[MemoryCell]) -> str:

@@ -6,7 +6,6 @@ Gradients of parameters leave a kernel as a share of each program, which torch a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional
 from weakref import WeakKeyDictionary
 
@@ -17,9 +16,9 @@ from torch import Tensor
 from .._sequences import Sequences
 from ..dynamics import Dynamics
 from ..memory import MemoryCell
+from ..solvers import Method
 from . import _conductance_kernels, _dense_kernels, _layout
 from ._layout import Lists
-from ._method import Method
 from ._operator import Operator, Options, Tensors
 
 SOLVERS = ("fused", "euler", "exponential")
@@ -43,9 +42,7 @@ class Equation(NamedTuple):
 
 
 EQUATIONS = {
-    "conductance": Equation(
-        _conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 3
-    ),
+    "conductance": Equation(_conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 3),
     "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 2),
 }
 _NAMES = tuple(EQUATIONS)
@@ -107,9 +104,7 @@ def _arrange(dynamics: Dynamics) -> bool:
         pre, post = dynamics.pre.cpu().numpy(), dynamics.post.cpu().numpy()
         receiving, most = _layout.balanced(post, pre, dynamics.units)
         sending, most_sent = _layout.balanced(pre, post, dynamics.units)
-        _synapses[dynamics] = Synapses(
-            receiving.to(device), sending.to(device), (most, most_sent)
-        )
+        _synapses[dynamics] = Synapses(receiving.to(device), sending.to(device), (most, most_sent))
     return True
 
 

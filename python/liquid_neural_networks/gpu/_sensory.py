@@ -88,7 +88,10 @@ def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
     call, synapses = Call(*tensors[:6]), Synapses(*tensors[6:])  # type: ignore[arg-type]
     batch, steps, features = call.inputs.shape
     return {
-        **{name: None if each is None else each.contiguous() for name, each in call._asdict().items()},
+        **{
+            name: None if each is None else each.contiguous()
+            for name, each in call._asdict().items()
+        },
         **synapses._asdict(),
         "rows": batch * steps,
         "units": options[0],
