@@ -142,7 +142,7 @@ def integrate(
         sequences.elapsed_time,
         sequences.time_constants,
         state,
-        None if memory is None else memory.heard(sequences.inputs),
+        None if memory is None else memory.input_terms(sequences.inputs),
         None if memory is None else memory.W_rec,
     )
     given = [parameters[name] for name in EQUATIONS[dynamics.name].parameters]
