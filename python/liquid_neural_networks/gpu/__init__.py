@@ -18,9 +18,10 @@ from typing import Optional
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from .._sequences import Sequences
-from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics
+from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from ..fused._operator import transforming
 from ..memory import MemoryCell
 from ._method import Method
@@ -30,22 +31,18 @@ __all__ = ["integrate", "why_not"]
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 _KERNELS: dict[type[Dynamics], ModuleType] = {}
-"""For each dynamics a module of ``why_not(dynamics, method, memory)`` and ``integrate``."""
+"""For each dynamics a module with ``why_not(dynamics, method, memory)`` and ``integrate``."""
 
 _MISSING = ""
 if not (torch.version.cuda or torch.version.hip or INTERPRETED):
     _MISSING = "this torch is built for the CPU alone"
 else:
     try:
-        from . import _closed_form, _conductance, _dense
+        from . import _conductance, _dense
     except ImportError as error:
-        _MISSING = f"Triton is not there ({error}); it comes with torch for CUDA: pip install triton"
+        _MISSING = f"Triton cannot be imported ({error}); pip install triton"
     else:
-        _KERNELS = {
-            ClosedFormDynamics: _closed_form,
-            ConductanceDynamics: _conductance,
-            DenseDynamics: _dense,
-        }
+        _KERNELS = {ConductanceDynamics: _conductance, DenseDynamics: _dense}
 
 
 def why_not(
@@ -65,6 +62,9 @@ def why_not(
         return f"the network is {inputs.dtype}; GPU kernels compute in float32"
     if transforming():
         return "torch.func transforms see through plain torch only"
+    given = (*sequences[:5], state, *dynamics.parameters(recurse=False))
+    if not all(each is None or type(each) in (Tensor, Parameter) for each in given):
+        return "not all tensors are plain ones with memory of their own"
     kernels = _KERNELS.get(type(dynamics))
     if kernels is None:
         return f"{dynamics.name} dynamics have no GPU kernel"
@@ -90,7 +90,5 @@ def integrate(
     Raises:
         OptionError: in backward, if its own derivative is wanted.
     """
-    states: Tensor = _KERNELS[type(dynamics)].integrate(
-        dynamics, method, sequences, state, memory
-    )
+    states: Tensor = _KERNELS[type(dynamics)].integrate(dynamics, method, sequences, state, memory)
     return states

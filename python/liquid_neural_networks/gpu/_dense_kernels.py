@@ -13,8 +13,8 @@ import triton.language as tl
 
 from ._device import (
     add_lists,
-    pick,
     load_entries,
+    pick,
     sigmoid,
     solver_step,
     solver_step_gradient,
@@ -130,9 +130,7 @@ def forward(
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
-            f = _opened(
-                x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE
-            )
+            f = _opened(x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE)
             x = solver_step(x, leak_now + f, f * reversal, length, SOLVER)
         after = states + (row * steps + t) * width + neurons
         tl.store(after, x, mask=there)
@@ -211,9 +209,7 @@ def backward(
     weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
-    which, receiver = load_entries(
-        entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR
-    )
+    which, receiver = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
     out_weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)

@@ -55,12 +55,14 @@ class Operator:
             present = [tensor for tensor in tensors if tensor is not None]
             output = self._graph(present, there, list(options))
         elif torch.is_grad_enabled():
-            output = _Eager.apply(self, options, *tensors)  # type: ignore[no-untyped-call]
+            output = _Eager.apply(self, options, *tensors)
         else:
             output = self.forward(options, tensors)
         return output
 
-    def gradients(self, options: Options, grad: Tensor, output: Tensor, tensors: Tensors) -> Tensors:
+    def gradients(
+        self, options: Options, grad: Tensor, output: Tensor, tensors: Tensors
+    ) -> Tensors:
         """One for each tensor, None where there is none."""
         grads = self.backward(options, grad, output, tensors)
         return [*grads, *[None] * (len(tensors) - len(grads))]
@@ -79,9 +81,7 @@ class Operator:
             _library.impl(f"{name}_backward", self._run_backward, device)
         library.register_fake(full, self._fake, lib=_library)
         library.register_fake(f"{full}_backward", self._fake_backward, lib=_library)
-        library.register_autograd(
-            full, self._differentiate, setup_context=self._keep, lib=_library
-        )
+        library.register_autograd(full, self._differentiate, setup_context=self._keep, lib=_library)
 
     def _run(self, present: list[Tensor], there: list[bool], options: list[int]) -> Tensor:
         return self.forward(options, _with_none(present, there))
@@ -130,7 +130,9 @@ def _with_none(present: list[Tensor], there: list[bool]) -> Tensors:
 
 class _Eager(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, operator: Operator, options: Options, *tensors: Optional[Tensor]) -> Tensor:
+    def forward(
+        ctx: Any, operator: Operator, options: Options, *tensors: Optional[Tensor]
+    ) -> Tensor:
         output = operator.forward(options, tensors)
         ctx.operator, ctx.options = operator, options
         ctx.save_for_backward(output, *tensors)
