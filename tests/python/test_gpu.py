@@ -24,7 +24,7 @@ from liquid_neural_networks import LiquidNeuron, conformance, fused, gpu, wiring
 from liquid_neural_networks._sequences import Layout, Sequences
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.gpu import _layout as layout
-from liquid_neural_networks.gpu._method import Method
+from liquid_neural_networks.solvers import Method
 
 TRITON = find_spec("triton") is not None
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
