@@ -18,6 +18,7 @@ from typing import Optional
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from .._modes import transform
 from .._sequences import Sequences
@@ -32,7 +33,7 @@ NAME = "gpu"
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 _KERNELS: dict[type[Dynamics], ModuleType] = {}
-"""For each dynamics a module of ``why_not(dynamics, method, memory)`` and ``integrate``."""
+"""For each dynamics a module with ``why_not(dynamics, method, memory)`` and ``integrate``."""
 
 _MISSING = ""
 if not (torch.version.cuda or torch.version.hip or INTERPRETED):
@@ -41,9 +42,7 @@ else:
     try:
         from . import _closed_form, _conductance, _dense
     except ImportError as error:
-        _MISSING = (
-            f"Triton is not there ({error}); it comes with torch for CUDA: pip install triton"
-        )
+        _MISSING = f"Triton cannot be imported ({error}); pip install triton"
     else:
         _KERNELS = {
             ClosedFormDynamics: _closed_form,
@@ -69,6 +68,9 @@ def why_not(
         return f"the network is {inputs.dtype}; GPU kernels compute in float32"
     if transform():
         return transform()
+    given = (*sequences[:5], state, *dynamics.parameters(recurse=False))
+    if not all(each is None or type(each) in (Tensor, Parameter) for each in given):
+        return "not all tensors are plain ones with memory of their own"
     kernels = _KERNELS.get(type(dynamics))
     if kernels is None:
         return f"{dynamics.name} dynamics have no GPU kernel"

@@ -28,15 +28,10 @@ def integrate(
 ) -> Tensor:
     """See :func:`liquid_neural_networks.gpu.integrate`."""
     values = dynamics.values()
-    sums = _sensory.sensory(
-        dynamics.units,
-        _sensory.Call(
-            torch.addcmul(values["b"], values["a"], sequences.inputs),
-            *(values[f"sensory_{name}"] for name in ("w", "sigma", "mu", "E")),
-            sequences.mask,
-        ),
-        _sensory.synapses_of(dynamics),
-    )
+    w, sigma, mu, E = (values[f"sensory_{name}"] for name in ("w", "sigma", "mu", "E"))
+    inputs = torch.addcmul(values["b"], values["a"], sequences.inputs)
+    call = _sensory.Call(inputs, w, sigma, mu, E, sequences.mask)
+    sums = _sensory.sensory(dynamics.units, call, _sensory.synapses_of(dynamics))
     return _recurrence.integrate(
         dynamics, method, "sigmoid", sums, values, sequences, state, memory
     )

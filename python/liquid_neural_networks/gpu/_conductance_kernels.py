@@ -400,6 +400,5 @@ def store_synapse_gradients(
     tl.store(to, of_w, mask=exists)
     tl.store(to + synapses, of_sigma, mask=exists)
     tl.store(to + 2 * synapses, of_mu, mask=exists)
-    tl.store(
-        to + 3 * synapses, tl.load(w + which, mask=exists, other=0.0) * of_current, mask=exists
-    )
+    of_current *= tl.load(w + which, mask=exists, other=0.0)
+    tl.store(to + 3 * synapses, of_current, mask=exists)

@@ -76,7 +76,7 @@ def through(scratch, values):
 def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
     """(rows, neurons) from sums over each list (rows, L) those over the lists of each neuron.
 
-    ``first`` and ``count`` (1, neurons) and ``MOST``: see ``Lists``.
+    ``first`` and ``count`` (1, neurons): see ``Lists``; ``MOST`` is the largest count.
     """
     if MOST == 1:
         return sums
@@ -96,7 +96,7 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
 
 @triton.jit
 def load_entries(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
-    """(1, K, L) synapse and neuron at its other end, -1 and 0 where there is none; see ``Lists``."""
+    """(1, K, L) synapses and the neurons at their other ends, -1 and 0 where there is none."""
     place = tl.arange(0, LENGTH)[None, :, None]
     entry = tl.load(entries + place * LISTS + tl.arange(0, LISTS)[None, None, :])
     if REGULAR:

@@ -1,10 +1,10 @@
 """Synapses as padded lists, and the sizes that kernels are compiled for.
 
-A kernel works on tiles whose sizes are powers of 2. So synapses are arranged as L lists of K places,
-stored as (K, L): a list is one lane's work. All synapses of a list belong to one neuron, its owner;
-a neuron with more than K of them owns several lists, one after the other. The cost of an unfold
-follows K L, so K is chosen such that this comes near the number of synapses, however unequal the
-neurons are.
+A kernel works on tiles whose sizes are powers of 2. So synapses are arranged as L lists of K
+places, stored as (K, L): a list is one lane's work. All synapses of a list belong to one neuron,
+its owner; a neuron with more than K of them owns several lists, one after the other. The cost of an
+unfold follows K L, so K is chosen such that this comes near the number of synapses, however unequal
+the neurons are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 Indices = npt.NDArray[np.int64]
 
 MOST_NEURONS = 1024
-"""Of a population, at most."""
+"""Neurons of a population, and inputs, at most."""
 
 SMALLEST = 16
 """Neurons and lists of a tile, at least."""
@@ -39,8 +39,8 @@ MOST_PLACES = 32 * 32 * WARPS
 """Of a population's lists, at most: 32 a thread. Up to 8 a thread all numbers stay in registers."""
 
 PROGRAMS = 2048
-"""Warps of a backward kernel, about as many as a large GPU has at work at the same time. Each program
-has its share of the parameters' gradients, so more would cost memory."""
+"""Warps of a backward kernel, about as many as a large GPU has at work at the same time. Each
+program has its share of the parameters' gradients, so more would cost memory."""
 
 
 class Lists(NamedTuple):
@@ -50,13 +50,13 @@ class Lists(NamedTuple):
         entries: (K, L) which synapse, times ``MOST_NEURONS``, plus the neuron at its other end;
             of synapse -1 and neuron 0 where there is none.
         owner: (L,) whose list it is, 0 for a list of nobody.
-        first, count: (neurons,) the first list of a neuron, and how many it has.
+        first, counts: (neurons,) the first list of a neuron, and how many it has.
     """
 
     entries: Tensor
     owner: Tensor
     first: Tensor
-    count: Tensor
+    counts: Tensor
 
     @property
     def places(self) -> int:
@@ -91,13 +91,13 @@ def balanced(owners: Indices, others: Indices, units: int) -> tuple[Lists, int]:
     fan = np.bincount(owners, minlength=units)
     length = min((1 << i for i in range(11)), key=lambda length: _cycles(fan, length))
     most = max(int(_count(fan, length).max()), 1)
-    return lists(owners, others, units, length, regular(units, length, most)), most
+    return lists(owners, others, units, length, is_regular(units, length, most)), most
 
 
 def lists(
     owners: Indices, others: Indices, units: int, length: int, regular: bool = False
 ) -> Lists:
-    """The same with K given; ``regular``: with a synapse from or to neuron k at place k."""
+    """The same with K given; if ``regular``, a synapse from or to neuron k has place k."""
     fan = np.bincount(owners, minlength=units)
     count = _count(fan, length)
     total = _lists(count)
@@ -116,8 +116,8 @@ def lists(
     return Lists(*(torch.tensor(each, dtype=torch.int32) for each in arrays))
 
 
-def regular(units: int, length: int, most: int) -> bool:
-    """Whether lists are regular: there is room."""
+def is_regular(units: int, length: int, most: int) -> bool:
+    """Whether balanced lists are regular: each has a place for every neuron."""
     return most <= 1 and length >= units
 
 
@@ -146,8 +146,8 @@ def _cycles(fan: Indices, length: int) -> float:
     count = _count(fan, length)
     total, neurons = _lists(count), tile(len(fan))
     shuffled = neurons <= MOST_SHUFFLED
-    if shuffled and total > MOST_SHUFFLED:
-        return inf
+    if shuffled and total > max(neurons, 32):
+        return inf  # a register more for each list, and shuffles for each of them
     synapses = length * total / 32 * (16 + 4 * (neurons / 32 if shuffled else 1))
     if count.max() <= 1:
         return synapses

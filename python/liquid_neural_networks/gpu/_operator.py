@@ -55,7 +55,7 @@ class Operator:
             present = [tensor for tensor in tensors if tensor is not None]
             output = self._graph(present, there, list(options))
         elif torch.is_grad_enabled():
-            output = _Eager.apply(self, options, *tensors)  # type: ignore[no-untyped-call]
+            output = _Eager.apply(self, options, *tensors)
         else:
             output = self.forward(options, tensors)
         return output

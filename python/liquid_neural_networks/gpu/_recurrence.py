@@ -112,6 +112,8 @@ def why_not(dynamics: Dynamics, method: Method) -> str:
     """Why the kernels cannot compute these dynamics; empty if they can."""
     if method.solver not in SOLVERS:
         return f"the {method.solver} solver has no GPU kernel"
+    if max(dynamics.units, dynamics.input_size) > _layout.MOST_NEURONS:
+        return f"kernels take up to {_layout.MOST_NEURONS} neurons and inputs"
     synapses = synapses_of(dynamics)
     if max(synapses.receiving.places, synapses.sending.places) > _layout.MOST_PLACES:
         return f"{len(dynamics.pre)} synapses do not fit a GPU kernel"
@@ -142,7 +144,7 @@ def integrate(
         sequences.elapsed_time,
         sequences.time_constants,
         state,
-        None if memory is None else memory.heard(sequences.inputs),
+        None if memory is None else memory.input_terms(sequences.inputs),
         None if memory is None else memory.W_rec,
     )
     given = [parameters[name] for name in EQUATIONS[dynamics.name].parameters]
@@ -216,11 +218,11 @@ class Given(NamedTuple):
             "LENGTH": length,
             "LISTS": lists,
             "MOST": form.most,
-            "REGULAR": _layout.regular(units, length, form.most),
+            "REGULAR": _layout.is_regular(units, length, form.most),
             "SENDER_LENGTH": sender_length,
             "SENDER_LISTS": sender_lists,
             "SENDER_MOST": form.most_sent,
-            "SENDER_REGULAR": _layout.regular(units, sender_length, form.most_sent),
+            "SENDER_REGULAR": _layout.is_regular(units, sender_length, form.most_sent),
             "SENDERS": 8,
             "SHUFFLE": self.widest <= _layout.MOST_SHUFFLED,
         }
@@ -236,20 +238,25 @@ class Given(NamedTuple):
             **self.parameters,
         }
         return {
-            **{name: None if each is None else each.contiguous() for name, each in tensors.items()},
+            **dense(tensors),
             "entries": self.receiving.entries,
             "first": self.receiving.first,
-            "count": self.receiving.count,
+            "count": self.receiving.counts,
             "entries_by_sender": self.sending.entries,
             "owner": self.sending.owner,
             "first_by_sender": self.sending.first,
-            "count_by_sender": self.sending.count,
+            "count_by_sender": self.sending.counts,
             "scratch": self.call.inputs.new_empty(numbers),
             "batch": batch,
             "steps": steps,
             "unfolds": self.form.unfolds,
             "units": units,
         }
+
+
+def dense(tensors: dict[str, Optional[Tensor]]) -> dict[str, Optional[Tensor]]:
+    """The same without gaps in memory."""
+    return {name: None if each is None else each.contiguous() for name, each in tensors.items()}
 
 
 def launch(kernel: Any, grid: tuple[int, ...], warps: int, like: Tensor, **arguments: Any) -> None:

@@ -1,7 +1,7 @@
 """A sample's numbers in and out of a kernel, whatever the dynamics.
 
-Tiles are (rows, neurons); ``row`` (rows, 1) is the batch row, of 64 bits, since arrays may have more
-than 2**31 numbers. ``width`` is N, or 2 N where states have a memory.
+Tiles are (rows, neurons); ``row`` (rows, 1) is the batch row, of 64 bits, since arrays may have
+more than 2**31 numbers. ``width`` is N, or 2 N where states have a memory.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from . import _layout
 from . import _sensory_kernels as kernels
 from ._layout import PLACES
 from ._operator import Operator, Options, Tensors
-from ._recurrence import launch
+from ._recurrence import dense, launch
 
 LANES = 32
 """Synapses of a program that adds up gradients of parameters."""
@@ -88,10 +88,7 @@ def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
     call, synapses = Call(*tensors[:6]), Synapses(*tensors[6:])  # type: ignore[arg-type]
     batch, steps, features = call.inputs.shape
     return {
-        **{
-            name: None if each is None else each.contiguous()
-            for name, each in call._asdict().items()
-        },
+        **dense(call._asdict()),
         **synapses._asdict(),
         "rows": batch * steps,
         "units": options[0],

@@ -1,4 +1,4 @@
-"""Kernels of the sensory synapses of conductance dynamics: all samples at once, forward and backward.
+"""Kernels of the sensory synapses of conductance dynamics, all samples at once.
 
 What the inputs contribute to rate and drive does not depend on the state, so that samples of all
 batch rows are rows here, R = B T of them. Inputs (R, I) have passed their affine map already. A
