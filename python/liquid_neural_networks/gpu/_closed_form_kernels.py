@@ -34,6 +34,8 @@ SIZES = [
 
 SENDERS = tl.constexpr(8)
 """Whose weights to the gates of a memory are loaded at a time."""
+SHUFFLE = tl.constexpr(True)
+"""States reach the gates between the lanes of a warp, never through scratch memory."""
 
 
 # -- the equations ---------------------------------------------------------------------------------
@@ -231,7 +233,6 @@ def forward(
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
     HIDDEN: tl.constexpr,
-    SHUFFLE: tl.constexpr,
 ):
     """Writes states (B, total, N), or (B, total, 2 N) with a memory, from sample ``first`` on.
 
@@ -316,7 +317,7 @@ def forward(
             next_added = tl.load(shift + at_shift, mask=there, other=0.0)
         if gates is not None:
             candidate, input_, forget, output = open_gates(
-                x, gates + at_gates, gates_weights, there, units, None, SENDERS, SHUFFLE
+                x, gates + at_gates, gates_weights, there, units, states, SENDERS, SHUFFLE
             )
             x, memory = remember(memory, candidate, input_, forget, output)
             tl.store(states + at_states + units, memory, mask=there)
@@ -381,7 +382,6 @@ def backward(
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
     HIDDEN: tl.constexpr,
-    SHUFFLE: tl.constexpr,
 ):
     """From the last of these samples to the first.
 
@@ -523,7 +523,7 @@ def backward(
                 at,
                 there,
                 units,
-                None,
+                states,
                 SENDERS,
                 SHUFFLE,
             )

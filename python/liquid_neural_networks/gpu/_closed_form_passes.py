@@ -387,7 +387,6 @@ def launch(
         "ROWS": ROWS,
         "NEURONS": size_class(units, NEURONS),
         "HIDDEN": size_class(hidden, HIDDEN),
-        "SHUFFLE": True,
     }
     named = {name: arguments[name] for name in kernel.arg_names}
     with torch.cuda.device_of(state):
@@ -396,11 +395,11 @@ def launch(
 
 def options(weights: Weights) -> dict[str, Any]:
     """How a kernel is compiled: with a thread for each head of each neuron."""
-    neurons = size_class(weights.units, NEURONS)
-    chosen = {"num_warps": neurons // 8, "num_stages": 1, "enable_fp_fusion": True}
+    warps = size_class(weights.units, NEURONS) // 8
     if weights.heads is not None:
-        chosen["num_warps"] = 4
-    elif neurons == NEURONS[-1] and not torch.version.hip:
-        # Left to itself the compiler moves some weights to memory to fit in two programs.
+        warps = max(warps, 4 * weights.backbone_layers)
+    chosen = {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
+    if not torch.version.hip:
+        # Else the compiler moves some numbers to memory to let one more program in.
         chosen["maxnreg"] = 255
     return chosen
