@@ -44,6 +44,7 @@ lint: setup
 	$(BIN)/ruff check python spec tests examples benchmarks
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks
@@ -62,4 +63,4 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 	$(BIN)/python setup.py -q build_ext --force --inplace
 
 clean:           ## remove the environment and everything built
-	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so
+	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/_kernel/*.so

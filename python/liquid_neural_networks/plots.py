@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,6 @@ from ._checks import check_choice
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
-
-if TYPE_CHECKING:
-    from .training import History
 
 __all__ = [
     "plot_forecast",
@@ -150,7 +147,15 @@ def plot_time_constants(
     return axes
 
 
-def plot_history(history: History, axes: Optional[Axes] = None) -> Axes:
+class Losses(Protocol):
+    """What :func:`plot_history` draws, as a ``training.History`` has it."""
+
+    train_loss: list[float]
+    valid_loss: list[float]
+    best_epoch: int
+
+
+def plot_history(history: Losses, axes: Optional[Axes] = None) -> Axes:
     """Training and validation loss by epoch, the best epoch marked."""
     axes = _axes(axes)
     curves = (("training", history.train_loss, BLUE), ("validation", history.valid_loss, ORANGE))

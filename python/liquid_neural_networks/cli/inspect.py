@@ -10,6 +10,7 @@ import click
 
 from .. import model_file
 from ..inspection import describe
+from ..network import LiquidNetwork
 
 if TYPE_CHECKING:
     from ..training import Forecaster
@@ -29,7 +30,7 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     from ..training._forecaster import trained_on_table
 
     found = model_file.load(model)
-    network = found.network
+    network = LiquidNetwork.from_model(found)
     description, trained = describe(network), trained_on_table(found.metadata)
     if wiring is not None:
         from ..plots import plot_wiring, save
