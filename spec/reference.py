@@ -430,7 +430,8 @@ def run(model: Model, given: Sequences) -> Result:
         states.append(path[..., : config["hidden_size"]])
         constants.append(taus)
         final.append(path[..., 0 if backward else -1, :])
-    last = states if config["return_sequences"] else [x[..., None, :] for x in final]
+    units = config["hidden_size"]  # the read-out sees the neurons, not their memory
+    last = states if config["return_sequences"] else [x[..., None, :units] for x in final]
     outputs = _read_out(model, _join(last[-directions:], axis=-1))
     return Result(
         outputs if config["return_sequences"] else outputs[..., 0, :],

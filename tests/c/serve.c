@@ -2,9 +2,8 @@
  * other machines can be tested in an emulator. Reads problems from standard input and answers each
  * on standard output.
  *
- * A problem is the number of a kernel, a kind (see below), whether backward, and the sizes of its kind,
- * all int64; conductance and dense dynamics then have four index lists, each its length and its
- * numbers (int64), and a lower bound for each parameter (double). Then come the arrays, in the
+ * A problem is the number of a kernel, a kind (see below), whether backward, and what its plan says
+ * in the order of the reading below; numbers are int64 and double. Then come the arrays, in the
  * order of fields.h, then the backbone's from the second layer on: each its length in bytes
  * (int64) and its bytes; one of length 0 is not there.
  *
@@ -84,11 +83,16 @@ static Step get_step(int dynamics) {
     p.steps = (ptrdiff_t)get_integer();
     p.input_size = (ptrdiff_t)get_integer();
     p.units = (ptrdiff_t)get_integer();
+    p.in_matrices = (int)get_integer();
+    get(&p.epsilon, sizeof p.epsilon);
     p.recurrent.pre = get_list(&p.recurrent.count);
     p.recurrent.post = get_list(&p.recurrent.count);
     p.sensory.pre = get_list(&p.sensory.count);
     p.sensory.post = get_list(&p.sensory.count);
-    get(p.lower_bounds, (size_t)parameter_count(&p) * sizeof(double));
+    for (int i = 0; i < parameter_count(&p); i++) {
+        p.constraints[i].kind = (int)get_integer();
+        get(&p.constraints[i].lower, sizeof(double));
+    }
     STEP_FIELDS(GET)
     if (dynamics == CONDUCTANCE) {
         MASK_FIELDS(GET)

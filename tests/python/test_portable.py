@@ -11,7 +11,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import pytest
 import torch
@@ -23,7 +23,6 @@ from native_cases import (
     closed_form_problem,
     errors,
     native,
-    shape_of,
     step_problem,
 )
 
@@ -56,12 +55,15 @@ PROBLEMS: dict[str, Problem] = {
     "conductance": step_problem(batch=LANES + 1, unfolds=6, units=11),
     "conductance, sparse": step_problem(batch=1, rich=False, density=0.1, units=20, inputs=2),
     "conductance, nothing there": step_problem(density=0.0, inputs=0, rich=False),
-    "conductance, euler": step_problem(solver="euler", batch=2, bounds={"w": 0.4}),
+    "conductance, euler": step_problem(
+        solver="euler", batch=2, constraints={"w": ("clip", 0.4), "c": ("softplus", 0.1)}
+    ),
     "conductance, exponential": step_problem(solver="exponential", batch=LANES + 1),
     "conductance, beyond saturation": step_problem(
         batch=3, rich=False, change={"sigma": torch.full((16,), 1e6, dtype=torch.float64)}
     ),
     "conductance, memory": step_problem(batch=LANES + 1, memory=True),
+    "conductance, in matrices": step_problem(batch=1, in_matrices=True, epsilon=1e-3),
     "dense": step_problem("dense", batch=LANES + 1, units=11, density=1.0),
     "dense, tanh": step_problem("dense", activation="tanh", density=0.1, units=11, memory=True),
     "dense, one row": step_problem("dense", batch=1, units=11, density=1.0),
@@ -78,7 +80,8 @@ WORDS = (
     ("default", "no_gate", "pure"),
     ("tanh", "relu", "silu", "none"),
 )
-"""In the order of the enumerations in problems.h."""
+CONSTRAINTS = ("as stored", "clip", "softplus")
+"""These four and one in the order of the enumerations in problems.h."""
 
 
 class Program:
@@ -89,20 +92,11 @@ class Program:
 
     def run(self, problem: Problem, kernel: int) -> Optional[Arrays]:
         """All that forward and backward write; None if the machine has no such kernel."""
-        dtype = torch.float64 if kernel % 2 else torch.float32
-        rows = -(-problem.sizes["B"] // LANES) * LANES
-        sizes = {**problem.sizes, "R": rows}
-
-        def empty(names: Any) -> Arrays:
-            shapes = {name: shape_of(problem.table, name, sizes) for name in names}
-            return {name: torch.zeros(shape, dtype=dtype) for name, shape in shapes.items()}
-
-        arrays = {name: each.to(dtype) for name, each in problem.read.items()}
-        arrays |= empty(problem.written)
+        rows = -(-problem.sizes["B"] // LANES) * LANES  # enough for any kernel
+        arrays = problem.forward_arrays(kernel, rows=rows)
         if not self._ask(problem, kernel, arrays, backward=False):
             return None
-        given = {name: each.to(dtype) for name, each in problem.given_gradients().items()}
-        arrays |= given | empty(problem.gradients)
+        arrays = problem.backward_arrays(kernel, arrays)
         assert self._ask(problem, kernel, arrays, backward=True)
         return arrays
 
@@ -153,20 +147,25 @@ def _description(problem: Problem) -> bytes:
         words = modes.index(mode), backbone_activations.index(activation)
         sizes = (backbone, batch, steps, units, hidden, len(layer_sizes), *layer_sizes)
         return _integers(*words, *sizes)
-    _, solver, activation, unfolds, units, inputs, *lists, bounds = problem.made_of
+    _, solver, activation, unfolds, units, inputs, *lists, constraints, in_matrices, epsilon = (
+        problem.made_of
+    )
     words = solvers.index(solver), activations.index(activation)
-    written = _integers(*words, unfolds, batch, steps, inputs, units)
+    written = _integers(*words, unfolds, batch, steps, inputs, units, in_matrices)
+    written += struct.pack("<d", epsilon)
     for each in lists:
         written += _integers(len(each) // 8) + each
-    fields = {row[0] for row in native.FIELDS[problem.table]}
-    parameters = [
-        row[0]
-        for row in native.FIELDS[problem.table]
-        if f"grad_{row[0]}" in fields and len(row[2]) == 1
-    ]
-    return written + struct.pack(
-        f"<{len(parameters)}d", *(bounds.get(name, -float("inf")) for name in parameters)
-    )
+    for name in _parameters(problem.table):
+        kind, lower = constraints.get(name, ("as stored", 0.0))
+        written += struct.pack("<qd", CONSTRAINTS.index(kind), lower)
+    return written
+
+
+def _parameters(table: str) -> list[str]:
+    """Those that have one size, of neurons, synapses or inputs."""
+    names = {row[0] for row in native.FIELDS[table]}
+    rows = native.FIELDS[table]
+    return [row[0] for row in rows if f"grad_{row[0]}" in names and len(row[2]) == 1]
 
 
 def missing(build: Build) -> Optional[str]:
