@@ -57,9 +57,11 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 
 sanitize: setup  ## the kernel's tests under the address and undefined-behaviour sanitizers
 	CFLAGS="$(SANITIZE) -g" LDFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build_ext --force --inplace
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
-		$(BIN)/python -m pytest -q tests/python/test_fused.py tests/python/test_streaming.py \
-		tests/python/test_conformance.py -k 'not leak'
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+		$(BIN)/python -m pytest -q tests/python/test_native*.py tests/python/test_fused.py \
+		tests/python/test_streaming.py tests/python/test_conformance.py \
+		-k 'not leak and not memory_leave and not before_torch'
 	$(BIN)/python setup.py -q build_ext --force --inplace
 
 fuzz: setup      ## random changes of live networks under the sanitizers: SEQUENCES=20000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from native_cases import (
     dtype_of,
     errors,
     kernel_id,
+    native,
     step_problem,
 )
 
@@ -190,6 +192,41 @@ def test_lower_bounds() -> None:
     assert_right(problem)
     gradient = problem.run(KERNELS[0])["grad_c"]
     assert gradient.ne(0).tolist() == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=kernel_id)
+def test_sigmoid_from_end_to_end(kernel: int) -> None:
+    """As exact as its argument where it is nearly 0, 0 itself beyond, NaN only of NaN."""
+    dtype = dtype_of(kernel)
+    x = torch.cat([torch.linspace(-100, 100, 4001), torch.linspace(-800, 800, 1001)]).to(dtype)
+    x = torch.cat([x, torch.tensor([torch.inf, -torch.inf, 3e38, -3e38, torch.nan], dtype=dtype)])
+    found = torch.empty_like(x)
+    native.sigmoid(x, found, kernel)
+    exact = torch.sigmoid(x.double())
+    limits = torch.finfo(dtype)
+    allowed = exact * limits.eps * (4 + x.double().abs()) + limits.tiny
+    assert ((found.double() - exact).abs() <= allowed)[:-5].all()
+    assert found[-5:-1].tolist() == [1.0, 0.0, 1.0, 0.0] and bool(found[-1].isnan())
+
+
+def test_speeds_are_measured() -> None:
+    for kernel in KERNELS:
+        assert 1e7 < native.sigmoid_rate(1024, 50, kernel) < 1e12
+        assert 1e7 < native.synapse_rate(256, 50, kernel) < 1e12
+    for arguments in ((0, 1), (1, 0), (2**30, 1)):
+        with pytest.raises(native.Refused, match=r"^count: "):
+            native.sigmoid_rate(*arguments, KERNELS[0])
+
+
+def test_lowest() -> None:
+    for dtype in (torch.float32, torch.float64):
+        tensor = torch.tensor([[3.0, -2.5], [7.0, 1.0]], dtype=dtype)
+        assert native.lowest(tensor) == -2.5 and native.lowest(tensor[:0]) == 0.0
+        for bad in (torch.inf, -torch.inf, torch.nan):
+            tensor[1, 1] = bad
+            assert math.isnan(native.lowest(tensor))
+    for other in (tensor.t(), tensor.to_sparse(), torch._neg_view(tensor), tensor.long(), 3.0):
+        assert native.lowest(other) is None
 
 
 def test_threads_do_not_change_results() -> None:

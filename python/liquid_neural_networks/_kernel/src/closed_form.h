@@ -131,8 +131,8 @@ static void backbone(const ClosedForm *p, const ClosedMatrices *m, const ClosedS
 }
 
 /* From the gradients of the heads to that of y_0, which is left in w->y. */
-static void backbone_backward(const ClosedForm *p, const ClosedMatrices *m,
-                              const ClosedScratch *w, const Position *at) {
+static void backbone_backward(const ClosedForm *p, const ClosedMatrices *m, const ClosedScratch *w,
+                              const Position *at) {
     if (p->backbone_layers == 0) {
         copy_wide(w->y, w->heads, p->hidden);
         return;

@@ -21,8 +21,7 @@ typedef struct {
     Matrix recurrent, heads, hidden[MAX_BACKBONE], between_layers[MAX_LAYERS], cell;
 } ClosedMatrices;
 
-static Matrix lay_out_either_way(Arena *arena, ptrdiff_t rows, ptrdiff_t columns,
-                                 int transposed) {
+static Matrix lay_out_either_way(Arena *arena, ptrdiff_t rows, ptrdiff_t columns, int transposed) {
     return transposed ? lay_out_matrix(arena, columns, rows, WIDE_PANEL)
                       : lay_out_matrix(arena, rows, columns, WIDE_PANEL);
 }
@@ -78,10 +77,10 @@ static void closed_pack(const ClosedForm *p, void *memory, int backward) {
 
 /* (count, WIDTH) each. */
 typedef struct {
-    real *x, *d_x, *shift;      /* N */
-    real *y, *z;                /* H */
-    real *heads;                /* heads of all neurons */
-    real *elapsed, *d_elapsed;  /* 1 */
+    real *x, *d_x, *shift;     /* N */
+    real *y, *z;               /* H */
+    real *heads;               /* heads of all neurons */
+    real *elapsed, *d_elapsed; /* 1 */
     CellWork cell;
 } ClosedScratch;
 

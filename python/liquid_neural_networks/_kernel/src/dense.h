@@ -50,8 +50,8 @@ static void dense_rates(const Step *p, const Packed *packed, const Scratch *w, c
 
 /* From the gradients of the pre-activations to those of the state, added to w->d_x, and of the
  * weights: of a list one unfold at a time, of a matrix once a time step, see matrix_backward. */
-static void preactivations_backward(const Step *p, const Packed *packed, Scratch *w,
-                                    const vec *x, const vec *d_y) {
+static void preactivations_backward(const Step *p, const Packed *packed, Scratch *w, const vec *x,
+                                    const vec *d_y) {
     const real *weight = packed->parameters[W_REC];
     const ptrdiff_t *start = packed->recurrent.start;
     const int32_t *pre = packed->recurrent.pre;
@@ -99,8 +99,7 @@ static vec dense_inputs_backward(const Step *p, const Packed *packed, Scratch *w
         d_h += w->sum_z[i];
         w->d_inputs[i] = w->sum_drive[i];
         if (p->time_constants)
-            w->time_constants[i] =
-                -w->sum_rate[i] / (w->time_constants[i] * w->time_constants[i]);
+            w->time_constants[i] = -w->sum_rate[i] / (w->time_constants[i] * w->time_constants[i]);
         else
             w->per_unit[TAU][i] -= w->sum_rate[i] / (tau[i] * tau[i]);
     }
@@ -125,16 +124,15 @@ static void finish_dense(const Step *p, const Scratch *w, real **to) {
 /* ---- forward, one row alone ------------------------------------------------------------------ */
 
 /* As dense_inputs; `step` counts the time steps of all rows before this one. */
-static void dense_inputs_row(const Step *p, const Packed *packed, const Scratch *w,
-                             ptrdiff_t step, real h) {
+static void dense_inputs_row(const Step *p, const Packed *packed, const Scratch *w, ptrdiff_t step,
+                             real h) {
     const real *given = p->time_constants;
     const real *tau = given ? given + step * p->units : packed->parameters[TAU];
     for (ptrdiff_t i = 0; i < p->units; i++) {
         ((real *)w->base_rate)[i] = 1 / tau[i];
         ((real *)w->z)[i] = h;
     }
-    memcpy(w->inputs, (const real *)p->inputs + step * p->units,
-           (size_t)p->units * sizeof(real));
+    memcpy(w->inputs, (const real *)p->inputs + step * p->units, (size_t)p->units * sizeof(real));
 }
 
 static void dense_rates_row(const Step *p, const Packed *packed, const Scratch *w) {

@@ -27,7 +27,7 @@ enum plan_property {
     IN_MATRICES = 32 /* parameters of synapses have the shapes "N N" and "I N", not "E" and "S" */
 };
 
-/* Conductance and dense dynamics; the inputs of dense ones are pre-activations W_in u + b, I = N. */
+/* Conductance and dense dynamics; inputs of dense ones are pre-activations W_in u + b, I = N. */
 #define STEP_FIELDS(F)                                                                             \
     F(inputs, "B T I", READ, READ, "", ANY_PLAN)                                                   \
     F(elapsed_time, "B T", READ_OR_NONE, READ_OR_NONE, "", ANY_PLAN)                               \

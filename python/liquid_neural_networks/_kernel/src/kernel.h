@@ -28,10 +28,10 @@ typedef struct {
 
 /* Synapses onto one neuron, for measuring: see `synapses` below. */
 typedef struct {
-    const int32_t *pre;            /* (count,) */
-    const void *k, *m, *w, *w_e;   /* (count,) */
-    const void *from;              /* a chunk of rows of each sender */
-    void *rate, *drive;            /* a chunk of rows */
+    const int32_t *pre;          /* (count,) */
+    const void *k, *m, *w, *w_e; /* (count,) */
+    const void *from;            /* a chunk of rows of each sender */
+    void *rate, *drive;          /* a chunk of rows */
 } SynapseArrays;
 
 typedef struct {

@@ -47,11 +47,12 @@ static void pack_matrix(const Matrix *m, const real *from, ptrdiff_t row_step,
 }
 
 /* y (rows,) += M x (columns,), `vectors` for each number, one of them beside the other. */
+_Static_assert(WIDE_PANEL * VECTORS <= PANEL, "a panel's sums have no more space");
 INLINE void multiply_add(const Matrix *m, const vec *x, vec *y, int panel, int vectors) {
     const real *column = m->entries;
     for (ptrdiff_t row = 0; row < m->rows; row += panel) {
         int rows = m->rows - row < panel ? (int)(m->rows - row) : panel;
-        vec sum[PANEL * VECTORS] = {{0}};
+        vec sum[PANEL] = {{0}};
         for (ptrdiff_t j = 0; j < m->columns; j++, column += panel)
             for (int r = 0; r < panel; r++)
                 for (int v = 0; v < vectors; v++)

@@ -13,12 +13,12 @@
 /* The smallest number, or NaN as soon as one is NaN or infinite. */
 #define LOWEST(type)                                                                               \
     static double lowest_##type(const type *x, Py_ssize_t count) {                                 \
-        type low = count ? x[0] : 0, spoiled = 0;                                                  \
+        type low = count ? x[0] : 0, not_finite = 0;                                               \
         for (Py_ssize_t i = 0; i < count; i++) {                                                   \
             low = x[i] < low ? x[i] : low;                                                         \
-            spoiled += 0 * x[i];                                                                   \
+            not_finite += 0 * x[i];                                                                \
         }                                                                                          \
-        return spoiled == 0 ? low : spoiled;                                                       \
+        return not_finite == 0 ? low : not_finite;                                                 \
     }
 LOWEST(float)
 LOWEST(double)

@@ -8,10 +8,10 @@
 typedef struct {
     const MemoryCell *cell; /* its `gates` are NULL where there is none */
     ptrdiff_t units;
-    Matrix recurrent;       /* transposed for backward */
-    real *gates;            /* 4 N */
-    real *c, *before;       /* N: the memory now, and before the step */
-    real *d_c;              /* N: the gradient of the memory */
+    Matrix recurrent; /* transposed for backward */
+    real *gates;      /* 4 N */
+    real *c, *before; /* N: the memory now, and before the step */
+    real *d_c;        /* N: the gradient of the memory */
 } CellWork;
 
 /* The matrix is of no rows where there is no cell. */

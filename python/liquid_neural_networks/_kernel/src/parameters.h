@@ -95,8 +95,8 @@ static void pack(const Step *p, void *memory, int backward) {
     if (uses_matrix(p)) {
         pack_recurrent_matrix(&packed.w_rec, &p->recurrent, packed.parameters[W_REC], 0);
         if (backward)
-            pack_recurrent_matrix(&packed.w_rec_transposed, &p->recurrent,
-                                  packed.parameters[W_REC], 1);
+            pack_recurrent_matrix(&packed.w_rec_transposed, &p->recurrent, packed.parameters[W_REC],
+                                  1);
     }
     pack_cell_matrix(&packed.cell, &p->cell, p->units, backward);
 }

@@ -62,8 +62,7 @@ INLINE void store_at(const Position *at, const void *from, ptrdiff_t count, int 
 }
 
 /* The chunk's part of a (B, count) array. One that is not there holds 0. */
-INLINE void load_state(const Position *at, const void *from, ptrdiff_t count, int width,
-                       void *to) {
+INLINE void load_state(const Position *at, const void *from, ptrdiff_t count, int width, void *to) {
     if (!from)
         fill(to, count, width, 0);
     else

@@ -1,5 +1,5 @@
-/* The scratch memory of one thread. For one row alone the same arrays serve, each then holding plain
- * numbers, of neurons in the order of packed->order. */
+/* The scratch memory of one thread. For one row alone the same arrays serve, each then holding
+ * plain numbers, of neurons in the order of packed->order. */
 #ifndef LIQUID_SCRATCH_H
 #define LIQUID_SCRATCH_H
 
@@ -36,16 +36,16 @@ static ptrdiff_t slots_for(const Step *p, const SynapseList *list) {
 
 static void lay_out_forward(Arena *arena, const Step *p, Scratch *w) {
     ptrdiff_t n = p->units, inputs = p->input_size;
-    vec **per_unit[] = {&w->x, &w->z, &w->rate, &w->drive, &w->base_rate, &w->base_drive,
-                        &w->time_constants};
+    vec **per_unit[] = {&w->x,         &w->z,          &w->rate,          &w->drive,
+                        &w->base_rate, &w->base_drive, &w->time_constants};
     for (size_t i = 0; i < sizeof per_unit / sizeof *per_unit; i++)
         *per_unit[i] = ALLOCATE(arena, vec, n);
     w->inputs = ALLOCATE(arena, vec, inputs);
     w->scaled_inputs = ALLOCATE(arena, vec, inputs);
     w->mask = ALLOCATE(arena, vec, p->mask ? inputs : 0);
     w->f = ALLOCATE(arena, vec, p->dynamics == DENSE ? n : 0);
-    w->slot_activations =
-        ALLOCATE(arena, vec, larger(slots_for(p, &p->recurrent), slots_for(p, &p->sensory)));
+    w->slot_activations = ALLOCATE(arena, vec,
+                                   larger(slots_for(p, &p->recurrent), slots_for(p, &p->sensory)));
     w->cell = lay_out_cell(arena, &p->cell, n, LANES);
 }
 

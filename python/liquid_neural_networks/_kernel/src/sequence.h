@@ -46,8 +46,7 @@ static void rates_backward(const Step *p, const Packed *packed, Scratch *w, ptrd
     ptrdiff_t n = p->units;
     const vec *x = w->xs + u * n, *d_rate = w->d_rates + u * n, *d_drive = w->d_drives + u * n;
     if (p->dynamics == DENSE) {
-        dense_rates_backward(p, packed, w, x, d_rate, d_drive,
-                             w->fs + u * round_up(n, OUTER_ROWS));
+        dense_rates_backward(p, packed, w, x, d_rate, d_drive, w->fs + u * round_up(n, OUTER_ROWS));
         return;
     }
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -114,8 +113,7 @@ static void step_backward(const Step *p, const Packed *packed, Scratch *w, const
     d_h /= (real)p->unfolds;
     store_at(at, &d_h, 1, LANES, p->grad_elapsed_time);
     store_at(at, w->d_inputs, p->input_size, LANES, p->grad_inputs);
-    if (p->time_constants)
-        store_at(at, w->time_constants, n, LANES, p->grad_time_constants);
+    if (p->time_constants) store_at(at, w->time_constants, n, LANES, p->grad_time_constants);
 }
 
 /* The state that the interval before a sample started from, to w->x. */
@@ -175,8 +173,7 @@ static void load_state_row(const Step *p, const Packed *packed, ptrdiff_t row, v
         clear(x, vectors(p->units));
 }
 
-static void load_inputs_row(const Step *p, const Packed *packed, const Scratch *w,
-                            ptrdiff_t step) {
+static void load_inputs_row(const Step *p, const Packed *packed, const Scratch *w, ptrdiff_t step) {
     real h = (p->elapsed_time ? ((const real *)p->elapsed_time)[step] : 1) / (real)p->unfolds;
     if (p->dynamics == CONDUCTANCE)
         conductance_inputs_row(p, packed, w, step, h);

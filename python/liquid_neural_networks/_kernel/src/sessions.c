@@ -84,9 +84,9 @@ static int pack_stage(Stage *stage, const Kernel *kernel, size_t *scratch) {
     const Step *step = &stage->call.step;
     const ClosedForm *form = &stage->call.closed_form;
     int closed = stage->call.plan->closed;
-    size_t packed = closed ? kernel->closed_form.packed_size(form, 0) : kernel->packed_size(step, 0);
-    size_t needed = closed ? kernel->closed_form.scratch_size(form)
-                           : kernel->scratch_size(step, 0);
+    size_t packed = closed ? kernel->closed_form.packed_size(form, 0)
+                           : kernel->packed_size(step, 0);
+    size_t needed = closed ? kernel->closed_form.scratch_size(form) : kernel->scratch_size(step, 0);
     if (needed > *scratch) *scratch = needed;
     stage->packed = aligned_memory(packed);
     if (!stage->packed) return PyErr_NoMemory(), -1;

@@ -15,7 +15,8 @@ typedef uint32_t bits;
 #define REAL_MAX FLT_MAX
 #define MANTISSA_BITS 23
 #define ROUNDING 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
-#define LIMIT 120.0f         /* 2^120 is still finite */
+#define LIMIT 120.0f         /* 2^120 is still finite, */
+#define INFINITE 128.0f      /* 2^128 no more */
 #else
 typedef double real;
 typedef uint64_t bits;
@@ -23,6 +24,7 @@ typedef uint64_t bits;
 #define MANTISSA_BITS 52
 #define ROUNDING 6755399441055744.0 /* 1.5 * 2^52 */
 #define LIMIT 1000.0
+#define INFINITE 1024.0
 #endif
 
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
@@ -129,7 +131,8 @@ INLINE vec integer_of(vec n) { return n - ROUNDING; }
 INLINE vec scale(vec v, vec n) { return (vec)((bits_vec)v + ((bits_vec)n << MANTISSA_BITS)); }
 #endif
 
-INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
+/* The power of 2 of what is clamped is infinite from INFINITE on, not NaN. */
+INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(INFINITE), y)); }
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -138,7 +141,7 @@ INLINE vec clamped(vec y) { return vmax(splat(-LIMIT), vmin(splat(LIMIT), y)); }
 #define TOGETHER 4
 #define EACH for (int j = 0; j < count; j++)
 
-/* 1 / (1 + 2^y), the sigmoid of -y ln 2, in place, for |y| <= LIMIT and `count` up to TOGETHER. */
+/* 1 / (1 + 2^y), the sigmoid of -y ln 2, in place, for clamped y and `count` up to TOGETHER. */
 INLINE void sigmoids2_within(vec *y, int count) {
     vec n[TOGETHER], p[TOGETHER];
     EACH n[j] = rounded(y[j]);
@@ -149,21 +152,23 @@ INLINE void sigmoids2_within(vec *y, int count) {
     EACH y[j] = (real)1 / (p[j] + (real)1);
 }
 
-/* The same of one, for any y. Beyond LIMIT it is 0 itself: what is left of 2^-LIMIT would still count
- * once gradients multiply it by huge parameters. */
+/* The same of one, for any y. From INFINITE on it is 0 itself: the least that were left would still
+ * count once gradients multiply it by huge parameters. */
 INLINE vec sigmoid2(vec y) {
-    vec s = clamped(y);
-    sigmoids2_within(&s, 1);
-    return choose((bits_vec)(y > splat(LIMIT)), splat(0), s);
+    y = clamped(y);
+    sigmoids2_within(&y, 1);
+    return y;
 }
 
 INLINE vec sigmoid_of(vec y) { return sigmoid2(y * -LOG2E); }
 INLINE vec tanh_of(vec y) { return 2 * sigmoid2(y * (-2 * LOG2E)) - 1; }
 
-/* exp(-y) */
+/* exp(-y), 0 below 2^-LIMIT. */
 INLINE vec exp_minus(vec y) {
-    vec power = clamped(-LOG2E * y), n = rounded(power), whole = scale(splat(1), n);
-    return whole + whole * exp2_fraction_m1(power - integer_of(n));
+    vec power = vmax(splat(-LIMIT), vmin(splat(LIMIT), -LOG2E * y));
+    vec n = rounded(power), whole = scale(splat(1), n);
+    vec result = whole + whole * exp2_fraction_m1(power - integer_of(n));
+    return choose((bits_vec)(y * LOG2E > LIMIT), splat(0), result);
 }
 
 /* The coefficients of atanh(z) / z in powers of z squared, enough of them for |z| <= 1/3, highest

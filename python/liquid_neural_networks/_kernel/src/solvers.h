@@ -9,7 +9,7 @@
 /* No quantity is a difference of two that may be nearly the same, or grows where it should vanish:
  * each is right from the shortest interval to the longest. */
 typedef struct {
-    vec decay;      /* exp(-y) with y = z R; 0 below 2^-LIMIT */
+    vec decay;      /* exp(-y) with y = z R */
     vec gain;       /* (1 - exp(-y)) / R */
     vec gain_slope; /* the derivative of the gain by R */
 } Exponential;
@@ -19,8 +19,8 @@ typedef struct {
 #define NEAR_ZERO ((real)0.5)
 static const real SLOPE_SERIES[] = {
 #if REAL_BITS == 64
-    1 / 1394852659200.0, 1 / 93405312000.0, 1 / 6706022400.0, 1 / 518918400.0,
-    1 / 43545600.0,      1 / 3991680.0,     1 / 403200.0,
+    1 / 1394852659200.0, 1 / 93405312000.0,  1 / 6706022400.0,  1 / 518918400.0,
+    1 / 43545600.0,      1 / 3991680.0,      1 / 403200.0,
 #endif
     (real)(1 / 45360.0), (real)(1 / 5760.0), (real)(1 / 840.0), (real)(1 / 144.0),
     (real)(1 / 30.0),    (real)(1 / 8.0),    (real)(1 / 3.0),   (real)(1 / 2.0),
@@ -32,7 +32,7 @@ INLINE Exponential exponential(vec z, vec rate) {
     for (int i = 1; i < SLOPE_TERMS; i++) slope = SLOPE_SERIES[i] - slope * y;
     bits_vec near = (bits_vec)(absolute(y) < NEAR_ZERO);
     Exponential e;
-    e.decay = choose((bits_vec)(y * LOG2E < LIMIT), exp_minus(y), splat(0));
+    e.decay = exp_minus(y);
     e.gain = choose(near, z * (e.decay + y * slope), (1 - e.decay) / rate);
     e.gain_slope = choose(near, -z * (z * slope), (z * e.decay - e.gain) / rate);
     return e;
@@ -61,7 +61,9 @@ static void advance(int solver, ptrdiff_t units, const vec *rate, const vec *dri
 
 /* Gradients for one neuron: from that of the state after a step, `after`, to those of the state
  * before it, of the rate, of the drive, and, added up, of z. */
-typedef struct { vec *x, *rate, *drive, *sum_z; } StepGradients;
+typedef struct {
+    vec *x, *rate, *drive, *sum_z;
+} StepGradients;
 
 INLINE void fused_backward(vec x, vec r, vec d, vec h, vec after, StepGradients to) {
     vec inverse = 1 / (1 + h * r), next = (x + h * d) * inverse;

@@ -14,6 +14,7 @@ static vec load_stored(const Step *p, int parameter, const SynapseList *list, pt
     const real *stored = p->parameters[parameter];
     ptrdiff_t left = parameter_size(p, parameter) - j;
     vec found = {0};
+    if (!list && left >= LANES) return *(const unaligned_vec *)(stored + j);
     for (int l = 0; l < LANES && l < left; l++) found[l] = stored[stored_at(p, list, j + l)];
     return found;
 }
@@ -27,8 +28,7 @@ INLINE vec value_of(const Constraint *constraint, vec stored) {
 /* The derivative of the value; what lies below its bound has none. */
 INLINE vec slope_of(const Constraint *constraint, vec stored) {
     vec lower = splat((real)constraint->lower);
-    if (constraint->kind == CLIP)
-        return choose((bits_vec)(stored < lower), splat(0), splat(1));
+    if (constraint->kind == CLIP) return choose((bits_vec)(stored < lower), splat(0), splat(1));
     return constraint->kind == SOFTPLUS ? sigmoid_of(stored) : splat(1);
 }
 

@@ -7,7 +7,9 @@
 
 /* What is loaded for each synapse: its activation is 1 / (1 + 2^(k v + m)), the same as
  * sigmoid(sigma (v - mu)). */
-typedef struct { real *k, *m, *w, *w_e, *e, *w_sigma; } SynapseColumns;
+typedef struct {
+    real *k, *m, *w, *w_e, *e, *w_sigma;
+} SynapseColumns;
 #define COLUMNS 6
 
 static SynapseColumns lay_out_columns(Arena *arena, ptrdiff_t count) {
@@ -28,11 +30,12 @@ typedef struct {
 } Synapses;
 
 /* Sums over time and rows, from which the gradients are made; see finish_synapses. */
-typedef struct { few s, d, q_v, q; } SynapseSums;
+typedef struct {
+    few s, d, q_v, q;
+} SynapseSums;
 
 /* Dense dynamics need only who sends to whom. */
-static Synapses lay_out_synapses(Arena *arena, ptrdiff_t count, ptrdiff_t units,
-                                 int with_columns) {
+static Synapses lay_out_synapses(Arena *arena, ptrdiff_t count, ptrdiff_t units, int with_columns) {
     Synapses to;
     to.count = count;
     to.start = ALLOCATE(arena, ptrdiff_t, units + 1);
@@ -88,7 +91,9 @@ typedef struct {
 } Slices;
 
 /* Sums over time of one row: a number for each synapse. */
-typedef struct { vec *s, *d, *q_v, *q; } SliceSums; /* (slots,) each */
+typedef struct {
+    vec *s, *d, *q_v, *q;
+} SliceSums; /* (slots,) each */
 
 INLINE ptrdiff_t vectors(ptrdiff_t count) { return (count + LANES - 1) / LANES; }
 
@@ -173,16 +178,16 @@ static void pack_slot(const Slices *to, ptrdiff_t at, const Synapses *list, ptrd
 }
 
 /* The slice of the neurons from `first` on in the order; returns the slot after its last. */
-static ptrdiff_t pack_slice(const Slices *to, ptrdiff_t first, ptrdiff_t slot,
-                            const Synapses *list, const int32_t *order, const int32_t *place) {
+static ptrdiff_t pack_slice(const Slices *to, ptrdiff_t first, ptrdiff_t slot, const Synapses *list,
+                            const int32_t *order, const int32_t *place) {
     ptrdiff_t most = 0;
     for (ptrdiff_t i = first; i < first + LANES && i < to->units; i++)
         most = larger(most, degree(list, order[i]));
     for (ptrdiff_t j = 0; j < most; j++, slot++)
         for (ptrdiff_t i = first; i < first + LANES; i++) {
             int there = i < to->units && j < degree(list, order[i]);
-            pack_slot(to, slot * LANES + i - first, list,
-                      there ? list->start[order[i]] + j : -1, place);
+            pack_slot(to, slot * LANES + i - first, list, there ? list->start[order[i]] + j : -1,
+                      place);
         }
     return slot;
 }

@@ -242,7 +242,7 @@ static int is_aligned(const View *view, const Need *need) {
 }
 
 /* What is wrong with where the numbers stand, as the method that mends it; "" if nothing is, NULL
- * and an exception if that cannot be told. */
+ * and an exception if torch does not say. */
 static const char *remedy(PyObject *tensor, const View *view, const Need *need) {
     int negative = holds(torch.is_neg, tensor);
     if (negative < 0) return NULL;

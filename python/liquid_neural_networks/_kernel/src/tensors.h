@@ -28,7 +28,8 @@ typedef struct {
  * or -1 and Refused. */
 int array_of(PyObject *tensor, const Need *, Sizes *, PyObject **held, void **address);
 
-/* The numbers of a tensor as above of any shape, of float32 or float64. Returns whether it is one. */
+/* The numbers of a tensor as above, of any shape, of float32 or float64. Returns whether it is
+ * one. */
 typedef struct {
     const void *first;
     size_t size;

@@ -52,7 +52,7 @@ static void *work_thread(void *queue) {
     return NULL;
 }
 
-/* A thread that cannot be had is done without. */
+/* A thread that cannot be started is done without. */
 static void work_on_own_threads(Queue *queue, int threads) {
     pthread_t helpers[MAX_THREADS];
     int running = 0;
