@@ -29,7 +29,7 @@ from native_cases import (
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "python/liquid_neural_networks/_kernel/src"
 WITHOUT_PYTHON = ("instruction_sets.c", "runs.c", "threads.c", "kernel_*.c")
-FLAGS = ["-std=c11", "-O2", "-ffp-contract=fast", "-fno-trapping-math", "-fno-math-errno"]
+FLAGS = ["-std=c11", "-O1", "-ffp-contract=fast", "-fno-trapping-math", "-fno-math-errno"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi", "-Werror"]
 
 
