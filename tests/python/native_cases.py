@@ -90,7 +90,7 @@ class Problem:
         wanted."""
         dtype = dtype_of(kernel)
         given = {name: each.to(dtype) for name, each in self.given_gradients().items()}
-        return forward | given | self.empty(self.gradients, kernel)
+        return forward | given | self.empty(self.gradients, kernel, rows=0)
 
     def given_gradients(self) -> Arrays:
         """Gradients from outside, of the states and of the memories."""
