@@ -20,11 +20,10 @@ import torch
 from spec.encoding import VECTORS
 from torch import Tensor, library
 
-from liquid_neural_networks import LiquidNeuron, conformance, fused, gpu, wiring
+from liquid_neural_networks import LiquidNeuron, conformance, engines, gpu, solvers, wiring
 from liquid_neural_networks._sequences import Layout, Sequences
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.gpu import _layout as layout
-from liquid_neural_networks.solvers import Method
 
 TRITON = find_spec("triton") is not None
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -138,15 +137,15 @@ def arguments(neuron: LiquidNeuron, batch: int, steps: int, rich: bool) -> Argum
 
 
 def on_the_gpu(neuron: LiquidNeuron, given: Arguments) -> Tensor:
-    method = Method(neuron.solver, neuron.unfolds)
-    call = (neuron.dynamics, method, given.sequences(), given.state, neuron.memory)
+    call = (neuron.dynamics, neuron.method, given.sequences(), given.state, neuron.memory)
     assert gpu.why_not(*call) == ""
     return gpu.integrate(*call)
 
 
 def on_the_reference(neuron: LiquidNeuron, given: Arguments) -> Tensor:
-    with fused.disabled():
-        return neuron.sequence(given.sequences(), given.state)
+    return solvers.integrate(
+        neuron.dynamics, neuron.method, given.sequences(), given.state, neuron.memory
+    )
 
 
 def answers(neuron: LiquidNeuron, given: Arguments, run: Any) -> dict[str, Tensor]:
@@ -313,23 +312,15 @@ def test_there_are_vectors() -> None:
 
 @kernels
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_vector(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vector(path: Path) -> None:
     """Outputs, state and gradients, through a whole network."""
-    ran = []
-
-    def run(neuron: LiquidNeuron, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
-        method = Method(neuron.solver, neuron.unfolds)
-        call = (neuron.dynamics, method, sequences, state, neuron.memory)
-        assert gpu.why_not(*call) == ""
-        ran.append(neuron)
-        return gpu.integrate(*call)
-
-    monkeypatch.setattr(LiquidNeuron, "_run", run)
     case = conformance.read(path)
     network = conformance.build(case["model"], torch.float32).to(DEVICE)
     given = conformance._arguments(case["arguments"], torch.float32)
     given = {name: _leaf(each) for name, each in given.items()}
-    outputs, state = network(**given, return_state=True)
+    with engines.report() as choices:
+        outputs, state = network(**given, return_state=True)
+    assert [each.engine for each in choices] == ["gpu"] * len(network.neurons)
     for name, value in (("outputs", outputs), ("state", state)):
         _assert_close(case, name, value, case["expected"][name])
     weights = {name: torch.tensor(each).to(outputs) for name, each in case["weights"].items()}
@@ -344,7 +335,6 @@ def test_vector(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # Vectors differentiate by values; with softplus something else is stored.
         if parameter.grad is not None and case["model"]["config"]["constraint"] == "clip":
             _assert_close(case, short, parameter.grad, gradients["tensors"][short])
-    assert len(ran) == len(network.neurons)
 
 
 def _leaf(value: Any) -> Any:
@@ -434,8 +424,8 @@ def test_a_population_that_moves(tmp_path: Path) -> None:
 
 
 def reason(neuron: LiquidNeuron, given: Arguments) -> str:
-    method = Method(neuron.solver, neuron.unfolds)
-    return gpu.why_not(neuron.dynamics, method, given.sequences(), given.state, neuron.memory)
+    call = (neuron.dynamics, neuron.method, given.sequences(), given.state, neuron.memory)
+    return gpu.why_not(*call)
 
 
 def test_says_why_not_without_a_gpu() -> None:
