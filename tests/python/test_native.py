@@ -66,7 +66,7 @@ def test_any_number_of_synapses(dynamics: str, density: float) -> None:
 
 STORED: dict[str, dict[str, Any]] = {
     "clip": {"c": ("clip", 0.6), "g": ("clip", 0.7), "w": ("clip", 0.5), "sensory_w": ("clip", 1)},
-    "softplus": {name: ("softplus", 0.1) for name in ("c", "g", "w", "sensory_w", "sensory_E")},
+    "softplus": dict.fromkeys(("c", "g", "w", "sensory_w", "sensory_E"), ("softplus", 0.1)),
 }
 
 
