@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors sanitize clean
+.PHONY: help setup demo test lint clojure repl bench vectors sanitize mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 		$(BIN)/python -m pytest -q tests/python/test_fused.py tests/python/test_streaming.py \
 		tests/python/test_conformance.py -k 'not leak'
 	$(BIN)/python setup.py -q build_ext --force --inplace
+
+mutants: setup   ## plant small faults in Python, C and Clojure: the tests have to catch 95 %
+	$(INSTALL) --editable ".[mutants]"
+	nice -n 5 $(BIN)/python -m tests.mutants
 
 clean:           ## remove the environment and everything built
 	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so
