@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors sanitize mutants clean
+.PHONY: help setup demo test lint clojure repl bench vectors sanitize fuzz mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,7 @@ lint: setup
 	$(BIN)/ruff check python spec tests examples benchmarks
 	$(BIN)/ruff format --check python spec tests examples benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks
@@ -61,9 +62,15 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 		tests/python/test_conformance.py -k 'not leak'
 	$(BIN)/python setup.py -q build_ext --force --inplace
 
+fuzz: setup      ## random changes of live networks under the sanitizers: SEQUENCES=20000
+	CFLAGS="$(SANITIZE) -g" LDFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build_ext --force --inplace
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+		$(BIN)/python -m tests.fuzz --sequences $(or $(SEQUENCES),20000)
+	$(BIN)/python setup.py -q build_ext --force --inplace
+
 mutants: setup   ## plant small faults in Python, C and Clojure: the tests have to catch 95 %
 	$(INSTALL) --editable ".[mutants]"
 	nice -n 5 $(BIN)/python -m tests.mutants
 
 clean:           ## remove the environment and everything built
-	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/fused/*.so
+	rm -rf $(VENV) build out python/*.egg-info python/liquid_neural_networks/_kernel/*.so

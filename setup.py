@@ -1,18 +1,18 @@
-"""Builds the C extension of the fused step; everything else is in pyproject.toml."""
+"""Builds the C extension; everything else is in pyproject.toml."""
 
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCES = Path("python/liquid_neural_networks/fused/src")
+SOURCES = Path("python/liquid_neural_networks/_kernel/src")
 
 setup(
     ext_modules=[
         Extension(
-            "liquid_neural_networks.fused._step",
+            "liquid_neural_networks._kernel._native",
             sources=sorted(str(path) for path in SOURCES.glob("*.c")),
-            depends=[str(path) for pattern in ("*.h", "*.inc") for path in SOURCES.glob(pattern)],
+            depends=sorted(str(path) for path in SOURCES.glob("*.h")),
             extra_compile_args=[
                 "-std=c11",
                 "-O3",
@@ -21,6 +21,7 @@ setup(
                 "-fno-trapping-math",
                 "-fno-math-errno",
                 "-Wno-psabi",
+                "-fvisibility=hidden",  # one name is for Python, none for other libraries
             ],
             extra_link_args=["-pthread", "-ldl"] if sys.platform == "linux" else ["-pthread"],
             py_limited_api=True,

@@ -6,8 +6,9 @@ Each class of ``ncps`` 1.0.1 beside the drop-in with the same weights, by turns:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from statistics import median
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,9 @@ from liquid_neural_networks import benchmark
 from liquid_neural_networks.compat import ncps as ours
 from liquid_neural_networks.compat.ncps import wirings
 
+RECORD = Path(__file__).with_name("migration.json")
+PAGE = Path(__file__).parents[1] / "docs" / "migration.org"
+
 CASES: dict[str, Callable[[Any, Any], nn.Module]] = {
     "=LTC(10, 32)=": lambda lib, _: lib.LTC(10, 32),
     "=LTC(10, AutoNCP(32, 4))=": lambda lib, wired: lib.LTC(10, wired.AutoNCP(32, 4)),
@@ -35,7 +39,7 @@ CASES: dict[str, Callable[[Any, Any], nn.Module]] = {
 
 
 def pair(make: Callable[[Any, Any], nn.Module], inputs: Tensor) -> dict[str, nn.Module]:
-    """The drop-in and the original, saying the same."""
+    """The drop-in and the original, which give the same outputs."""
     theirs = make(peer, peer_wirings)
     mine = make(ours, wirings)
     mine.load_state_dict(theirs.state_dict())
@@ -44,25 +48,38 @@ def pair(make: Callable[[Any, Any], nn.Module], inputs: Tensor) -> dict[str, nn.
     return {"ours": mine, "theirs": theirs}
 
 
-def trained(module: nn.Module, inputs: Tensor) -> None:
+def training_step(module: nn.Module, inputs: Tensor) -> None:
     module.zero_grad()
     module(inputs)[0].square().mean().backward()
 
 
-def ran(module: nn.Module, inputs: Tensor) -> None:
+def forward(module: nn.Module, inputs: Tensor) -> None:
     with torch.no_grad():
         module(inputs)
 
 
-def times_longer(
-    call: Callable[[nn.Module, Tensor], None],
-    modules: dict[str, nn.Module],
-    inputs: Tensor,
-    seconds: float,
-) -> float:
-    calls = {name: lambda m=module: call(m, inputs) for name, module in modules.items()}
-    times = benchmark.interleaved(calls, seconds)
-    return median(theirs / mine for mine, theirs in zip(times["ours"], times["theirs"]))
+CALLS = {"training step": training_step, "forward": forward}
+
+
+def measure(seconds: float) -> dict[str, dict[str, float]]:
+    """Module -> call -> how many times longer ``ncps`` takes."""
+    inputs = torch.randn(32, 32, 10, generator=torch.Generator().manual_seed(0))
+    found: dict[str, dict[str, float]] = {}
+    for name, make in tqdm(CASES.items(), desc="modules"):
+        torch.manual_seed(0)
+        modules = pair(make, inputs)
+        found[name] = {}
+        for kind, call in CALLS.items():
+            calls = {who: lambda m=module, c=call: c(m, inputs) for who, module in modules.items()}
+            times = benchmark.interleaved(calls, seconds)
+            found[name][kind] = benchmark.ratio(times["theirs"], times["ours"])
+    return found
+
+
+def cells(ratios: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """The table of the page."""
+    rows = [[name, *(f"{ratio[kind]:.2g}x" for kind in CALLS)] for name, ratio in ratios.items()]
+    return [["module", *CALLS], *rows]
 
 
 @click.command(help=__doc__)
@@ -70,15 +87,12 @@ def times_longer(
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 def main(seconds: float, threads: int) -> None:
     torch.set_num_threads(threads)
-    inputs = torch.randn(32, 32, 10, generator=torch.Generator().manual_seed(0))
-    rows = [["module", "training step", "forward"]]
-    for name, make in tqdm(CASES.items(), desc="modules"):
-        torch.manual_seed(0)
-        modules = pair(make, inputs)
-        cells = [times_longer(call, modules, inputs, seconds) for call in (trained, ran)]
-        rows.append([name, *(f"{cell:.2g}x" for cell in cells)])
-    print(benchmark.machine())
-    print(org.table(rows))
+    record = {"machine": benchmark.machine(), "ratios": measure(seconds)}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    table = cells(record["ratios"])
+    PAGE.write_text(org.with_table(PAGE.read_text(), "drop-in", table))
+    print(record["machine"])
+    print(org.table(table))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,16 @@ python -m examples                                      # copies
 from __future__ import annotations
 
 import json
-from itertools import dropwhile
 from pathlib import Path
 
 import click
 
-from benchmarks.org import table
+from benchmarks import org
 from examples.common import Report
 
 HERE = Path(__file__).parent
+FOLDERS = sorted(path.parent for path in HERE.glob("*/results.json"))
 PAGE = HERE.parent / "docs" / "applications.org"
-MARK = "#+name: results\n"
 HEAD = """\
 #+title: Applications
 #+options: toc:2 num:nil ^:nil
@@ -28,24 +27,34 @@ deviation. Episodes: mean ± half the 95 % interval.
 """
 
 
+def readme(folder: Path) -> str:
+    """The README of an example, with the table of what it measured."""
+    found = json.loads((folder / "results.json").read_text())
+    text = (folder / "README.org").read_text()
+    return org.with_table(text, "results", Report.from_dict(found).cells())
+
+
+def section(folder: Path) -> str:
+    """What docs/applications.org says of an example."""
+    found = json.loads((folder / "results.json").read_text())
+    report = Report.from_dict(found)
+    title = (folder / "README.org").read_text().partition("\n")[0].removeprefix("#+title: ")
+    command = f"=python -m examples.{folder.name}=, {found['minutes']} minutes"
+    note = f"{report.note}\n\n" if report.note else ""
+    return f"* {title}\n{command}. {report.metric}.\n{org.table(report.cells())}\n{note}"
+
+
+def page() -> str:
+    """All of docs/applications.org."""
+    return HEAD + "".join(map(section, FOLDERS))
+
+
 @click.command(help=__doc__)
 def main() -> None:
-    parts = [HEAD]
-    for results in sorted(HERE.glob("*/results.json")):
-        found = json.loads(results.read_text())
-        report, readme = Report.from_dict(found), results.with_name("README.org")
-        text = readme.read_text()
-        before, mark, after = text.partition(MARK)
-        if not mark:
-            raise click.ClickException(f"{readme}: expected a line {MARK.strip()!r}")
-        rest = "".join(dropwhile(lambda line: line.startswith("|"), after.splitlines(True)))
-        measured = table(report.cells()) + "\n" + (f"{report.note}\n\n" if report.note else "")
-        readme.write_text(f"{before}{mark}{table(report.cells())}{rest}")
-        title = text.partition("\n")[0].removeprefix("#+title: ")
-        command = f"=python -m examples.{results.parent.name}=, {found['minutes']} minutes"
-        parts.append(f"* {title}\n{command}. {report.metric}.\n{measured}")
-    PAGE.write_text("".join(parts))
-    click.echo(f"{len(parts) - 1} examples: their READMEs, and {PAGE}")
+    for folder in FOLDERS:
+        (folder / "README.org").write_text(readme(folder))
+    PAGE.write_text(page())
+    click.echo(f"{len(FOLDERS)} examples: their READMEs, and {PAGE}")
 
 
 if __name__ == "__main__":

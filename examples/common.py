@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import parameters
 from liquid_neural_networks import LiquidNetwork, plots
+from liquid_neural_networks.benchmark.baselines import parameters
 from liquid_neural_networks.data import Split
 from liquid_neural_networks.training import fit
 

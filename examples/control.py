@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.baselines import parameters
 from examples.common import COLOURS, LIQUID_RATE, RATE, Build, Row, Size, figure
 from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.benchmark.baselines import parameters
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import fit
 
@@ -40,7 +40,7 @@ class Plant(Protocol):
     Attributes:
         observations, actions: how many numbers a policy reads and puts out, each of order 1.
         steps: of an episode.
-        pace: elapsed time of a step, as liquid networks are told.
+        pace: elapsed time of a step, as given to liquid networks.
         conditions: names of the conditions, :data:`LEARNED` first.
     """
 

@@ -298,9 +298,11 @@ REMOVED = object()
 CLOSED = {"type": "closed_form", "mode": "pure"}
 
 
-def edited(path: str, value: Any) -> bytes:
-    """The chain file with one field, named like ``config/unfolds``, set or removed."""
-    whole = document([chain_wiring()])
+def edited(path: str, value: Any, layers: int = 1) -> bytes:
+    """The chain file, or one of several small layers, with one field, named like
+    ``config/unfolds``, set or removed."""
+    small = [full_wiring(2, 2) for _ in range(layers)]
+    whole = document(small if layers > 1 else [chain_wiring()])
     *parents, last = path.split("/")
     target: Any = whole
     for name in parents:
@@ -430,6 +432,8 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
         "index-float": ("wirings/0/pre", array([1, 1, 2], "f4"), "wirings[0].pre"),
         "synapse-twice": ("wirings/0/pre", indices([1, 2, 2]), "twice"),
         "synapses-unsorted": ("wirings/0/pre", indices([1, 2, 1]), "sorted"),
+        "synapses-unsorted-by-post": ("wirings/0/post", indices([1, 0, 1]), "sorted"),
+        "sensory-unsorted": ("wirings/0/sensory_pre", indices([1, 0]), "sorted"),
         "lengths-differ": ("wirings/0/polarity", indices([1, 1]), "lengths differ"),
         "polarity-zero": ("wirings/0/polarity", indices([1, 0, 1]), "polarity"),
         "motor-too-many": ("wirings/0/motor", 4, "motor"),
@@ -473,7 +477,18 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
         "leak-zero": ("tensors/neurons.0.g", array([0.5, 0.0, 0.5], "f4"), "tensors.neurons.0.g"),
         "readout-nan": ("tensors/readout.scale", array([np.nan], "f4"), "tensors.readout.scale"),
     }
-    return {name: (edited(path, value), says) for name, (path, value, says) in edits.items()}
+    second = "neurons.1.c"
+    return {
+        **{name: (edited(path, value), says) for name, (path, value, says) in edits.items()},
+        "second-population-negative": (
+            edited(f"tensors/{second}", array([0.5, -0.5], "f4"), layers=2),
+            f"tensors.{second}",
+        ),
+        "second-wiring-unsorted": (
+            edited("wirings/1/pre", indices([1, 0, 0, 1]), layers=2),
+            "wirings[1]",
+        ),
+    }
 
 
 # -- the folder --------------------------------------------------------------------------------

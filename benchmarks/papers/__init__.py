@@ -3,6 +3,6 @@
     LNN_DATA=/path/to/data python -m benchmarks.papers run --task half_cheetah --seeds 5
     python -m benchmarks.papers table
 
-Each run leaves one small file under ``results/``; what is there already is not run again. The
-table is made from those files alone.
+Each run adds a line to its task's file under ``results/``; what is on record is not run again. The
+tables are made from those files alone.
 """

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import torch
 
-from benchmarks.baselines import parameters
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import SELECTION, SETTINGS, references, score
-from liquid_neural_networks import data
-from liquid_neural_networks.data import TASKS, Split
+from liquid_neural_networks.benchmark.baselines import parameters
+from liquid_neural_networks.data import Split
+from liquid_neural_networks.tasks import TASKS, load
 from liquid_neural_networks.training import fit
 
 REFERENCES = results.FOLDER / "references.json"
@@ -76,8 +76,9 @@ def missing(
             for protocol in TASKS[task].protocols:
                 for model in models:
                     fits = not MODELS[model].of_images or SETTINGS[task].pixels
-                    there = results.path(task, protocol, model, seed).exists()
-                    if fits and not there and (not protocols or protocol in protocols):
+                    wanted = fits and (not protocols or protocol in protocols)
+                    # Read anew each time: another process may have trained it meanwhile.
+                    if wanted and (model, seed) not in results.runs(results.path(task, protocol)):
                         yield task, protocol, model, seed
 
 
@@ -101,7 +102,7 @@ def run(
     loaded: dict[tuple[str, str], Split] = {}
     for task, protocol, model, seed in missing(tasks, models, protocols, seeds):
         if (task, protocol) not in loaded:
-            loaded = {(task, protocol): data.load(task, protocol)} | loaded
+            loaded = {(task, protocol): load(task, protocol)} | loaded
             note(task, protocol, loaded[task, protocol])
         done = train(task, protocol, model, seed, loaded[task, protocol])
         done.save()

@@ -9,9 +9,9 @@ from typing import Any, Callable, NamedTuple, Optional
 import torch
 from torch import Tensor, nn
 
-from benchmarks import baselines
 from benchmarks.papers import images
 from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks.benchmark import baselines
 from liquid_neural_networks.data import Windows
 
 
@@ -71,7 +71,7 @@ def closed_form(shape: Shape, seed: int) -> nn.Module:
     return liquid(shape, seed, dynamics={"type": "closed_form", **backbone})
 
 
-class HearingTime(nn.Module):
+class WithElapsedTime(nn.Module):
     """A network that is also fed the time since the last sample, as the baselines are."""
 
     def __init__(self, network: nn.Module):
@@ -86,12 +86,12 @@ class HearingTime(nn.Module):
 
 
 def closed_form_memory(shape: Shape, seed: int) -> nn.Module:
-    """With a memory cell in place of a backbone, no more units than published with one, and hearing
-    the time where there is some to hear."""
+    """With a memory cell in place of a backbone, no more units than published with one, and fed the
+    elapsed time where it varies."""
     given = shape._replace(inputs=shape.inputs + shape.timed, units=min(shape.units, 64))
     dynamics = {"type": "closed_form", "backbone_layers": 0}
     network = liquid(given, seed, mixed_memory=True, dynamics=dynamics)
-    return HearingTime(network) if shape.timed else network
+    return WithElapsedTime(network) if shape.timed else network
 
 
 def c_elegans(_: Shape) -> Any:
@@ -99,7 +99,7 @@ def c_elegans(_: Shape) -> Any:
     return wiring.c_elegans()
 
 
-def seen(make: Callable[..., nn.Module], shape: Shape, seed: int) -> nn.Module:
+def behind_convolutions(make: Callable[..., nn.Module], shape: Shape, seed: int) -> nn.Module:
     """A model of sequences behind a convolutional head that is made with it."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -130,6 +130,11 @@ def baseline(kind: type[baselines.Baseline], shape: Shape, seed: int) -> nn.Modu
         )
 
 
+def lstm(shape: Shape, seed: int, units: int | None = None) -> nn.Module:
+    """As many cells as the task has units, or so many."""
+    return baseline(baselines.LSTM, shape._replace(units=units or shape.units), seed)
+
+
 # Conductance synapses open around 0.5, see the initial mu.
 CONDUCTANCE = {"learning_rate": 0.01, "centre": 0.5, "spread": 0.5}
 
@@ -137,11 +142,9 @@ MODELS: Mapping[str, Model] = {
     "linear": Model(partial(baseline, baselines.Linear), 0.01),
     "ct-rnn": Model(partial(baseline, baselines.CTRNN), 0.005),
     "ode-rnn": Model(partial(baseline, baselines.ODERNN), 0.005),
-    "lstm": Model(partial(baseline, baselines.LSTM), 0.005),
+    "lstm": Model(lstm, 0.005),
     # With as many parameters as 32 units beside a memory cell.
-    "lstm 46": Model(
-        lambda shape, seed: baseline(baselines.LSTM, shape._replace(units=46), seed), 0.005
-    ),
+    "lstm 46": Model(partial(lstm, units=46), 0.005),
     "gru": Model(partial(baseline, baselines.GRU), 0.005),
     "liquid dense": Model(partial(liquid, dynamics="dense"), 0.01),
     "liquid ncp": Model(partial(liquid, make_wiring=ncp), **CONDUCTANCE),
@@ -154,14 +157,11 @@ MODELS: Mapping[str, Model] = {
     "liquid": Model(liquid, **CONDUCTANCE),
     "convolutions": Model(convolutional, 0.002, epochs=6, of_images=True),
     "convolutions, lstm": Model(
-        partial(
-            seen, lambda shape, seed: baseline(baselines.LSTM, shape._replace(units=128), seed)
-        ),
-        0.002,
-        epochs=6,
-        of_images=True,
+        partial(behind_convolutions, partial(lstm, units=128)), 0.002, epochs=6, of_images=True
     ),
-    "convolutions, liquid 1000": Model(partial(seen, thousand), 0.005, epochs=6, of_images=True),
+    "convolutions, liquid 1000": Model(
+        partial(behind_convolutions, thousand), 0.005, epochs=6, of_images=True
+    ),
 }
 
 

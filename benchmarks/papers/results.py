@@ -1,15 +1,15 @@
-"""One small file a run, and the tables made from them."""
+"""One file a task and protocol, one line a run; and the tables made from them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.org import table
-from liquid_neural_networks.data import TASKS
+from liquid_neural_networks.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -28,26 +28,30 @@ class Run:
     parameters: int
     seconds: float
 
-    @property
-    def path(self) -> Path:
-        return path(self.task, self.protocol, self.model, self.seed)
-
     def save(self) -> None:
-        """Written aside and moved, so that an interrupted run leaves no half file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_suffix(".tmp")
-        aside.write_text(json.dumps(asdict(self)) + "\n")
-        aside.replace(self.path)
+        """Adds a line to the task's file in one write: it is there whole or not at all, also when
+        several processes train side by side."""
+        file = path(self.task, self.protocol)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab", buffering=0) as lines:
+            lines.write(f"{json.dumps(asdict(self))}\n".encode())
 
 
-def path(task: str, protocol: str, model: str, seed: int) -> Path:
-    return FOLDER / f"{task}-{protocol}" / f"{model.replace(' ', '-')}-{seed}.json"
+def path(task: str, protocol: str) -> Path:
+    """The file with a task's runs under a protocol, one a line."""
+    return FOLDER / f"{task}-{protocol}.jsonl"
 
 
-def runs() -> Iterator[Run]:
+def runs(file: Path) -> dict[tuple[str, int], Run]:
+    """(model, seed) -> run; of two of a kind the later one."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    found = (Run(**json.loads(line)) for line in lines)
+    return {(run.model, run.seed): run for run in found}
+
+
+def all_runs() -> list[Run]:
     """Every run on record."""
-    for each in sorted(FOLDER.glob("*/*.json")):
-        yield Run(**json.loads(each.read_text()))
+    return [run for file in sorted(FOLDER.glob("*.jsonl")) for run in runs(file).values()]
 
 
 def cell(scores: list[float], metric: str) -> str:
@@ -66,7 +70,7 @@ UNITS = {"mse": "mean squared error, lower is better",
 def tables(rules: Mapping[tuple[str, ...], Mapping[str, float]], models: list[str]) -> str:
     """Every task and protocol as an org table, with the published numbers beside."""
     found: dict[tuple[str, str], dict[str, list[Run]]] = {}
-    for run in runs():
+    for run in all_runs():
         found.setdefault((run.task, run.protocol), {}).setdefault(run.model, []).append(run)
     parts = []
     for task, protocol in sorted(found, key=lambda key: (list(TASKS).index(key[0]), key[1])):

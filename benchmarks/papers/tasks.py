@@ -14,7 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from liquid_neural_networks.data import TASKS, Split
+from liquid_neural_networks.data import Split
+from liquid_neural_networks.tasks import TASKS
 from liquid_neural_networks.training import evaluate, predict
 
 Loss = Callable[[Tensor, Tensor], Tensor]

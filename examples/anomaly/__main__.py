@@ -13,9 +13,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM, parameters
 from examples import common
 from liquid_neural_networks import LiquidNetwork, plots
+from liquid_neural_networks.benchmark.baselines import LSTM, parameters
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 
 SERIES = ("realKnownCause/machine_temperature_system_failure", "realKnownCause/nyc_taxi",

@@ -8,10 +8,10 @@ import gymnasium
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
 from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 
 SCALE = 5.0  # metres are small numbers here
 

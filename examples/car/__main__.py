@@ -11,10 +11,10 @@ from highway_env.road.lane import SineLane
 from highway_env.road.road import Road, RoadNetwork
 from matplotlib.figure import Figure
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
 from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 
 gymnasium.register_envs(highway_env)
 

@@ -10,8 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM
 from examples import common
+from liquid_neural_networks.benchmark.baselines import LSTM
 from liquid_neural_networks.data import Scaling, Split, Windows
 from liquid_neural_networks.training import predict
 
@@ -21,7 +21,7 @@ YEAR = 365.25  # days, the unit of elapsed time
 
 
 def read() -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each patient (V, 14) what each visit knows, the years until the next one last, and
+    """For each patient (V, 14) what is known at each visit, the years until the next one last, and
     (V,) the day."""
     path = common.data_folder("pbcseq") / "pbcseq.csv"
     table = polars.read_csv(path, null_values=["", "NA"], infer_schema_length=None)
@@ -60,7 +60,7 @@ def cut(patients: list[tuple[np.ndarray, np.ndarray]], scaling: Scaling) -> Wind
 
 
 class Timeless(nn.Module):
-    """A network that is not told how much time went by."""
+    """A network that is given no elapsed times."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -88,7 +88,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
     rows, networks = common.compare(
         {
             "LSTM": common.seeded(LSTM, features, 8, 1, timed=True),
-            "liquid, time not told": lambda seed: Timeless(make(seed)),
+            "liquid, no times": lambda seed: Timeless(make(seed)),
             "liquid": make,
         },
         split,

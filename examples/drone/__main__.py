@@ -8,10 +8,10 @@ import mujoco
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
 from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import wiring
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 
 MASS, ARM, TWIST = 0.5, 0.12, 0.02  # kg, m, N m of yaw for each N of a rotor
 MODEL = f"""

@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM
 from examples import common
 from liquid_neural_networks import plots
+from liquid_neural_networks.benchmark.baselines import LSTM
 from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
 

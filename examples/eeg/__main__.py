@@ -9,8 +9,8 @@ import polars
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import class_metrics, predict
 

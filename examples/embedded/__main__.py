@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
 from examples.control import LEARNED, Array, bars, compare
 from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 
 SCALE = np.array([1.0, 10.0])  # metres and radians, to numbers of order 1
 GAINS = np.array([0.5, 15.0, 1.0, 2.0])  # of the expert

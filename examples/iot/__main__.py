@@ -13,8 +13,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
 
@@ -41,9 +41,9 @@ def read() -> Split:
     inputs = torch.zeros(len(walks), int(lengths.max()), 4)
     for walk, padded in zip(walks, inputs):
         padded[: len(walk)] = torch.tensor(walk)
-    there = torch.arange(inputs.shape[1]) < lengths[:, None]
-    targets = torch.where(there, torch.tensor(answers).long()[:, None], -1)
-    whole = Windows(inputs, targets, torch.full(there.shape, SECONDS), there)
+    present = torch.arange(inputs.shape[1]) < lengths[:, None]
+    targets = torch.where(present, torch.tensor(answers).long()[:, None], -1)
+    whole = Windows(inputs, targets, torch.full(present.shape, SECONDS), present)
     turn = torch.from_numpy(np.random.RandomState(0).permutation(len(walks)) % 5)
     return Split(whole[turn < 3], whole[turn == 3], whole[turn == 4])
 
@@ -101,7 +101,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
 
 
 def stream(network: nn.Module, test: Windows) -> tuple[Tensor, float]:
-    """The first walk sample by sample, as a device would hear it, and the time of a sample."""
+    """The first walk sample by sample, as a device would receive it, and the time of a sample."""
     walk = test.inputs[0][test.targets[0] >= 0].numpy()
     with network.stream() as live:
         started = perf_counter()

@@ -10,8 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks.baselines import LSTM, MLP
 from examples import common
+from liquid_neural_networks.benchmark.baselines import LSTM, MLP
 from liquid_neural_networks.data import Scaling, Series, Split, windows
 from liquid_neural_networks.training import class_metrics, predict
 
@@ -55,7 +55,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
         metrics = class_metrics(found, true, len(ACTIVITIES))
         return {"macro F1": 100 * metrics["macro_f1"], "accuracy": 100 * metrics["accuracy"]}
 
-    def told(network: nn.Module) -> np.ndarray:
+    def answers(network: nn.Module) -> np.ndarray:
         return predict(network, split.test).argmax(dim=-1).numpy()
 
     features, classes = len(scaling.mean), len(ACTIVITIES)
@@ -66,7 +66,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
             "liquid": partial(common.liquid, features, hidden_size=16, output_size=classes),
         },
         split,
-        lambda network: score(told(network)),
+        lambda network: score(answers(network)),
         size,
         epochs=size(30, 4),
     )

@@ -7,20 +7,24 @@
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-from . import errors, fused, parallel_time, wiring
+from . import engines, errors, fused, parallel_time, wiring
+from ._version import VERSION as __version__
 from .network import LiquidNetwork, Trace
 from .neuron import LiquidNeuron
 from .streaming import Stream
 
-try:
-    __version__ = version("liquid-neural-networks")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
-
-_ON_DEMAND = ("compat", "conformance", "data", "imputation", "inspection", "plots", "training")
+_ON_DEMAND = (
+    "compat",
+    "conformance",
+    "data",
+    "imputation",
+    "inspection",
+    "plots",
+    "tasks",
+    "training",
+)
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -36,6 +40,7 @@ __all__ = [
     "Stream",
     "Trace",
     "__version__",
+    "engines",
     "errors",
     "fused",
     "parallel_time",

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Optional, TypeVar, Union
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
+from ._tensors import check_kind, check_parameters
 from .errors import DomainError, DtypeError, OptionError, ShapeError
 
 Values = dict[str, Tensor]
 """Parameter name -> constrained value, as it enters the equations."""
 
+T = TypeVar("T")
+
+_USUAL = {(nn.Parameter, torch.strided)}
+"""Types and layouts of parameters that need no further look."""
+
+_DERIVING = (BasePruningMethod, WeightNorm, SpectralNorm)
+"""Hooks before a call that make an attribute of other parameters."""
+
 
 class ParameterModule(nn.Module):
     """A module with parameters of its own, each with a value and perhaps a lower bound.
+
+    Torch has many ways to put something else in a parameter's place: pruning, parametrizations,
+    replicas on several devices, sharding. They work on attributes and on hooks that run when a
+    module is called; so parameters are reached by their names, and computing with them is a call.
 
     Attributes:
         lower_bounds: parameter name -> the least value it may have.
@@ -23,33 +40,52 @@ class ParameterModule(nn.Module):
     lower_bounds: Mapping[str, float]
 
     def note_shapes(self) -> None:
-        """Once all parameters are there: these are the shapes they must keep."""
+        """Once all parameters are there: these are the names and shapes they must keep."""
         self._shapes = {name: each.shape for name, each in self.named_parameters(recurse=False)}
 
+    def forward(self, function: Callable[..., T], *arguments: Any) -> T:
+        """``function(self, *arguments)``, as a call of this module, so that its hooks run."""
+        return function(self, *arguments)
+
+    def tensors(self) -> Values:
+        """What :meth:`stored` returns, unchecked: for code that checks every tensor itself."""
+        own = self._parameters
+        return {
+            name: own[name] if name in own else getattr(self, name, None)  # type: ignore[misc]
+            for name in self._shapes
+        }
+
     def stored(self) -> Values:
-        """Every parameter by name, as it is stored and optimised, or what stands in for it: torch
-        has ways to prune a parameter, to make it of others, to swap it for a call.
+        """Every parameter by name, as it is stored and optimised, or what stands in for it.
 
         Raises:
-            ShapeError, DtypeError: the stand-in does not fit, which compiled code could not tell.
+            ShapeError, DtypeError: something in a parameter's place does not fit.
         """
-        stored: Values = self._parameters  # type: ignore[assignment]
-        if stored.keys() != self._shapes.keys():
-            stored = {name: getattr(self, name) for name in self._shapes}
+        stored = self.tensors()
         tensors = stored.values()
-        # Lists and sets rather than a loop: this runs on every call.
+        # Lists and sets rather than loops: this runs on every call.
+        kinds = {(type(each), getattr(each, "layout", None)) for each in tensors}
+        if kinds != _USUAL:
+            self._check_kinds(stored)
         if [each.shape for each in tensors] != list(self._shapes.values()):
             self._refuse_shapes(stored)
         if len({(each.dtype, each.is_cpu) for each in tensors}) > 1:
-            self._refuse_mixture(stored)
+            self._check_mixture(stored)
         return stored
+
+    def _check_kinds(self, stored: Values) -> None:
+        for name, each in stored.items():
+            value: object = each
+            if not isinstance(value, Tensor):
+                raise DtypeError(f"expected a tensor, got {type(value).__name__}", name)
+        check_parameters(stored)
 
     def _refuse_shapes(self, stored: Values) -> None:
         for name, shape in self._shapes.items():
             if stored[name].shape != shape:
                 raise ShapeError(f"expected {tuple(shape)}, got {tuple(stored[name].shape)}", name)
 
-    def _refuse_mixture(self, stored: Values) -> None:
+    def _check_mixture(self, stored: Values) -> None:
         (first, like), *others = stored.items()
         for name, each in others:
             if (each.dtype, each.device) != (like.dtype, like.device):
@@ -59,8 +95,18 @@ class ParameterModule(nn.Module):
                     name,
                 )
 
+    @property
+    def like(self) -> Tensor:
+        """Any parameter: its dtype and device are those of all."""
+        for parameter in self._parameters.values():
+            if parameter is not None:
+                return parameter
+        # Every one is parametrized, or this is a replica, which has attributes in their place.
+        return getattr(self, next(iter(self._shapes)))  # type: ignore[no-any-return]
+
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
+        refresh(self)
         return self.stored()
 
     def set_values(self, values: Mapping[str, Tensor]) -> None:
@@ -73,6 +119,17 @@ class ParameterModule(nn.Module):
             DomainError: a value is NaN, infinite or below its bound.
         """
         set_values({"": self}, values)
+
+    def check_writable(self, names: Iterable[str]) -> None:
+        """Raises OptionError for a parameter that something else stands in for."""
+        for name in names:
+            if self._parameters.get(name) is None:
+                raise OptionError(
+                    "is pruned, parametrized or sharded, so it cannot be set; undo that first, for "
+                    "instance with torch.nn.utils.prune.remove or "
+                    "torch.nn.utils.parametrize.remove_parametrizations",
+                    name,
+                )
 
     @torch.no_grad()
     def write(self, values: Mapping[str, Tensor]) -> None:
@@ -98,6 +155,14 @@ class ParameterModule(nn.Module):
                 raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
 
 
+def refresh(module: nn.Module) -> None:
+    """Has pruning and weight normalisation make what they put in a parameter's place anew, as a
+    call of the module would."""
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, _DERIVING):
+            hook(module, ())
+
+
 def set_values(modules: Mapping[str, ParameterModule], values: Mapping[str, Tensor]) -> None:
     """Sets parameters of several modules, each named by what its parameters' names begin with."""
     own: dict[str, dict[str, Tensor]] = {prefix: {} for prefix in modules}
@@ -106,6 +171,7 @@ def set_values(modules: Mapping[str, ParameterModule], values: Mapping[str, Tens
         own[prefix][name[len(prefix) :]] = value
     for prefix, module in modules.items():
         module.check(own[prefix])
+        module.check_writable(own[prefix])
     for prefix, module in modules.items():
         module.write(own[prefix])
 
@@ -118,7 +184,37 @@ def check_value(name: str, value: object, shape: torch.Size) -> None:
     """
     if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
         raise DtypeError(f"expected a tensor of real numbers, got {type(value).__name__}", name)
+    check_kind(name, value)
+    if torch._is_functional_tensor(value):
+        raise DtypeError("is being traced, so its numbers cannot be copied", name)
     if value.shape != shape:
         raise ShapeError(f"expected {tuple(shape)}, got {tuple(value.shape)}", name)
     if not bool(torch.isfinite(value).all()):
         raise DomainError("contains NaN or infinity", name)
+
+
+def drawn(
+    size: Union[int, tuple[int, ...]],
+    draw: Callable[[Tensor], object],
+    generator: Optional[torch.Generator],
+) -> Tensor:
+    """Initial values on torch's default device, filled in place by ``draw``.
+
+    With a generator they are drawn where that is, so that a seed gives the same network everywhere.
+    """
+    wanted = torch.empty(size)
+    if wanted.is_meta:
+        return wanted
+    values = wanted if generator is None else torch.empty(size, device=generator.device)
+    draw(values)
+    return values.to(wanted.device)
+
+
+def uniform(
+    size: Union[int, tuple[int, ...]],
+    low: float,
+    high: float,
+    generator: Optional[torch.Generator],
+) -> Tensor:
+    """Uniform random numbers of this size in the default dtype."""
+    return drawn(size, lambda values: values.uniform_(low, high, generator=generator), generator)

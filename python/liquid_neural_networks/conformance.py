@@ -130,12 +130,12 @@ def _compared(
     yield "outputs", _array(outputs), expected["outputs"]
     yield "state", _array(state), expected["state"]
     with torch.no_grad():
-        for layer in range(len(network.neurons)):
-            trace = network.trace(**arguments, layer=layer)
-            yield f"states {layer}", _array(trace.states), expected["states"][layer]
+        for index in range(len(network.neurons)):
+            trace = network.trace(**arguments, population=index)
+            yield f"states {index}", _array(trace.states), expected["states"][index]
             # As rates: where a rate is near 0, its inverse has no digits to compare.
-            rates = 1 / expected["time_constants"][layer]
-            yield f"time constants {layer}", 1 / _array(trace.time_constants), rates
+            rates = 1 / expected["time_constants"][index]
+            yield f"time constants {index}", 1 / _array(trace.time_constants), rates
     weights = {name: torch.tensor(each).to(dtype) for name, each in case["weights"].items()}
     batch_first = _batch_first(case, outputs, state)
     losses = [(each * weights[name]).sum() for name, each in batch_first.items()]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import Any, Callable, Protocol
-from weakref import WeakSet
+from typing import Any, Callable, NamedTuple, Protocol
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import torch
 from torch import Tensor
@@ -64,36 +64,78 @@ class Softplus:
 CONSTRAINTS: Mapping[str, Callable[[], Constraint]] = {"clip": Clip, "softplus": Softplus}
 
 
-class Projected(Protocol):
-    """A module that can move its stored parameters back into their domain."""
+class Bounded(Protocol):
+    """A module some of whose own parameters have a least value.
 
-    def project_(self) -> None: ...
+    Attributes:
+        constraint: a key of :data:`CONSTRAINTS`.
+        lower_bounds: parameter name -> the least value it may have.
+    """
+
+    constraint: str
+    lower_bounds: Mapping[str, float]
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterable[tuple[str, Tensor]]: ...
 
     def parameters(self, recurse: bool = True) -> Iterable[Tensor]: ...
 
 
-_projected: WeakSet[Any] = WeakSet()
+class _Stepped(NamedTuple):
+    """The modules that an optimiser steps, found for these parameters and living modules."""
+
+    parameters: set[int]
+    living: tuple[int, int]
+    modules: list[ref[Any]]
+
+
+_clipped: WeakSet[Any] = WeakSet()
+_added = 0
+_found: WeakKeyDictionary[torch.optim.Optimizer, _Stepped] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def project_after_every_step(module: Projected) -> None:
-    """Has ``module.project_()`` called after every step of every optimiser, while it lives."""
-    with _lock:
-        _projected.add(module)
+def project_after_every_step(module: Bounded) -> None:
+    """Has the module's clipped parameters moved back to their bounds, in place, whenever an
+    optimiser has stepped them, while the module lives."""
+    global _added
+    if module.constraint == "clip" and module.lower_bounds:
+        with _lock:
+            _clipped.add(module)
+            _added += 1
 
 
+@torch.no_grad()
 def _project_stepped(optimizer: torch.optim.Optimizer, *_: object) -> None:
-    # Only what this optimiser moved: writing to other networks, even nothing new, would spoil
-    # a backward pass they are in the middle of, perhaps in another thread.
-    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    for module in _living():
-        if any(id(p) in stepped for p in module.parameters(recurse=False)):
-            module.project_()
+    # Only what this optimiser moved: writing to anything else, even nothing new, would spoil a
+    # backward pass that is under way, in another thread or, with an optimiser for each parameter
+    # that steps as soon as its gradient is there, in this one.
+    stepped = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    for module in _stepped_modules(optimizer, stepped):
+        for name, parameter in module.named_parameters(recurse=False):
+            if name in module.lower_bounds and id(parameter) in stepped:
+                parameter.clamp_(min=module.lower_bounds[name])
 
 
-def _living() -> list[Any]:
+def _stepped_modules(optimizer: torch.optim.Optimizer, stepped: set[int]) -> list[Bounded]:
+    """The living modules with a parameter among those stepped.
+
+    They are remembered, so that a step costs the same however many networks there are.
+    """
     with _lock:
-        return list(_projected)
+        found, living = _found.get(optimizer), (_added, len(_clipped))
+        if found is None or found.parameters != stepped or found.living != living:
+            # Parameters of submodules count: pruned or parametrised, a parameter is kept there,
+            # and comes back to its module some day.
+            concerned = [
+                ref(module)
+                for module in _clipped
+                if not stepped.isdisjoint(map(id, module.parameters()))
+            ]
+            found = _found[optimizer] = _Stepped(stepped, living, concerned)
+    modules = (module() for module in found.modules)
+    return [module for module in modules if module is not None]
 
 
 register_optimizer_step_post_hook(_project_stepped)

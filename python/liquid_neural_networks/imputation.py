@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ._checks import check_choice, check_flag
-from ._sequences import Number, Sequences, as_reals, check_finite, check_sequences
+from ._inputs import as_reals, check_finite, check_sequences
+from ._sequences import Number, Sequences
 from .errors import DtypeError, OptionError, ShapeError
 from .network import LiquidNetwork
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from ._checks import check_integer
 from ._sequences import Number
+from .dynamics import ConductanceDynamics
 from .errors import OptionError
 from .network import LiquidNetwork
 from .neuron import LiquidNeuron
@@ -131,9 +133,10 @@ def synapse_currents(
     elapsed_time: Optional[Number] = None,
     mask: Optional[Number] = None,
     state: Optional[Tensor] = None,
-    layer: int = 0,
+    population: int = 0,
 ) -> Currents:
-    """The current s_ji (E_ji - v_i) through every synapse while the network runs.
+    """The current through every synapse while the network runs, see
+    :meth:`~liquid_neural_networks.dynamics.ConductanceDynamics.currents`.
 
     A positive current raises the receiving neuron's potential. Arguments are those of
     :meth:`LiquidNetwork.trace`.
@@ -142,10 +145,11 @@ def synapse_currents(
         OptionError: the dynamics are not conductance dynamics, which alone have currents.
         ShapeError, DtypeError, DomainError: naming the argument.
     """
-    kind = network.config()["dynamics"]["type"]
-    if kind != "conductance":
+    check_integer("population", population, 0, len(network.neurons) - 1)
+    dynamics = _neuron(network, population).dynamics
+    if not isinstance(dynamics, ConductanceDynamics):
         raise OptionError(
-            f"{kind} dynamics have no synaptic currents; conductance dynamics do",
+            f"{dynamics.name} dynamics have no synaptic currents; conductance dynamics do",
             "network",
         )
     trace = network.trace(
@@ -154,15 +158,14 @@ def synapse_currents(
         elapsed_time=elapsed_time,
         mask=mask,
         state=state,
-        layer=layer,
+        population=population,
         synapses=True,
     )
-    dynamics = _neuron(network, layer).dynamics
     assert trace.activations is not None and trace.sensory_activations is not None
-    values, v = dynamics.values(), trace.states
     return Currents(
-        trace.activations * (values["E"] - v[..., dynamics.post]),
-        trace.sensory_activations * (values["sensory_E"] - v[..., dynamics.sensory_post]),
+        *dynamics.currents(
+            dynamics.values(), trace.states, trace.activations, trace.sensory_activations
+        )
     )
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._parameters import ParameterModule
+from ._parameters import ParameterModule, drawn, uniform
 
 
 class MemoryCell(ParameterModule):
@@ -46,24 +46,34 @@ class MemoryCell(ParameterModule):
         super().__init__()
         rows = 4 * hidden_size
         bound = sqrt(6 / (rows + input_size))
-        self.W_in = nn.Parameter(
-            torch.empty(rows, input_size).uniform_(-bound, bound, generator=generator)
+        self.W_in = nn.Parameter(uniform((rows, input_size), -bound, bound, generator))
+        self.W_rec = nn.Parameter(
+            drawn(
+                (rows, hidden_size),
+                lambda weights: nn.init.orthogonal_(weights, generator=generator),
+                generator,
+            )
         )
-        self.W_rec = nn.Parameter(torch.empty(rows, hidden_size))
-        nn.init.orthogonal_(self.W_rec, generator=generator)
-        self.b = nn.Parameter(torch.empty(rows).uniform_(-0.1, 0.1, generator=generator))
+        self.b = nn.Parameter(uniform(rows, -0.1, 0.1, generator))
         self.note_shapes()
 
-    def heard(self, inputs: Tensor) -> Tensor:
-        """(..., 4 N): what inputs (..., I) contribute, for all time steps at once."""
+    def input_terms(self, inputs: Tensor) -> Tensor:
+        """(..., 4 N): what inputs (..., I) contribute to the gates, for all time steps at once."""
         stored = self.stored()
         return functional.linear(inputs, stored["W_in"], stored["b"])
 
-    def forward(self, heard: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The state (B, N) to start from, and the new memory (B, N)."""
-        units = memory.shape[-1]
-        gates = heard + functional.linear(state, self.W_rec)
-        candidate, input_, forget, output = torch.split(gates, units, -1)
+    def advance(
+        self, input_terms: Tensor, recurrent: Tensor, state: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The state (B, N) that the neurons start from, and the new memory (B, N).
+
+        Args:
+            input_terms: (B, 4 N) of this time step, from :meth:`input_terms`.
+            recurrent: ``W_rec`` (4 N, N).
+            state, memory: (B, N) after the step before.
+        """
+        gates = input_terms + functional.linear(state, recurrent)
+        candidate, input_gate, forget, output = torch.split(gates, memory.shape[-1], -1)
         kept = memory * torch.sigmoid(forget + 1.0)
-        memory = kept + torch.tanh(candidate) * torch.sigmoid(input_)
+        memory = kept + torch.tanh(candidate) * torch.sigmoid(input_gate)
         return torch.tanh(memory) * torch.sigmoid(output), memory

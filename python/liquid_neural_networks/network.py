@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union, cast
 
@@ -12,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from . import interchange, model_file
+from . import readout as readouts
 from ._checks import (
     check_choice,
     check_count,
@@ -20,14 +21,19 @@ from ._checks import (
     check_integer,
     check_seed,
 )
-from ._parameters import check_value, set_values
-from ._sequences import Number, Sequences, check_sequences, check_state
+from ._dropout import Dropout
+from ._inputs import check_sequences, check_state
+from ._model import Model
+from ._parameters import set_values
+from ._populations import Populations
+from ._sequences import Number, Sequences
 from .errors import OptionError
 from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
 from .streaming import Stream
 from .wiring import Wiring
 
-READOUTS = ("dense", "motor")
+_READOUT = "readout."
+"""What the names of its parameters begin with."""
 
 
 class Trace(NamedTuple):
@@ -125,15 +131,13 @@ class LiquidNetwork(nn.Module):
         first = wirings[0]
         self.input_size = input_size
         self.hidden_size = first.units
-        self.output_size = _output_size(output_size, first)
-        self.readout_kind = _readout_kind(readout, first, self.output_size, bidirectional)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.batch_first = check_flag("batch_first", batch_first)
         self.return_sequences = check_flag("return_sequences", return_sequences)
 
         *seeds, readout_seed = _initial_seeds(seed, len(wirings) + 1)
-        self.neurons = nn.ModuleList(
+        self.neurons = Populations(
             LiquidNeuron(
                 each.input_size,
                 wiring=each,
@@ -147,10 +151,10 @@ class LiquidNetwork(nn.Module):
             for each, own_seed in zip(wirings, seeds)
         )
         self.state_size = self._first.state_size
-        self.dropout = nn.Dropout(dropout)
-        self.readout = _build_readout(
-            self.readout_kind, first.units * directions, self.output_size, readout_seed
-        )
+        self.dropout = Dropout(dropout)
+        outputs = readouts.output_size_of(output_size, first)
+        kind = readouts.kind_for(readout, first, outputs, bidirectional)
+        self.readout = readouts.build(kind, self._width, outputs, readout_seed)
 
     # -- sizes and description -----------------------------------------------------------------
 
@@ -160,26 +164,56 @@ class LiquidNetwork(nn.Module):
         return 2 if self.bidirectional else 1
 
     @property
+    def output_size(self) -> int:
+        """O, outputs per sample."""
+        return readouts.size_of(self.readout, self._width)
+
+    @property
+    def readout_kind(self) -> str:
+        """``"dense"`` or ``"motor"``."""
+        return readouts.kind_of(self.readout)
+
+    @property
     def wiring(self) -> Wiring:
-        """The wiring of the first layer."""
-        return self._first.wiring
+        """The wiring of the population, or of all of them.
+
+        Raises:
+            OptionError: populations have different ones, as those of several layers do; each has
+                its own as ``network.neurons[index].wiring``.
+        """
+        first, *others = [neuron.wiring for _, neuron in self.populations()]
+        if any(each != first for each in others):
+            raise OptionError(
+                "populations have different ones; ask for one: network.neurons[0].wiring", "wiring"
+            )
+        return first
+
+    @property
+    def _width(self) -> int:
+        """Neurons that the read-out reads."""
+        return self.hidden_size * self.directions
 
     @property
     def _first(self) -> LiquidNeuron:
-        return cast(LiquidNeuron, next(iter(self.neurons)))
+        # Past the list's own ways, which take a microsecond of every call.
+        return cast(LiquidNeuron, self._modules["neurons"]._modules["0"])  # type: ignore[union-attr]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "readout":
+            readouts.check(value, self._width, self.bidirectional)
+        super().__setattr__(name, value)
 
     def config(self) -> dict[str, Any]:
-        """Every option except the wirings, as plain data; what ``.lnn`` files store."""
-        first = self._first
+        """Every option except the wirings, as plain data; what ``.lnn`` files store.
+
+        Raises:
+            OptionError: populations were changed to differ in one of them.
+        """
         return {
             "input_size": self.input_size,
             "hidden_size": self.hidden_size,
             "output_size": self.output_size,
-            "dynamics": {"type": first.dynamics.name, **first.dynamics.options()},
-            "solver": first.solver,
-            "unfolds": first.unfolds,
-            "constraint": first.dynamics.constraint,
-            "mixed_memory": first.memory is not None,
+            **self.neurons.config(),
             "num_layers": self.num_layers,
             "dropout": self.dropout.p,
             "bidirectional": self.bidirectional,
@@ -202,7 +236,12 @@ class LiquidNetwork(nn.Module):
                 for prefix, neuron in self.populations()
                 for name, value in neuron.values().items()
             },
-            **self._readout_parameters(),
+            **{
+                _READOUT + name: value
+                for name, value in readouts.values(
+                    self.readout, self._first.dynamics.like, self._width
+                ).items()
+            },
         }
 
     @torch.no_grad()
@@ -218,25 +257,21 @@ class LiquidNetwork(nn.Module):
         known = self.values()
         for name in values:
             check_choice("values", name, known)
-        readout = self._readout_parameters()
-        for name in readout.keys() & values.keys():
-            check_value(name, values[name], readout[name].shape)
-        modules = {
-            prefix + inner: module
-            for prefix, neuron in self.populations()
-            for inner, module in neuron.parameter_modules().items()
-        }
-        set_values(modules, {n: v for n, v in values.items() if n not in readout})
-        for name in readout.keys() & values.keys():
-            readout[name].copy_(values[name])
+        own, modules = {}, {}
+        for name, value in values.items():
+            if name.startswith(_READOUT):
+                own[name[len(_READOUT) :]] = value
+        readouts.check_values(self.readout, own)
+        for prefix, neuron in self.populations():
+            for inner, module in neuron.parameter_modules().items():
+                modules[prefix + inner] = module
+        set_values(modules, {n: v for n, v in values.items() if not n.startswith(_READOUT)})
+        readouts.set_values(self.readout, own)
 
     def populations(self) -> list[tuple[str, LiquidNeuron]]:
         """Every population, with what the names of its parameters in :meth:`values` begin with."""
         neurons = cast("list[LiquidNeuron]", list(self.neurons))
         return [(f"neurons.{index}.", neuron) for index, neuron in enumerate(neurons)]
-
-    def _readout_parameters(self) -> dict[str, Tensor]:
-        return {f"readout.{name}": each for name, each in self.readout.named_parameters()}
 
     # -- running -------------------------------------------------------------------------------
 
@@ -299,11 +334,11 @@ class LiquidNetwork(nn.Module):
         elapsed_time: Optional[Number] = None,
         mask: Optional[Number] = None,
         state: Optional[Tensor] = None,
-        layer: int = 0,
+        population: int = 0,
     ) -> Tensor:
         """The liquid time constants tau(t) while the network runs: 1 / rate.
 
-        Arguments are those of :meth:`forward`; ``layer`` counts populations as ``state`` does.
+        Arguments are those of :meth:`forward`; ``population`` counts as ``state`` does.
 
         Returns:
             (B, T, N), or (T, N) for one sequence, in the unit of ``elapsed_time``: the value at
@@ -315,7 +350,7 @@ class LiquidNetwork(nn.Module):
             elapsed_time=elapsed_time,
             mask=mask,
             state=state,
-            layer=layer,
+            population=population,
         ).time_constants
 
     def trace(
@@ -326,22 +361,23 @@ class LiquidNetwork(nn.Module):
         elapsed_time: Optional[Number] = None,
         mask: Optional[Number] = None,
         state: Optional[Tensor] = None,
-        layer: int = 0,
+        population: int = 0,
         synapses: bool = False,
     ) -> Trace:
         """Everything one population did: states, time constants, and synapses on demand.
 
         Args:
-            layer: which population, counted as in ``state``: 0 to num_layers * directions - 1.
+            population: which one, counted as in ``state``: 0 to num_layers * directions - 1.
             synapses: also return every synapse's activation (memory grows with E).
 
         The other arguments are those of :meth:`forward`.
         """
-        layer = check_integer("layer", layer, 0, len(self.neurons) - 1)
+        population = check_integer("population", population, 0, len(self.neurons) - 1)
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states, fed = self._run(sequences, self._initial_states(state, sequences))
-        own, sequences = self._neurons_part(states[layer]), fed[layer // self.directions]
-        neuron = self.neurons[layer]
+        own = self._neurons_part(states[population])
+        sequences = fed[population // self.directions]
+        neuron = self.neurons[population]
         assert isinstance(neuron, LiquidNeuron)
         fields: list[Optional[Tensor]] = [own]
         # The backward direction of a bidirectional layer saw time constants at the same samples,
@@ -375,15 +411,22 @@ class LiquidNetwork(nn.Module):
             >>> steering.shape
             (1,)
         """
-        return Stream(self, state)
+        if self.bidirectional:
+            raise OptionError(
+                "a network of both directions cannot stream: it needs the future", "bidirectional"
+            )
+        return Stream([neuron for _, neuron in self.populations()], self.readout, state)
 
     # -- files ---------------------------------------------------------------------------------
 
     def save(self, path: Union[str, PathLike[str]], **metadata: Any) -> None:
-        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it."""
-        from .model_file import save
+        """Writes a ``.lnn`` file, atomically; ``metadata`` is plain data kept with it.
 
-        save(self, path, metadata=metadata)
+        Raises:
+            DtypeError, DomainError, ModelFileError, OSError: see
+                :func:`liquid_neural_networks.model_file.save`.
+        """
+        model_file.save(self.to_model(metadata=metadata), path)
 
     @staticmethod
     def load(path: Union[str, PathLike[str]]) -> LiquidNetwork:
@@ -392,9 +435,38 @@ class LiquidNetwork(nn.Module):
         Raises:
             ModelFileError: the file is corrupt, hostile or of an unknown version.
         """
-        from .model_file import load
+        return LiquidNetwork.from_model(model_file.load(path))
 
-        return load(path).network
+    def to_model(
+        self,
+        scaling: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+    ) -> Model:
+        """The network as plain data, and what is to be kept with it; what files are made of.
+
+        Raises:
+            OptionError: populations were changed to differ in an option.
+        """
+        wirings = [neuron.wiring for _, neuron in self.populations()]
+        values = {name: value.detach() for name, value in self.values().items()}
+        return Model(self.config(), wirings, values, scaling, {} if metadata is None else metadata)
+
+    @staticmethod
+    def from_model(model: Model) -> LiquidNetwork:
+        """The network that plain data describe, on the CPU and in evaluation mode.
+
+        Raises:
+            OptionError, ShapeError, DtypeError, DomainError: its parts do not fit together.
+        """
+        with torch.device("cpu"):
+            network = LiquidNetwork(**model.config, wiring=list(model.wirings), seed=0)
+        values = model.values
+        for name in network.values():
+            if name not in values:
+                raise OptionError("is missing", f"values.{name}")
+        network.to(next(iter(values.values())).dtype)
+        network.set_values(values)
+        return network.eval()
 
     @staticmethod
     def from_ncps(source: Union[nn.Module, Mapping[str, Tensor]], **options: Any) -> LiquidNetwork:
@@ -423,9 +495,7 @@ class LiquidNetwork(nn.Module):
             >>> LiquidNetwork.from_ncps(CfC(20, 50)).hidden_size
             50
         """
-        from .compat.ncps._convert import from_ncps
-
-        return from_ncps(source, **options)
+        return LiquidNetwork.from_model(interchange.ncps.read(source, **options))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -480,10 +550,9 @@ class LiquidNetwork(nn.Module):
             for direction in range(self.directions):
                 index = depth * self.directions + direction
                 neuron, state = neurons[index], initial[index]
-                if direction == 0:
-                    states.append(neuron.sequence(sequences, state))
-                else:
-                    states.append(neuron.sequence(sequences.reversed(), state).flip(1))
+                ordered = sequences.reversed() if direction else sequences
+                own = neuron(ordered.inputs, state, sequences=ordered)
+                states.append(own.flip(1) if direction else own)
         return states, fed
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
@@ -517,19 +586,6 @@ def _joined(tensors: list[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=-1)
 
 
-class MotorReadout(nn.Module):
-    """y_i = scale_i v_i + shift_i over the first O neurons, which are the motor neurons."""
-
-    def __init__(self, output_size: int):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(output_size))
-        self.shift = nn.Parameter(torch.zeros(output_size))
-
-    def forward(self, states: Tensor) -> Tensor:
-        scale = self.scale
-        return torch.addcmul(self.shift, scale, states.narrow(-1, 0, scale.shape[0]))
-
-
 def _wirings(
     wiring: Union[WiringLike, Sequence[WiringLike], None],
     input_size: int,
@@ -557,45 +613,8 @@ def _wirings(
     ]
 
 
-def _output_size(output_size: Optional[int], wiring: Wiring) -> int:
-    if output_size is None:
-        if wiring.motor == 0:
-            raise OptionError("is required when the wiring has no motor neurons", "output_size")
-        return wiring.motor
-    return check_count("output_size", output_size)
-
-
-def _readout_kind(
-    readout: Optional[str], wiring: Wiring, output_size: int, bidirectional: bool
-) -> str:
-    if readout is None:
-        return "motor" if wiring.motor == output_size and not bidirectional else "dense"
-    check_choice("readout", readout, READOUTS)
-    if readout == "motor" and bidirectional:
-        raise OptionError("a bidirectional network needs the dense read-out", "readout")
-    if readout == "motor" and output_size > wiring.units:
-        raise OptionError(
-            f"{output_size} outputs need as many motor neurons, the wiring has {wiring.units}",
-            "readout",
-        )
-    return readout
-
-
-def _build_readout(kind: str, width: int, output_size: int, seed: Optional[int]) -> nn.Module:
-    if kind == "motor":
-        return MotorReadout(output_size)
-    if seed is None:
-        return nn.Linear(width, output_size)
-    # torch's own initial values, but from a generator of our own: other threads use the global one.
-    generator, bound = torch.Generator().manual_seed(seed), 1 / sqrt(width)
-    linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, output_size)  # type: ignore[no-untyped-call]
-    for parameter in (linear.weight, linear.bias):
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return linear
-
-
 def _initial_seeds(seed: Optional[int], count: int) -> list[Optional[int]]:
     if seed is None:
         return [None] * count
-    generator = torch.Generator().manual_seed(check_seed(seed))
-    return torch.randint(2**31, (count,), generator=generator).tolist()
+    generator = torch.Generator("cpu").manual_seed(check_seed(seed))
+    return torch.randint(2**31, (count,), generator=generator, device="cpu").tolist()

@@ -7,29 +7,22 @@ It is to :class:`~liquid_neural_networks.LiquidNetwork` what ``torch.nn.LSTMCell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Optional, Union
 
 import torch
 from torch import Tensor, nn
 
-from . import fused, parallel_time, solvers
+from . import engines, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
+from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
+from ._modes import readable
 from ._parameters import ParameterModule, set_values
-from ._sequences import (
-    Number,
-    Sequences,
-    as_flags,
-    as_floats,
-    as_reals,
-    check_sequences,
-    check_state,
-    readable,
-)
+from ._sequences import Number, Sequences
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
 from .errors import DtypeError, OptionError, ShapeError
 from .memory import MemoryCell
+from .solvers import Method
 from .wiring import Recipe, Wiring, fully_connected, recipe
 
 WiringLike = Union[Wiring, Recipe, Mapping[str, Any]]
@@ -86,7 +79,7 @@ class LiquidNeuron(nn.Module):
         super().__init__()
         check_choice("constraint", constraint, CONSTRAINTS)
         self.wiring = build_wiring(wiring, check_count("input_size", input_size), hidden_size)
-        generator = None if seed is None else torch.Generator().manual_seed(check_seed(seed))
+        generator = None if seed is None else torch.Generator("cpu").manual_seed(check_seed(seed))
         self.dynamics = _build_dynamics(dynamics, self.wiring, constraint, generator)
         self.solver, self.unfolds = _method(self.dynamics, solver, unfolds)
         self.memory: Optional[MemoryCell] = None
@@ -108,6 +101,11 @@ class LiquidNeuron(nn.Module):
         """Numbers in a state: N, or 2 N with a memory (the neurons' first, then the memory's)."""
         return self.hidden_size * (1 if self.memory is None else 2)
 
+    @property
+    def method(self) -> Method:
+        """The solver and its unfolds."""
+        return Method(self.solver, self.unfolds)
+
     def forward(
         self,
         inputs: Tensor,
@@ -116,6 +114,7 @@ class LiquidNeuron(nn.Module):
         *,
         elapsed_time: Optional[Number] = None,
         mask: Optional[Number] = None,
+        sequences: Optional[Sequences] = None,
     ) -> Tensor:
         """The state after one time step.
 
@@ -127,13 +126,20 @@ class LiquidNeuron(nn.Module):
             elapsed_time: time since the previous sample, at least 0: a number or (B,).
                 Default 1.
             mask: (B, I) or (I,), False where an input is missing.
+            sequences: how a network calls its populations: checked sequences, whose ``inputs``
+                are given as well; nothing else but ``state`` is read then.
 
         Returns:
-            (B, N), or (N,) for one sample; 2 N numbers with a memory.
+            (B, N), or (N,) for one sample; 2 N numbers with a memory. For sequences the states
+            after each step, (B, T, N).
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
+        if sequences is not None:
+            if inputs is not sequences.inputs:  # a hook before the call put others in their place
+                sequences = sequences._replace(inputs=inputs)
+            return self._sequence(sequences, state)
         like = self.dynamics.like
         inputs = as_floats("inputs", inputs, like)
         if inputs.dim() not in (1, 2) or inputs.shape[-1] != self.input_size or inputs.numel() == 0:
@@ -159,79 +165,37 @@ class LiquidNeuron(nn.Module):
             last = "N" if self.memory is None else "2 N"
             state = check_state(state, shape, f"(B, {last})" if batched else f"({last},)", like)
             state = state if batched else state.unsqueeze(0)
-        after = self.sequence(sequences, state)[:, 0]
+        after = self._sequence(sequences, state)[:, 0]
         return after if batched else after.squeeze(0)
 
-    def sequence(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
+    def _sequence(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
         """(B, T, N) states after each step of checked sequences, from state (B, N) or zeros.
 
-        With a memory both have 2 N numbers. Runs the fused step where it can, the reference path
-        elsewhere, and under autocast in the dtype of the parameters all the same.
+        With a memory both have 2 N numbers. Under autocast it runs in the dtype of the parameters
+        all the same.
         """
         kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
         if torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
-                return self.sequence(sequences, state)
+                return self._sequence(sequences, state)
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
-            return self._run(sequences, state)  # without elapsed time, a solver holds the state
-        state = self._state(state, sequences)
+            return self._integrate(sequences, state)  # without elapsed time, a solver holds it
+        if state is None:
+            state = sequences.zeros(self.state_size)
         order, last = _seen_first(sequences.valid)
-        states = self._run(sequences.reordered(order), state)
+        states = self._integrate(sequences.reordered(order), state)
         held = torch.cat([state.unsqueeze(1), states], dim=1)
         return held.gather(1, last.unsqueeze(-1).expand(-1, -1, state.shape[-1]))
 
-    def _state(self, state: Optional[Tensor], sequences: Sequences) -> Tensor:
-        """The state given, or zeros."""
-        if state is not None:
-            return state
-        return sequences.inputs.new_zeros(sequences.inputs.shape[0], self.state_size)
-
-    def _run(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
-        """The same; padding is there only where it has no elapsed time to change the state."""
+    def _integrate(self, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
+        """The same without padding: by an engine, as a call of the modules that have parameters."""
         dynamics, memory = self.dynamics, self.memory  # once: torch looks for a submodule slowly
-        integrate = fused.choose(dynamics, self.solver, sequences.inputs, memory)
+        states: Tensor
         if memory is None:
-            steps = sequences.inputs.shape[1]
-            integrate = parallel_time.choose(integrate, dynamics, self.solver, steps)
+            states = dynamics(engines.integrate, self.method, sequences, state, None)
         else:
-            parallel_time.note_sequential("a mixed memory")
-            if integrate is solvers.integrate:
-                return self._remember(memory, sequences, self._state(state, sequences))
-            integrate = partial(integrate, memory=memory)
-        elapsed = sequences.elapsed_time
-        if integrate is not fused.integrate:  # which alone knows what both are if not given
-            elapsed, state = sequences.times(), self._state(state, sequences)
-        states: Tensor = integrate(
-            dynamics,
-            self.solver,
-            self.unfolds,
-            sequences.inputs,
-            sequences.mask,
-            elapsed,
-            sequences.time_constants,
-            state,
-        )
+            states = memory(_with_memory, dynamics, self.method, sequences, state)
         return states
-
-    def _remember(self, cell: MemoryCell, sequences: Sequences, state: Tensor) -> Tensor:
-        """Memory and neurons by turns, one sample at a time."""
-        step = solvers.stepper(
-            self.dynamics,
-            self.solver,
-            self.unfolds,
-            sequences.inputs,
-            sequences.mask,
-            sequences.times(),
-            sequences.time_constants,
-        )
-        heard = cell.heard(sequences.inputs).unbind(1)
-        x, memory = torch.split(state, self.hidden_size, -1)
-        states = []
-        for t, now in enumerate(heard):
-            x, memory = cell(now, x, memory)
-            x = step(t, x)
-            states.append(torch.cat([x, memory], -1))
-        return torch.stack(states, dim=1)
 
     def effective_time_constants(self, sequences: Sequences, states: Tensor) -> Tensor:
         """(B, T, N) tau(t) at the given states of the neurons (B, T, N) and inputs."""
@@ -240,6 +204,27 @@ class LiquidNeuron(nn.Module):
         return self.dynamics.effective_time_constants(
             values, states, sensory, sequences.time_constants
         )
+
+    def config(self) -> dict[str, Any]:
+        """Its options except sizes and wiring, as plain data."""
+        dynamics = self.dynamics
+        return {
+            "dynamics": {"type": dynamics.name, **dynamics.options()},
+            "solver": self.solver,
+            "unfolds": self.unfolds,
+            "constraint": dynamics.constraint,
+            "mixed_memory": self.memory is not None,
+        }
+
+    def frozen(self) -> LiquidNeuron:
+        """A population of its own with the parameter values of now, plain whatever stands in for
+        them here, in evaluation mode."""
+        like = self.dynamics.like
+        with torch.device("cpu"):
+            copy = LiquidNeuron(self.input_size, wiring=self.wiring, seed=0, **self.config())
+        copy.to(like.device, like.dtype).requires_grad_(False)
+        copy.set_values({name: value.detach() for name, value in self.values().items()})
+        return copy.eval()
 
     def parameter_modules(self) -> dict[str, ParameterModule]:
         """Those that have the parameters, by what their names in :meth:`values` begin with."""
@@ -266,6 +251,17 @@ class LiquidNeuron(nn.Module):
     def extra_repr(self) -> str:
         method = f", solver={self.solver!r}, unfolds={self.unfolds}" if self.solver else ""
         return f"{self.wiring!r}{method}"
+
+
+def _with_memory(
+    memory: MemoryCell,
+    dynamics: Dynamics,
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+) -> Tensor:
+    states: Tensor = dynamics(engines.integrate, method, sequences, state, memory)
+    return states
 
 
 def build_wiring(
@@ -326,7 +322,7 @@ def _seen_first(valid: Tensor) -> tuple[Tensor, Tensor]:
     order = torch.argsort((~valid).to(torch.int8), dim=1, stable=True)
     seen = valid.cumsum(1)
     # A graph has one size whatever the flags say.
-    longest = max(int(seen[:, -1].max()), 1) if readable() else seen.shape[1]
+    longest = max(int(seen[:, -1].max()), 1) if readable(seen) else seen.shape[1]
     return order[:, :longest], seen
 
 
@@ -372,7 +368,7 @@ def _one_mask(mask: Optional[Number], inputs: Tensor) -> Optional[Tensor]:
     """(B, I) -> (B, 1, I), and (I,) -> (1, I)."""
     if mask is None:
         return None
-    flags = as_flags(mask, inputs.device)
+    flags = as_flags(mask, inputs)
     if flags.shape != inputs.shape:
         raise ShapeError(
             f"expected {tuple(inputs.shape)} like the inputs, got {tuple(flags.shape)}", "mask"

@@ -32,9 +32,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import solvers
+from ._modes import compiling, transform
+from ._sequences import Sequences
 from .dynamics import ClosedFormDynamics, Dynamics, OdeDynamics, Sensory, Solve, Values
-from .fused._operator import transforming
+from .memory import MemoryCell
+from .solvers import Declined, Method
 
 MAX_ITERATIONS = 64
 """After as many the sequential path takes over."""
@@ -99,75 +101,78 @@ def enabled() -> Iterator[Report]:
         _switch.report = before
 
 
-def choose(
-    sequential: Callable[..., Tensor],
+NAME = "parallel in time"
+
+
+def why_not(
     dynamics: Dynamics,
-    solver: Optional[str],
-    steps: int,
-) -> Callable[..., Tensor]:
-    """The function that integrates: parallel in time if that is enabled and can be."""
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
+) -> str:
+    """Why a call runs sequentially, as far as that can be seen before; empty if it does not."""
     report = _switch.report
-    if report is None or steps == 1:
-        return sequential
-    if torch.compiler.is_compiling() or transforming():
-        return sequential
-    reason = _why_not(dynamics, solver)
+    if report is None:
+        return "not asked for; see parallel_time.enabled()"
+    reason = _unsupported(dynamics, method, memory)
     if reason:
         report.note_sequential(reason)
-        return sequential
-    return partial(_integrate, sequential, report)
+    elif sequences.inputs.shape[1] == 1:
+        reason = "one sample is no sequence"
+    elif compiling():
+        reason = "torch.compile records the sequential engines"
+    return reason or transform()
 
 
-def note_sequential(reason: str) -> None:
-    """Notes that a sequence is run sequentially, if anybody wants it otherwise."""
-    if _switch.report is not None:
-        _switch.report.note_sequential(reason)
-
-
-def _why_not(dynamics: Dynamics, solver: Optional[str]) -> str:
-    if solver == "adaptive":
+def _unsupported(dynamics: Dynamics, method: Method, memory: Optional[MemoryCell]) -> str:
+    if memory is not None:
+        return "a mixed memory"
+    if method.solver == "adaptive":
         return "the adaptive solver chooses other steps for other batches"
     dropping = isinstance(dynamics, ClosedFormDynamics) and dynamics.backbone_dropout > 0.0
     return "dropout draws anew each time" if dropping and dynamics.training else ""
 
 
-def _integrate(
-    sequential: Callable[..., Tensor],
-    report: Report,
+def integrate(
     dynamics: Dynamics,
-    solver: Optional[str],
-    unfolds: Optional[int],
-    inputs: Tensor,
-    mask: Optional[Tensor],
-    elapsed_time: Tensor,
-    time_constants: Optional[Tensor],
-    state: Tensor,
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
 ) -> Tensor:
-    """States (B, T, N); see :func:`liquid_neural_networks.solvers.integrate`."""
+    """States (B, T, N); see :func:`liquid_neural_networks.solvers.integrate`.
+
+    Raises:
+        Declined: the iteration does not come to rest.
+    """
+    report = _switch.report
+    assert report is not None
     values = dynamics.prepare(dynamics.values())
+    terms = dynamics.sensory(values, sequences.inputs, sequences.mask)
+    given = sequences.time_constants
+    start = sequences.zeros(dynamics.units) if state is None else state
     steps = _Steps(
         dynamics,
-        None if solver is None else partial(solvers.SOLVERS[solver], unfolds=unfolds or 1),
-        (*inputs.shape[:2], dynamics.units),
+        method.solve(),
+        (*sequences.inputs.shape[:2], dynamics.units),
         values,
-        tuple(_rows(term) for term in dynamics.sensory(values, inputs, mask)),
-        elapsed_time.reshape(-1, 1),
-        None if time_constants is None else _rows(time_constants),
+        tuple(_rows(term) for term in terms),
+        sequences.times().reshape(-1, 1),
+        None if given is None else _rows(given),
     )
     fixed = steps.detached()
-    found = fixed.solve(state.detach())
+    found = fixed.solve(start.detach())
     if found is None:
         report.note_sequential(_NO_REST)
-        return sequential(
-            dynamics, solver, unfolds, inputs, mask, elapsed_time, time_constants, state
-        )
+        raise Declined(_NO_REST)
     states, report.iterations = found
     report.parallel += 1
     # From where each step started, all steps once more: that is what is differentiated.
-    after = steps(_before(states, state))
+    after = steps(_before(states, start))
     if not after.requires_grad:
         return after
-    adjoint = partial(_adjoint, fixed, _before(states, state.detach()), report)
+    adjoint = partial(_adjoint, fixed, _before(states, start.detach()), report)
     linked: Tensor = _Linked.apply(after, adjoint)  # type: ignore[no-untyped-call]
     return linked
 

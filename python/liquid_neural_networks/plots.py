@@ -1,10 +1,10 @@
 """Pictures of a network and of what it does, with matplotlib.
 
 Every function draws on the ``axes`` it is given, or on those of a new figure, and returns the
-axes; :func:`save` writes the picture. Nothing here opens a window. Figures
-stand outside pyplot's registry, so they need no display and no closing.
+axes; :func:`save` writes the picture. Nothing here opens a window: figures are outside pyplot's
+registry, so they need no display and no closing.
 
-Colours are those of Okabe and Ito, told apart with any colour vision.
+Colours are those of Okabe and Ito, which differ with any colour vision.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
+from ._tensors import array_of
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
-
-if TYPE_CHECKING:
-    from .training import History
 
 __all__ = [
     "plot_forecast",
@@ -50,9 +49,9 @@ Places = dict[tuple[str, int], tuple[float, float]]
 def plot_wiring(network: Union[LiquidNetwork, Wiring], axes: Optional[Axes] = None) -> Axes:
     """Layers in columns, from the inputs on the left to the motor neurons on the right.
 
-    Colours are the wiring's polarity, which training may turn (``inspection.describe`` counts
-    the signs of now). Synapses between columns leave to the right of the sender; those within
-    a column bow out to its right, and a ring marks a neuron that hears itself.
+    Colours are the wiring's polarity, which training may reverse (``inspection.describe`` counts
+    the present signs). Synapses between columns leave to the right of the sender; those within
+    a column curve to its right, and a ring is a synapse of a neuron to itself.
 
     Args:
         network: a wiring, or a network, whose first layer is drawn.
@@ -145,11 +144,19 @@ def plot_time_constants(
     axes = _plot_neurons(trace.time_constants, label, time, axes, time_label, sequence)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter())  # only where a decade or less is shown
     return axes
 
 
-def plot_history(history: History, axes: Optional[Axes] = None) -> Axes:
+class Losses(Protocol):
+    """What :func:`plot_history` draws, as a ``training.History`` has it."""
+
+    train_loss: list[float]
+    valid_loss: list[float]
+    best_epoch: int
+
+
+def plot_history(history: Losses, axes: Optional[Axes] = None) -> Axes:
     """Training and validation loss by epoch, the best epoch marked."""
     axes = _axes(axes)
     curves = (("training", history.train_loss, BLUE), ("validation", history.valid_loss, ORANGE))
@@ -174,7 +181,7 @@ def plot_forecast(
     label: str = "value",
     time_label: str = "time",
 ) -> Axes:
-    """What happened, and what each forecaster said would.
+    """What happened, and what each forecaster predicted.
 
     Args:
         time: (T,) numbers or dates.
@@ -231,7 +238,7 @@ def _plot_neurons(
     time_label: str,
     sequence: int,
 ) -> Axes:
-    lines = values.detach().cpu().numpy()
+    lines = array_of(values)
     if lines.ndim == 3:
         if not 0 <= sequence < len(lines):
             raise ShapeError(f"expected 0 to {len(lines) - 1}, got {sequence}", "sequence")

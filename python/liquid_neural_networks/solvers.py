@@ -1,4 +1,4 @@
-"""Solvers: how the state crosses one elapsed interval. Plain torch, the reference path.
+"""Solvers: how the state crosses one elapsed interval, and the reference engine, in plain torch.
 
 A solver sees the dynamics only as ``field(state) -> (rate, drive)``, the two terms of
 dx/dt = drive - rate x, with the inputs held constant over the interval. Closed-form dynamics
@@ -28,13 +28,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Optional, Protocol
+from typing import Callable, NamedTuple, Optional, Protocol
 
 import torch
 from torch import Tensor
 
-from .dynamics import Dynamics, Field
-from .errors import MissingDependencyError
+from ._sequences import Sequences
+from ._tensors import check_parameters
+from .dynamics import Dynamics, Field, Solve
+from .errors import MissingDependencyError, OptionError
+from .memory import MemoryCell
 
 
 class Solver(Protocol):
@@ -60,7 +63,8 @@ def _euler(field: Field, x: Tensor, h: Tensor) -> Tensor:
 
 def _exponential(field: Field, x: Tensor, h: Tensor) -> Tensor:
     rate, drive = field(x)
-    return x + (drive - rate * x) * h * _phi(h * rate)
+    y = h * rate
+    return x * torch.exp(-y) + drive * h * _phi(y)
 
 
 def _phi(y: Tensor) -> Tensor:
@@ -143,61 +147,115 @@ SOLVERS: Mapping[str, Solver] = {
 }
 
 
-Step = Callable[[int, Tensor], Tensor]
-"""(t, state before sample t) -> state after it, both (B, N)."""
+class Method(NamedTuple):
+    """How a population gets from sample to sample: the same for every engine.
+
+    Attributes:
+        solver: a name in :data:`SOLVERS`, or None for dynamics that need none.
+        unfolds: U, steps of the solver per time step, or None likewise.
+    """
+
+    solver: Optional[str]
+    unfolds: Optional[int]
+
+    def solve(self) -> Optional[Solve]:
+        """The solver with its unfolds chosen."""
+        if self.solver is None:
+            return None
+        return partial(SOLVERS[self.solver], unfolds=self.unfolds or 1)
+
+
+class Declined(Exception):
+    """An engine that found in the middle of a call that it cannot run it; the next one will."""
+
+
+def refuse_second_derivatives() -> None:
+    """For the backward pass of an engine that has none of its own: it is recorded only where its
+    own derivative is wanted.
+
+    Raises:
+        OptionError: it is recorded.
+    """
+    if torch.is_grad_enabled():
+        raise OptionError(
+            "this engine has no second derivatives; run the network inside "
+            "liquid_neural_networks.engines.reference_only() to get them",
+            "create_graph",
+        )
+
+
+NAME = "reference"
+
+
+def why_not(
+    dynamics: Dynamics,
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
+) -> str:
+    """The reference engine runs every call."""
+    return ""
 
 
 def integrate(
     dynamics: Dynamics,
-    solver: Optional[str],
-    unfolds: Optional[int],
-    inputs: Tensor,
-    mask: Optional[Tensor],
-    elapsed_time: Tensor,
-    time_constants: Optional[Tensor],
-    state: Tensor,
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
 ) -> Tensor:
-    """States after each time step: the reference path, for any dynamics and solver.
+    """States after each time step: the reference engine, plain torch for any dynamics and solver.
 
     Args:
         dynamics: the population.
-        solver: a name in :data:`SOLVERS`, or None for dynamics that need none.
-        unfolds: U, steps of the solver per time step, or None likewise.
-        inputs: (B, T, I).
-        mask: (B, T, I), 1 where a feature was seen and 0 where not, or None.
-        elapsed_time: (B, T), time before each sample.
-        time_constants: (B, T, N) base time constants, or None for the learned ones.
-        state: (B, N) to start from.
+        method: how its state crosses an elapsed interval.
+        sequences: what it is fed. Padding counts as samples; who calls sees to it that it changes
+            nothing that is used.
+        state: (B, N) to start from, or None for zeros; (B, 2 N) with a memory, the neurons' first.
+        memory: an LSTM cell beside the neurons, or None.
 
     Returns:
-        (B, T, N).
+        (B, T, N), with a memory (B, T, 2 N).
     """
-    step = stepper(dynamics, solver, unfolds, inputs, mask, elapsed_time, time_constants)
+    step = stepper(dynamics, method, sequences)
+    steps = range(sequences.inputs.shape[1])
+    if state is None:
+        state = sequences.zeros(dynamics.units * (1 if memory is None else 2))
     states = []
-    for t in range(inputs.shape[1]):
-        state = step(t, state)
-        states.append(state)
+    if memory is None:
+        for t in steps:
+            state = step(t, state)
+            states.append(state)
+        return torch.stack(states, dim=1)
+    check_parameters(memory.stored())
+    terms, recurrent = memory.input_terms(sequences.inputs).unbind(1), memory.stored()["W_rec"]
+    neurons, remembered = torch.split(state, dynamics.units, -1)
+    for t in steps:
+        start, remembered = memory.advance(terms[t], recurrent, neurons, remembered)
+        neurons = step(t, start)
+        states.append(torch.cat([neurons, remembered], -1))
     return torch.stack(states, dim=1)
 
 
 def stepper(
-    dynamics: Dynamics,
-    solver: Optional[str],
-    unfolds: Optional[int],
-    inputs: Tensor,
-    mask: Optional[Tensor],
-    elapsed_time: Tensor,
-    time_constants: Optional[Tensor],
-) -> Step:
-    """One step of :func:`integrate`, what does not depend on the state already worked out."""
+    dynamics: Dynamics, method: Method, sequences: Sequences
+) -> Callable[[int, Tensor], Tensor]:
+    """(t, state before sample t) -> state after it, both (B, N), of the neurons alone.
+
+    What does not depend on the state is worked out once.
+    """
+    check_parameters(dynamics.stored())
     values = dynamics.prepare(dynamics.values())
     # Unbound once: slicing at every step would cost more than the step of a small population.
-    sensory = list(zip(*(term.unbind(1) for term in dynamics.sensory(values, inputs, mask))))
-    elapsed = elapsed_time.unsqueeze(-1).unbind(1)
-    given = [None] * len(elapsed) if time_constants is None else time_constants.unbind(1)
-    solve = None if solver is None else partial(SOLVERS[solver], unfolds=unfolds or 1)
+    terms = dynamics.sensory(values, sequences.inputs, sequences.mask)
+    sensory = list(zip(*(term.unbind(1) for term in terms)))
+    elapsed = sequences.times().unsqueeze(-1).unbind(1)
+    given = sequences.time_constants
+    constants = [None] * len(elapsed) if given is None else given.unbind(1)
+    solve = method.solve()
 
     def step(t: int, state: Tensor) -> Tensor:
-        return dynamics.advance(values, state, sensory[t], elapsed[t], given[t], solve)
+        return dynamics.advance(values, state, sensory[t], elapsed[t], constants[t], solve)
 
     return step

@@ -1,26 +1,27 @@
 """Streaming: one sample in, one output out, the state kept in between.
 
-Where the fused step can run, a sample goes through it without torch; elsewhere a copy of the
-network steps on the reference path. Both give the same numbers.
+Where the compiled engine can run, a sample goes through C without torch; elsewhere copies of the
+populations step on whichever engine can. Both give the same numbers.
 """
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
+from typing import Any, NoReturn, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ._live import LiveNetwork, can_run
-from ._sequences import Number, real_array
+from . import fused
+from . import readout as readouts
+from ._inputs import real_array
+from ._sequences import Number
 from .errors import DomainError, OptionError, ShapeError
-
-if TYPE_CHECKING:
-    from .network import LiquidNetwork
+from .fused._session import Population, Session
+from .neuron import LiquidNeuron
 
 Array = npt.NDArray[np.floating[Any]]
 Sample = Union[npt.ArrayLike, Tensor]
@@ -30,24 +31,39 @@ class Stream:
     """A live session with a network; made by :meth:`LiquidNetwork.stream`.
 
     It keeps the parameters of the moment it was opened, and drops nothing out. One thread at a
-    time may use it.
+    time may use it. It is neither copied nor pickled: open another one from its state.
+
+    Args:
+        populations: in the order in which signals travel.
+        readout: of the last one's neurons.
+        state: to start from; see :attr:`state`. Default: zeros.
     """
 
-    def __init__(self, network: LiquidNetwork, state: Optional[Sample] = None):
-        if network.bidirectional:
-            raise OptionError(
-                "a network of both directions cannot stream: it needs the future", "bidirectional"
-            )
-        self._shape, self._units = (network.input_size,), network.hidden_size
-        limits = torch.finfo(next(network.parameters()).dtype)
+    def __init__(
+        self,
+        populations: Sequence[LiquidNeuron],
+        readout: nn.Module,
+        state: Optional[Sample] = None,
+    ):
+        first = populations[0]
+        self._shape, self._units = (first.input_size,), first.hidden_size
+        limits = torch.finfo(first.dynamics.like.dtype)
         self._smallest, self._largest = limits.tiny, limits.max
         self._engine: _Engine
-        if can_run(network):
-            self._engine = _Compiled(network)
-        else:
-            self._engine = _Reference(network)
+        with torch.inference_mode(False), torch.no_grad():
+            if _can_compile(populations):
+                self._engine = _Compiled(populations, readout)
+            else:
+                self._engine = _Reference(populations, readout)
         if state is not None:
             self.state = state
+
+    def __reduce__(self) -> NoReturn:
+        raise OptionError(
+            "a stream is a live session and cannot be copied or pickled; open another one with "
+            "network.stream(state=stream.state)",
+            "stream",
+        )
 
     @property
     def state(self) -> Array:
@@ -62,8 +78,6 @@ class Stream:
 
     @state.setter
     def state(self, state: Sample) -> None:
-        if isinstance(state, Tensor):
-            state = state.detach().cpu()
         values, shape = real_array("state", state), self._engine.state().shape
         if values.shape != shape:
             raise ShapeError(f"expected {shape}, got {values.shape}", "state")
@@ -94,7 +108,7 @@ class Stream:
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; the state is as before.
         """
-        if isinstance(sample, np.ndarray) and sample.dtype.kind in "fiu":
+        if type(sample) is np.ndarray and sample.dtype.kind in "fiu":
             values = sample
         else:
             values = real_array("sample", sample)
@@ -151,43 +165,67 @@ class _Engine(Protocol):
     def reset(self) -> None: ...
 
 
-class _Compiled:
-    """Every population on the compiled step."""
+def _can_compile(populations: Sequence[LiquidNeuron]) -> bool:
+    return not any(
+        fused.unsupported(each.dynamics, each.method, each.dynamics.like) for each in populations
+    )
 
-    def __init__(self, network: LiquidNetwork):
-        self._live = LiveNetwork(network)
+
+class _Compiled:
+    """Every population in C."""
+
+    def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
+        frozen = [each.frozen() for each in populations]
+        units, like = frozen[-1].hidden_size, frozen[-1].dynamics.like
+        known = readouts.affine(readout, like, units)
+        self._readout = None if known else readout
+        self._session = Session(
+            [Population(each.dynamics, each.method, each.memory) for each in frozen],
+            known,
+        )
 
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Array:
-        live = self._live
-        live.sample[:] = sample
-        live.elapsed_time[0] = elapsed_time
+        session = self._session
+        session.sample[:] = sample
+        session.elapsed_time[0] = elapsed_time
         if time_constants is not None:
-            live.time_constants[:] = time_constants
-        if not live.step(time_constants is not None):
+            session.time_constants[:] = time_constants
+        if not session.step(time_constants is not None):
             raise DomainError(_BEYOND, "sample")
-        outputs: Array = live.outputs.copy()
-        return outputs
+        outputs: Array = session.outputs.copy()
+        return outputs if self._readout is None else _read(self._readout, outputs)
 
     def state(self) -> Array:
-        return self._live.states()
+        return self._session.states()
 
     def set_state(self, state: npt.NDArray[np.float64]) -> None:
-        self._live.set_states(state)
+        self._session.set_states(state)
 
     def reset(self) -> None:
-        self._live.reset()
+        self._session.reset()
+
+
+@torch.no_grad()
+def _read(readout: nn.Module, neurons: Array) -> Array:
+    # One row of a batch: some modules take nothing else.
+    outputs: Array = readout(torch.from_numpy(neurons).unsqueeze(0)).squeeze(0).numpy()
+    return outputs
 
 
 class _Reference:
-    """A copy of the network, one sequence of one sample at a time."""
+    """Copies of the populations, one sequence of one sample at a time."""
 
-    def __init__(self, network: LiquidNetwork):
-        self._network = copy.deepcopy(network).eval()
-        like = next(network.parameters()).detach()
+    def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
+        self._populations = [each.frozen() for each in populations]
+        self._units = populations[0].hidden_size
+        like = self._populations[0].dynamics.like
+        known = readouts.affine(readout, like, self._units)
+        self._affine = None if known is None else [each.clone() for each in known]
+        self._readout = readout
         self._largest = torch.finfo(like.dtype).max
-        self._state = like.new_zeros(network.num_layers, network.state_size)
+        self._state = like.new_zeros(len(populations), populations[0].state_size)
 
     @torch.no_grad()
     def step(
@@ -197,22 +235,26 @@ class _Reference:
         values = np.where(seen, sample, 0.0).astype(np.float64)
         if (np.abs(values) > self._largest).any():
             raise DomainError(_BEYOND, "sample")
-        outputs, self._state = self._network(
-            torch.from_numpy(values).to(self._state).unsqueeze(0),
-            time_constants,
-            elapsed_time=elapsed_time,
-            mask=None if seen.all() else seen[None],
-            state=self._state,
-            return_state=True,
-        )
-        return np.asarray((outputs[-1] if self._network.return_sequences else outputs).cpu())
+        signal = torch.from_numpy(values).to(self._state)
+        mask: Optional[Array] = None if seen.all() else seen
+        states = []
+        for neuron, state in zip(self._populations, self._state):
+            after = neuron(signal, state, time_constants, elapsed_time=elapsed_time, mask=mask)
+            states.append(after)
+            signal, mask = after[: self._units], None
+        self._state = torch.stack(states)
+        if self._affine is None:
+            outputs = self._readout(signal.unsqueeze(0)).squeeze(0)
+        else:
+            outputs = torch.nn.functional.linear(signal, *self._affine)
+        return np.asarray(outputs.cpu())
 
     def state(self) -> Array:
         state: Array = self._state.cpu().numpy().copy()
         return state
 
     def set_state(self, state: npt.NDArray[np.float64]) -> None:
-        self._state = torch.from_numpy(state).to(self._state)
+        self._state = torch.from_numpy(np.array(state)).to(self._state)
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)

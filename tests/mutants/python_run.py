@@ -16,9 +16,10 @@ from .equivalents import Equivalent
 from .generate import Mutant
 
 MODULES = (
-    "wiring", "dynamics", "memory", "constraints", "solvers", "fused", "parallel_time", "neuron",
-    "network", "_sequences", "_parameters", "streaming", "_live", "model_file", "_document", "data",
-    "training", "inspection", "compat", "interop",
+    "wiring", "dynamics", "memory", "constraints", "readout", "solvers", "engines", "fused",
+    "_kernel", "parallel_time", "neuron", "network", "_inputs", "_sequences", "_parameters",
+    "_indices", "streaming", "model_file", "interchange", "data", "training", "inspection",
+    "compat", "interop",
 )  # fmt: skip
 """What is mutated unless other modules are named."""
 

@@ -7,7 +7,7 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
-from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks import LiquidNetwork, engines, wiring
 from liquid_neural_networks.dynamics import DYNAMICS
 from liquid_neural_networks.solvers import SOLVERS
 
@@ -51,3 +51,10 @@ def positive(*shape: int, low: float = 0.1, high: float = 2.0, seed: int = 2) ->
     """Uniform random numbers between ``low`` and ``high``, float64."""
     generator = torch.Generator().manual_seed(seed)
     return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def engine_of(net: LiquidNetwork, arguments: dict[str, Any]) -> str:
+    """The name of the engine that runs a call of the first population."""
+    with engines.report() as choices:
+        net(**arguments)
+    return choices[0].engine

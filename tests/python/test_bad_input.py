@@ -385,10 +385,10 @@ def test_running_a_network_batch_second(case: Case) -> None:
 
 
 @refused(
-    ("layer", 1, DomainError),
-    ("layer", -1, DomainError),
-    ("layer", "0", DtypeError),
-    ("layer", None, DtypeError),
+    ("population", 1, DomainError),
+    ("population", -1, DomainError),
+    ("population", "0", DtypeError),
+    ("population", None, DtypeError),
 )
 @pytest.mark.parametrize("entry", ["effective_time_constants", "trace"])
 def test_which_layer(entry: str, case: Case) -> None:

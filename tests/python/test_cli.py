@@ -140,6 +140,47 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
     assert not checkpoint.exists()
 
 
+def test_a_training_that_diverges_leaves_the_best_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from liquid_neural_networks.training import _fit, fit_table
+    from liquid_neural_networks.training._losses import squared_error
+
+    steps: list[int] = []
+
+    def spoiled(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        steps.append(1)
+        return squared_error(outputs, targets) * (1.0 if len(steps) <= enough else torch.nan)
+
+    options = {"hidden_size": 6, "window": 16, "progress": False, "seed": 1}
+    expected = fit_table(folder / "table.csv", "wave", epochs=2, **options)
+    enough = 10**6
+    monkeypatch.setattr(_fit, "squared_error", spoiled)
+    fit_table(folder / "table.csv", "wave", epochs=2, **options)
+    enough = len(steps)  # what two epochs take
+    steps.clear()
+
+    model = tmp_path / "model.lnn"
+    command = ("train", folder / "table.csv", "--target", "wave", "--output", model, "--quiet",
+               "--hidden-size", 6, "--window", 16, "--seed", 1)  # fmt: skip
+    for resume in ((), ("--resume",)):
+        result = lnn(*command, *resume)
+        assert result.exit_code == 1 and result.stdout == ""
+        best = expected.history.best_epoch
+        assert f"wrote {model} with the weights of epoch {best}" in result.stderr
+        assert "Error: loss: became nan in epoch 3" in result.stderr
+        found = Forecaster.load(model)
+        assert found.history == expected.history
+        for name, value in found.network.values().items():
+            assert torch.equal(value, expected.network.values()[name])
+        model.unlink()
+    # Before any epoch was good there is nothing to write.
+    enough = 0
+    assert lnn(*command).exit_code == 1 and not model.exists()
+
+
 def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
     told = lnn("inspect", folder / "values.lnn").stdout
     assert "predicts     wave, 1 row ahead" in told and "in its test" in told and "mse" in told
@@ -256,7 +297,7 @@ def test_the_installed_command_runs() -> None:
 def test_data_lists_every_task_and_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from liquid_neural_networks.data import TASKS
+    from liquid_neural_networks.tasks import TASKS
 
     (tmp_path / "sunspots").mkdir()
     (tmp_path / "sunspots" / "monthly-sunspots.csv").touch()

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, library
 
-from liquid_neural_networks import LiquidNetwork, fused
+from core_cases import engine_of
+from liquid_neural_networks import LiquidNetwork, _kernel, fused
 from liquid_neural_networks.errors import OptionError
-from liquid_neural_networks.fused import _operator as operator
-from liquid_neural_networks.solvers import integrate
+from liquid_neural_networks.fused._ode import SOLVERS
 from liquid_neural_networks.wiring import Recipe, c_elegans, ncp, random
 
 pytestmark = pytest.mark.skipif(
-    operator.kernel is None, reason=f"THE COMPILED STEP IS NOT TESTED: {operator.MISSING}"
+    _kernel.native is None, reason=f"THE COMPILED ENGINE IS NOT TESTED: {_kernel.MISSING}"
 )
 
 INSTRUCTION_SETS = fused.instruction_sets()
@@ -80,7 +80,7 @@ def difference_from_the_reference(
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
-@pytest.mark.parametrize("solver", operator.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("recipe", [c_elegans(), ncp(20, 8, 3, seed=0), random(37)], ids=str)
 def test_a_row_alone_with_any_number_of_synapses_a_neuron(
     instruction_set: str, solver: str, recipe: Recipe
@@ -117,7 +117,7 @@ def test_synapses_far_beyond_saturation(
 @settings(max_examples=15)
 @given(
     dynamics=st.sampled_from(DYNAMICS),
-    solver=st.sampled_from(operator.SOLVERS),
+    solver=st.sampled_from(SOLVERS),
     sizes=st.tuples(
         st.sampled_from([1, 2, 7, 16, 17, 37]),  # batch
         st.sampled_from([1, 2, 5]),  # steps
@@ -191,9 +191,7 @@ def test_closed_form_equals_the_reference(
             dtype
         )
         arguments = arguments_for(network, batch, steps, dtype, batch, rich)
-        neuron = network.neurons[0]
-        chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
-        assert chosen is not integrate
+        assert engine_of(network, arguments) == "compiled"
         assert difference_from_the_reference(network, arguments, instruction_set) < tolerance
 
 
@@ -216,17 +214,15 @@ def test_a_wired_closed_form_equals_the_reference(
     network = LiquidNetwork(
         3, output_size=2, wiring=recipe, dynamics=dynamics, mixed_memory=memory, seed=1
     ).double()
-    neuron = network.neurons[0]
     arguments = arguments_for(network, batch, 3, torch.float64, batch, rich)
-    chosen = fused.choose(neuron.dynamics, None, arguments["inputs"], neuron.memory)
-    assert chosen is not integrate
+    assert engine_of(network, arguments) == "compiled"
     assert difference_from_the_reference(network, arguments, instruction_set) < 1e-11
 
 
 def test_a_closed_form_the_kernel_does_not_know_runs_on_the_reference() -> None:
     dynamics = {"type": "closed_form", "backbone_activation": "gelu"}
-    neuron = LiquidNetwork(3, 4, 2, dynamics=dynamics).neurons[0]
-    assert fused.choose(neuron.dynamics, None, torch.zeros(1, 1, 3)) is integrate
+    network = LiquidNetwork(3, 4, 2, dynamics=dynamics)
+    assert engine_of(network, {"inputs": torch.zeros(1, 1, 3)}) == "reference"
 
 
 def small(batch: int = 70) -> tuple[LiquidNetwork, dict[str, Tensor]]:
@@ -257,8 +253,7 @@ def test_error_of_the_sigmoid(instruction_set: str, dtype: torch.dtype, bound: f
     x = x[x.isfinite()].to(dtype)
     got = torch.empty_like(x)
     with fused.instruction_set(instruction_set):
-        kernel = operator.kernel_for(dtype)
-        operator.built().sigmoid(x.data_ptr(), got.data_ptr(), x.numel(), kernel)
+        _kernel.built().sigmoid(x, got, _kernel.kernel_for(dtype))
     error = (got.double() - torch.sigmoid(x.double())).abs().max()
     assert 0 < error < bound
 
@@ -268,7 +263,7 @@ def test_second_derivatives_are_refused_in_words(dynamics: str) -> None:
     network = LiquidNetwork(4, 9, 2, dynamics=dynamics, seed=0)
     arguments = arguments_for(network, 2, 6, torch.float32, 0, True)
     outputs = network(**arguments).sum()
-    with pytest.raises(OptionError, match=r"fused\.disabled"):
+    with pytest.raises(OptionError, match=r"reference_only"):
         torch.autograd.grad(outputs, arguments["inputs"], create_graph=True)
 
 
@@ -283,7 +278,11 @@ def test_the_operator_keeps_torchs_rules() -> None:
         arguments["state"][0],
         [dynamics.pre, dynamics.post, dynamics.sensory_pre, dynamics.sensory_post],
         [each.detach().requires_grad_() for each in dynamics.values().values()],
-        [0, 0, 0, 2, dynamics.units],
+        "conductance",
+        "fused",
+        "sigmoid",
+        2,
+        dynamics.input_size,
     )
     library.opcheck(torch.ops.liquid_neural_networks.step.default, given)
 
@@ -291,8 +290,8 @@ def test_the_operator_keeps_torchs_rules() -> None:
 def test_without_the_extension_the_reference_path_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     network, arguments = small(2)
     wanted = network(**arguments)
-    monkeypatch.setattr(operator, "kernel", None)
-    monkeypatch.setattr(operator, "MISSING", "no such file")
+    monkeypatch.setattr(_kernel, "native", None)
+    monkeypatch.setattr(_kernel, "MISSING", "no such file")
     available, reason, _ = fused.status()
     assert not available
     assert "no such file" in reason and "compiler" in reason

@@ -11,7 +11,7 @@ import polars
 import pytest
 import torch
 
-from liquid_neural_networks import LiquidNetwork, interop, model_file
+from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import History, fit, fit_table
 
@@ -146,8 +146,20 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     )
     assert history["train_loss"] == expected.train_loss
     assert seen == [1, 2, 3] and history["ended"] == "finished"
-    saved = model_file.load(path).network.state_dict()
+    saved = LiquidNetwork.load(path).state_dict()
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
+
+
+def test_a_training_that_diverges_is_a_domain_error(handle: int) -> None:
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    options = {"epochs": 1, "learning_rate": 1e20}
+    answer = interop.train(
+        handle, {"train": part}, options, lambda *_: None, ctypes.addressof(flag)
+    )
+    assert answer["error"]["type"] == "DomainError"
+    assert "the network has the weights it came with" in answer["error"]["message"]
 
 
 def test_training_stops_when_told(handle: int) -> None:
@@ -195,7 +207,7 @@ def test_pictures_are_png(handle: int) -> None:
     inputs = {"inputs": described(np.zeros((4, 2)))}
     assert read(ok(interop.draw(handle, "states", inputs)))[:4].tobytes() == b"\x89PNG"
     assert error(interop.draw(handle, "states")) == ("OptionError", "inputs")
-    assert error(interop.draw(handle, "wiring", None, 1)) == ("DomainError", "layer")
+    assert error(interop.draw(handle, "wiring", None, 1)) == ("DomainError", "population")
 
 
 def test_a_network_can_be_made_of_its_synapses(handle: int) -> None:

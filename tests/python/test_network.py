@@ -273,8 +273,8 @@ def test_a_row_of_nothing_but_padding_keeps_its_state(
 def test_layers_feed_the_next(dynamics: str) -> None:
     net = network(dynamics, num_layers=2)
     inputs, times = sequences(), positive(4, 6)
-    lower = net.trace(inputs, elapsed_time=times, layer=0).states
-    upper = net.trace(inputs, elapsed_time=times, layer=1).states
+    lower = net.trace(inputs, elapsed_time=times, population=0).states
+    upper = net.trace(inputs, elapsed_time=times, population=1).states
     state = torch.zeros(4, 5, dtype=torch.float64)
     for t in range(6):
         state = net.neurons[1](lower[:, t], state, elapsed_time=times[:, t])
@@ -286,8 +286,8 @@ def test_layers_feed_the_next(dynamics: str) -> None:
 def test_backward_direction_reads_the_sequence_in_reverse(dynamics: str) -> None:
     net = network(dynamics, bidirectional=True)
     inputs, times, taus = sequences(), positive(4, 6), positive(4, 6, 5)
-    forward = net.trace(inputs, taus, elapsed_time=times, layer=0).states
-    backward = net.trace(inputs, taus, elapsed_time=times, layer=1).states
+    forward = net.trace(inputs, taus, elapsed_time=times, population=0).states
+    backward = net.trace(inputs, taus, elapsed_time=times, population=1).states
     state = torch.zeros(4, 5, dtype=torch.float64)
     for t in reversed(range(6)):
         # Between samples t and t+1 lies elapsed_time[t+1]; the last one starts with the first's.
@@ -384,7 +384,7 @@ def test_trace_under_dropout_speaks_of_one_run() -> None:
     net = network("dense", num_layers=2, dropout=0.5).train()
     handed: list[Tensor] = []
     net.dropout.register_forward_hook(lambda _module, _inputs, outputs: handed.append(outputs))
-    trace = net.trace(sequences(), layer=1)
+    trace = net.trace(sequences(), population=1)
     upper = net.neurons[1].dynamics
     values = upper.values()
     rate, _ = upper.rate_and_drive(

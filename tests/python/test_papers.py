@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks import baselines
 from benchmarks.papers import __main__ as papers
 from benchmarks.papers import results
 from benchmarks.papers.models import MODELS, InUnitsOf, Shape
 from benchmarks.papers.tasks import SETTINGS, error_rate, missed_f1
-from liquid_neural_networks.data import TASKS, Windows
+from liquid_neural_networks.benchmark import baselines
+from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import evaluate, fit
 
 KINDS = (baselines.LSTM, baselines.GRU, baselines.CTRNN, baselines.ODERNN, baselines.Linear,
@@ -62,22 +63,22 @@ def test_changes_are_learned_from_and_added_to_the_input() -> None:
     torch.testing.assert_close(network(windows.inputs), windows.inputs + change)
 
 
-class Told(torch.nn.Module):
+class ElapsedTime(torch.nn.Module):
     def forward(self, inputs: torch.Tensor, elapsed_time: torch.Tensor) -> torch.Tensor:
         return elapsed_time.unsqueeze(-1)
 
 
-def test_times_are_told_in_median_steps() -> None:
+def test_times_are_given_in_median_steps() -> None:
     elapsed = torch.tensor([[0.2, 0.1, 0.1, 0.0], [0.3, 0.1, 0.1, 0.1]])  # one sample is padding
     windows = Windows(torch.rand(2, 4, 1), torch.zeros(2, 4, 1), elapsed)
-    told = InUnitsOf(Told(), windows, 0.0, 1.0)(windows.inputs, elapsed_time=elapsed)
-    torch.testing.assert_close(told.squeeze(-1), 10 * elapsed)
+    given = InUnitsOf(ElapsedTime(), windows, 0.0, 1.0)(windows.inputs, elapsed_time=elapsed)
+    torch.testing.assert_close(given.squeeze(-1), 10 * elapsed)
 
 
 def test_even_samples_are_a_step_apart() -> None:
     windows = Windows(torch.rand(2, 4, 1), torch.zeros(2, 4, 1))
-    told = InUnitsOf(Told(), windows, 0.0, 1.0, step=0.1)(windows.inputs)
-    torch.testing.assert_close(told, torch.full((2, 4, 1), 0.1))
+    given = InUnitsOf(ElapsedTime(), windows, 0.0, 1.0, step=0.1)(windows.inputs)
+    torch.testing.assert_close(given, torch.full((2, 4, 1), 0.1))
 
 
 def test_what_tasks_tune_is_a_number_of_a_model() -> None:
@@ -129,40 +130,46 @@ def test_what_is_on_record_is_not_run_again(tmp_path: Path, monkeypatch) -> None
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     run = results.Run("traffic", "paper", "liquid ncp", 1, 0.1, 3, 20, 99, 1.0)
     run.save()
-    assert list(results.runs()) == [run]
+    assert results.all_runs() == [run]
     asked = [("traffic", "paper", "liquid ncp", seed) for seed in (0, 2)]
     assert list(papers.missing(("traffic",), ("liquid ncp",), ("paper",), 3)) == asked
     assert results.cell([0.1, 0.3], "mse") == "0.200 ± 0.141 (2)"
     assert results.cell([0.5], "accuracy") == "50.00 (1)"
 
 
+def test_a_run_made_again_counts_once_and_as_it_came_out_last(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    first = results.Run("traffic", "paper", "liquid", 0, 0.1, 3, 20, 99, 1.0)
+    again = replace(first, score=0.2)
+    for run in (first, again):
+        run.save()
+    assert results.all_runs() == [again]
+
+
+def test_trainings_side_by_side_lose_no_run(tmp_path: Path, monkeypatch) -> None:
+    """Four threads with files of their own open, as four processes would have them."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+
+    def save(model: int) -> None:
+        for seed in range(50):
+            results.Run("traffic", "paper", str(model), seed, 0.1, 3, 20, 99, 1.0).save()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(save, range(4)))
+    kept = {(run.model, run.seed) for run in results.all_runs()}
+    assert kept == {(str(model), seed) for model in range(4) for seed in range(50)}
+
+
+def test_every_run_is_in_the_file_of_its_task() -> None:
+    files = sorted(results.FOLDER.glob("*.jsonl"))
+    assert len(files) == 14 and len(results.all_runs()) == sum(
+        len(file.read_text().splitlines()) for file in files
+    )
+    for file in files:
+        for run in results.runs(file).values():
+            assert results.path(run.task, run.protocol) == file
+
+
 def test_the_page_says_what_the_runs_say() -> None:
     known = json.loads(papers.REFERENCES.read_text())
     assert papers.PAGE.read_text() == papers.HEAD + papers.tables(known)
-
-
-def test_the_readme_says_what_the_runs_say() -> None:
-    """Every number of the table of published tasks, with its seeds, to the digits it has there."""
-    models = ("liquid", "liquid, memory", "closed form", "closed form, memory", "lstm")
-    text = (papers.PAGE.parents[1] / "README.org").read_text()
-    rows = re.findall(r"^\| (\w+), .*?\|" + 5 * r"(.*)\|" + r".*\|$", text, re.MULTILINE)
-    tasks = [row for row in rows if row[0] in TASKS]
-    assert len(tasks) == 7
-    for task, *cells in tasks:
-        for model, cell in zip(models, map(str.strip, cells)):
-            runs = [
-                run.score
-                for run in results.runs()
-                if (run.task, run.protocol, run.model) == (task, "paper", model)
-            ]
-            factor = 100 if TASKS[task].metric == "accuracy" else 1
-            mean = factor * sum(runs) / max(len(runs), 1)
-            digits = len(cell.partition(" ")[0].partition(".")[2])
-            assert cell in ("", f"{mean:.{digits}f} ({len(runs)})"), (task, model)
-
-
-def test_the_readme_says_what_a_larger_lstm_does() -> None:
-    text = (papers.PAGE.parents[1] / "README.org").read_text()
-    runs = [run.score for run in results.runs() if (run.task, run.model) == ("mnist", "lstm 46")]
-    said = re.search(r"an LSTM of 46,[^.]*has\s+([\d.]+) \((\d)\)", text)
-    assert said and said.groups() == (f"{100 * sum(runs) / len(runs):.1f}", str(len(runs)))

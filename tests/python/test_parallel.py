@@ -125,6 +125,40 @@ def test_one_of_two_killed_and_resumed_by_both(script: str, whole: Path, tmp_pat
     same(tmp_path, whole, rtol=1e-8, atol=1e-10)
 
 
+DIVERGES = """
+import torch
+from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.data import Windows
+from liquid_neural_networks.training import DivergenceError, data_parallel, fit
+from liquid_neural_networks.training._losses import squared_error
+
+waves, calls = torch.sin(torch.arange(110.0)).reshape(10, 11, 1), []
+
+def loss(outputs, targets):
+    calls.append(1)  # 3 minibatches and 2 of validation an epoch
+    spoiled = len(calls) == 10 and torch.distributed.get_rank() == 1
+    return squared_error(outputs, targets) * (torch.nan if spoiled else 1.0)
+
+with data_parallel() as first:
+    network = LiquidNetwork(1, 4, 1, seed=0)
+    data = Windows(waves[:, :-1], waves[:, 1:])
+    try:
+        fit(network, data, data, epochs=4, batch_size=4, loss=loss, progress=False)
+    except DivergenceError as error:
+        total = sum(float(each.detach().double().sum()) for each in network.parameters())
+        print(f"{error} {error.history.epochs} {total}", flush=True)
+"""
+
+
+def test_a_loss_that_is_no_number_in_one_of_two_ends_both(tmp_path: Path) -> None:
+    script = tmp_path / "diverges.py"
+    script.write_text(DIVERGES)
+    done = run(2, str(script))
+    assert done.returncode == 0, done.stderr
+    one, other = done.stdout.splitlines()
+    assert one == other and "became nan in epoch 2; the network has the weights of epoch 1" in one
+
+
 def test_the_command_line_in_two_processes(tmp_path: Path) -> None:
     table = tmp_path / "wave.csv"
     polars.DataFrame({"wave": [math.sin(row / 3) for row in range(300)]}).write_csv(table)

@@ -1,19 +1,21 @@
-"""The README's Python runs as it stands, and its table and sizes are what the demo says."""
+"""The README's Python runs as it stands, and its numbers are those of the records."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
-from liquid_neural_networks import LiquidNetwork, demo
-from liquid_neural_networks.cli.demo import demo as command
+from benchmarks import bars, migration, org
+from liquid_neural_networks import demo
+from liquid_neural_networks.demo._results import rmse
+from liquid_neural_networks.demo._task import baselines, load_record, make_task
+from readme_records import differences, expected_sentences
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.org").read_text("utf-8")
@@ -41,64 +43,87 @@ def test_the_python_runs(time_constants: Any, tmp_path: Path, monkeypatch, capsy
     assert (tmp_path / "time_constants.png").read_bytes().startswith(b"\x89PNG")
 
 
-def table() -> dict[str, list[str]]:
-    """Name -> the other cells of the row, of the table of forecasts."""
-    rows = [[cell.strip() for cell in row] for row in re.findall(_ROW, TEXT)]
-    return {name: cells for name, *cells in rows}
+def test_every_table_and_sentence_says_what_its_record_says() -> None:
+    assert differences(TEXT) == []
 
 
-_ROW = re.compile(r"^\| ([^|]+?) *\| *(\d+) \| *([\d.]+) \| *([^|]*?) *\|$", re.MULTILINE)
+def numbers_in_tables() -> list[re.Match[str]]:
+    """Every number of every table, with its place in the text."""
+    lines = re.finditer(r"^\|.*$", TEXT, re.MULTILINE)
+    return [
+        number
+        for line in lines
+        for number in re.compile(r"\d+(?:[.,]\d+)*").finditer(TEXT, line.start(), line.end())
+    ]
 
 
-def test_the_rules_do_as_well_as_the_table_says() -> None:
-    task = demo.make_task(demo.load_record())
+def changed(number: str) -> set[str]:
+    """The number with its first digit, and with its last, one higher; 9 becomes 0."""
+    higher = str.maketrans("0123456789", "1234567890")
+    return {number[0].translate(higher) + number[1:], number[:-1] + number[-1].translate(higher)}
+
+
+def test_any_number_of_a_table_changed_alone_is_noticed() -> None:
+    found = numbers_in_tables()
+    assert len(found) > 150
+    for number in found:
+        for other in changed(number[0]):
+            assert differences(TEXT[: number.start()] + other + TEXT[number.end() :]), number[0]
+
+
+def test_sentences_with_numbers_occur_once() -> None:
+    """So that a number changed in one of them is noticed."""
+    text = " ".join(TEXT.split())
+    for sentence in expected_sentences():
+        assert text.count(sentence) == 1 and re.search(r"\d|three", sentence)
+
+
+def test_the_roofs_of_the_record_are_reported_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    speed = json.loads((ROOT / "benchmarks" / "speed.json").read_text())
+    bars.report(speed)
+    printed = capsys.readouterr().out
+    roofs = speed["roofline"]["roofs"]
+    assert roofs and all(
+        f" of {rate / 1e9:.2f}: {roof}\n" in printed for roof, rate in roofs.items()
+    )
+
+
+def test_the_page_of_migration_shows_what_was_measured() -> None:
+    record = json.loads(migration.RECORD.read_text())
+    assert list(record["ratios"]) == list(migration.CASES)
+    text = migration.PAGE.read_text()
+    assert text == org.with_table(text, "drop-in", migration.cells(record["ratios"]))
+    processor, threads, instructions, *_ = record["machine"].split(", ")
+    words = {"2 threads": "two threads", "avx2": "AVX2", "avx512": "AVX-512"}
+    assert f"{words[threads]} of an {processor} ({words[instructions]})" in text
+
+
+def demo_record() -> dict[str, dict[str, Any]]:
+    """Name -> row, of the demo that the README shows."""
+    record = json.loads((ROOT / "benchmarks" / "demo.json").read_text())
+    return {row["name"]: row for row in record["rows"]}
+
+
+def test_the_record_of_the_demo_follows_from_its_forecasts() -> None:
+    record = json.loads((ROOT / "benchmarks" / "demo.json").read_text())
+    actual = np.array(record["actual"])
+    for name, row in demo_record().items():
+        runs = [np.array(run) for run in record["forecasts"][name]]
+        assert row["rmse"] == pytest.approx([rmse(run, actual) for run in runs], rel=1e-12)
+
+
+def test_the_rules_do_as_well_as_the_record_says() -> None:
+    task = make_task(load_record())
     actual = (task.record.ppm + task.rise)[task.test]
-    for name, forecasts in demo.baselines(task).items():
-        assert table()[name][:2] == ["0", f"{demo.rmse(forecasts[task.test], actual):.3f}"]
+    for name, forecasts in baselines(task).items():
+        assert demo_record()[name]["rmse"] == pytest.approx([rmse(forecasts[task.test], actual)])
 
 
-def test_the_networks_do_as_well_as_the_table_says(tmp_path: Path) -> None:
-    """The whole demo, trained again; machines round differently, so not to the last digit."""
-    result = CliRunner().invoke(command, ["--output", str(tmp_path)], catch_exceptions=False)
-    assert result.exit_code == 0
-    for row in json.loads((tmp_path / "results.json").read_text())["rows"]:
-        errors, (_, told, spread) = row["rmse"], table()[row["name"]]
-        assert mean(errors) == pytest.approx(float(told), abs=0.02)
-        if spread:
-            ends = [float(end) for end in spread.split(" to ")]
-            assert [min(errors), max(errors)] == pytest.approx(ends, abs=0.04)
-
-
-def test_the_networks_have_the_sizes_the_text_says(tmp_path: Path) -> None:
-    for name, make in demo.NETWORKS.items():
-        assert table()[name][0] == str(sum(p.numel() for p in make(0).parameters()))
-    network = demo.make_liquid(0)
-    assert isinstance(network, LiquidNetwork)
-    network.save(tmp_path / "model.lnn")
+def test_networks_trained_again_do_as_well_as_the_record_says(tmp_path: Path) -> None:
+    """One run of each; machines round differently, so not to the last digit."""
+    results = demo.run(tmp_path, runs=1, progress=False)
+    for row in results.rows:
+        known = demo_record()[row.name]
+        assert row.parameters == known["parameters"]
+        assert row.rmse[0] == pytest.approx(known["rmse"][0], abs=0.03)
     assert (tmp_path / "model.lnn").stat().st_size < 4000
-
-
-def test_the_speed_table_says_what_was_measured() -> None:
-    record = json.loads((ROOT / "benchmarks" / "speed.json").read_text())
-    ratios = {(each["case"], each["mode"], each["name"]): each for each in record["peers"]}
-    kinds = {
-        "fully connected": "full conductance",
-        "NCP": "ncp conductance",
-        ", 10 % of the synapses": "sparse conductance",
-        "closed form": "full closed_form",
-        "dense dynamics": "full dense",
-    }
-    rows = re.findall(r"^\| ([\d, ]+?\d)(, 10 %[^|]*| [^|\d]+?) *\| ([^|]+?) *\|(.*)\|(.*)\|$",
-                      TEXT, re.MULTILINE)  # fmt: skip
-    assert len(rows) == 9
-    for sizes, kind, peer, *told in rows:
-        case, name = f"{sizes} {kinds[kind.strip()]}", peer.replace("=", "").strip()
-        for mode, text in zip(("forward", "train"), told):
-            ratio = ratios[case, mode, name]["ratio"]
-            assert text.strip() == (f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"), case
-    for kind, start in (("conductance", "one streaming step of 19"), ("closed_form", "one of 32")):
-        found = record["streaming"][kind]
-        microseconds, ratio = re.search(rf"^\| {start}[^:]*: ([\d.]+) us .*? (\d+)x \|", TEXT,
-                                        re.MULTILINE).groups()  # fmt: skip
-        assert float(microseconds) == pytest.approx(found["ours_us"], abs=0.5)
-        assert ratio == f"{found['ratio']:.0f}"

@@ -19,10 +19,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from liquid_neural_networks import data
-from liquid_neural_networks.data import TASKS, _tasks
-from liquid_neural_networks.data import _protocols as protocols
+from liquid_neural_networks import tasks
 from liquid_neural_networks.errors import DataError, OptionError
+from liquid_neural_networks.tasks import TASKS, _fetch, _registry
+from liquid_neural_networks.tasks._mnist import moved
+from liquid_neural_networks.tasks._xor_irregular import sequences
 
 HERE = os.environ.get("LNN_DATA", "")
 data_here = pytest.mark.skipif(
@@ -35,7 +36,7 @@ PROTOCOLS = [(name, protocol) for name, task in TASKS.items() for protocol in ta
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No data folder, and a cache with nothing in it."""
     monkeypatch.delenv("LNN_DATA", raising=False)
-    monkeypatch.setattr(_tasks, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(_fetch, "cache", lambda: tmp_path / "cache")
     return tmp_path
 
 
@@ -62,10 +63,9 @@ def _serve(
     """Has the task sunspots downloaded from our own server, with a checksum of ``claimed``."""
     folder, address = server
     (folder / "monthly-sunspots.csv").write_bytes(content)
-    task = replace(TASKS["sunspots"], download=address)
-    monkeypatch.setattr(_tasks, "TASKS", {"sunspots": task})
-    digest = hashlib.sha256(claimed).hexdigest()
-    monkeypatch.setattr(_tasks, "CHECKSUMS", {"sunspots": {"monthly-sunspots.csv": digest}})
+    files = {"monthly-sunspots.csv": hashlib.sha256(claimed).hexdigest()}
+    task = replace(TASKS["sunspots"], download=address, files=files)
+    monkeypatch.setattr(_registry, "TASKS", {"sunspots": task})
 
 
 MONTHS = ('"Month","Sunspots"\n' + "".join(f"m{i},{i % 40}.5\n" for i in range(700))).encode()
@@ -75,10 +75,10 @@ def test_what_is_nowhere_is_downloaded_once_and_then_cached(
     empty: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve(server, monkeypatch, MONTHS, MONTHS)
-    train, _, _ = data.load("sunspots")
+    train, _, _ = tasks.load("sunspots")
     assert train.inputs.shape[1:] == (64, 1)
     (server[0] / "monthly-sunspots.csv").unlink()
-    assert data.find("sunspots") == empty / "cache" / "sunspots"
+    assert tasks.find("sunspots") == empty / "cache" / "sunspots"
 
 
 def test_a_download_that_is_not_what_was_published_is_refused(
@@ -86,7 +86,7 @@ def test_a_download_that_is_not_what_was_published_is_refused(
 ) -> None:
     _serve(server, monkeypatch, MONTHS + b"x", MONTHS)
     with pytest.raises(DataError, match=r"sunspots: downloading .* failed"):
-        data.find("sunspots")
+        tasks.find("sunspots")
     assert not list((empty / "cache" / "sunspots").glob("*.csv"))
 
 
@@ -96,7 +96,7 @@ def test_a_failed_download_says_what_to_do(
     _serve(server, monkeypatch, MONTHS, MONTHS)
     (server[0] / "monthly-sunspots.csv").unlink()
     with pytest.raises(DataError, match="LNN_DATA"):
-        data.find("sunspots")
+        tasks.find("sunspots")
 
 
 def test_the_folder_in_the_environment_comes_first(
@@ -105,15 +105,15 @@ def test_the_folder_in_the_environment_comes_first(
     for place in (empty / "mine", empty / "cache"):
         (place / "sunspots").mkdir(parents=True)
         (place / "sunspots" / "monthly-sunspots.csv").write_bytes(MONTHS)
-    assert data.find("sunspots") == empty / "cache" / "sunspots"
+    assert tasks.find("sunspots") == empty / "cache" / "sunspots"
     monkeypatch.setenv("LNN_DATA", str(empty / "mine"))
-    assert data.find("sunspots") == empty / "mine" / "sunspots"
+    assert tasks.find("sunspots") == empty / "mine" / "sunspots"
 
 
 @pytest.mark.parametrize("name", sorted(name for name, task in TASKS.items() if task.files))
 def test_without_files_and_network_the_error_says_where_to_get_them(empty: Path, name: str) -> None:
     with pytest.raises(DataError) as raised:
-        data.find(name, download=False)
+        tasks.find(name, download=False)
     assert TASKS[name].source in str(raised.value) and "LNN_DATA" in str(raised.value)
 
 
@@ -124,7 +124,7 @@ def test_damaged_files_are_refused(empty: Path, monkeypatch: pytest.MonkeyPatch)
         for file in TASKS[name].files:
             (empty / name / file).write_bytes(b"nothing of the kind")
         with pytest.raises(DataError, match=f"{name}: the files in .* are damaged"):
-            data.load(name)
+            tasks.load(name)
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
@@ -140,19 +140,19 @@ def test_damaged_archives_are_refused(
         )
     (empty / name / "Outcomes-a-first1500.txt").write_text("RecordID,In-hospital_death\n1,0\n")
     with pytest.raises(DataError, match=f"{name}: the files in .* are damaged"):
-        data.load(name)
+        tasks.load(name)
 
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(OptionError, match="did you mean 'half_cheetah'"):
-        data.load("half_cheeta")
+        tasks.load("half_cheeta")
     with pytest.raises(OptionError, match="protocol"):
-        data.load("sunspots", "paper")
+        tasks.load("sunspots", "paper")
 
 
 def test_irregular_parity_is_made_as_published() -> None:
     """Bit by bit, as the published generator tells it; and its labels, from what is seen."""
-    made = protocols._bits(300, seed=48736)
+    made = sequences(300, seed=48736)
     rng = np.random.RandomState(48736)
     for row in range(300):
         seen: list[tuple[int, int]] = []
@@ -186,14 +186,14 @@ def test_moved_digits_stay_whole_and_near() -> None:
     dots = torch.zeros(200, 28, 28)
     dots[:100, 13:15, 13:15] = 1  # in the middle: shifted only, by up to 2 pixels
     dots[100:, 13:15, 20:22] = 1  # 7 to its right: turned by up to 10 degrees as well
-    moved = protocols._moved(dots, seed=3)
-    torch.testing.assert_close(moved.sum((1, 2)), torch.full((200,), 4.0), atol=0.15, rtol=0)
-    shifts = _centre(moved) - _centre(dots)
+    found = moved(dots, seed=3)
+    torch.testing.assert_close(found.sum((1, 2)), torch.full((200,), 4.0), atol=0.15, rtol=0)
+    shifts = _centre(found) - _centre(dots)
     middle, right = shifts.abs().split(100)
     assert 1.8 < middle.max() < 2.1
     assert middle.mean() == pytest.approx(1.0, abs=0.15)
     assert 2.2 < right[:, 0].max() < 3.6  # 2 (cos 10 + sin 10) + 7 sin 10
-    assert torch.equal(moved, protocols._moved(dots, seed=3))
+    assert torch.equal(found, moved(dots, seed=3))
 
 
 @data_here
@@ -211,7 +211,7 @@ def test_digits_are_as_many_as_published_and_the_first_are_unmoved() -> None:
         assert far.max() < 4
 
 
-load = lru_cache(maxsize=1)(data.load)
+load = lru_cache(maxsize=1)(tasks.load)
 
 
 @data_here
@@ -242,7 +242,7 @@ PUBLISHED = {
 @data_here
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_paper_protocols_have_the_published_sizes(name: str) -> None:
-    assert tuple(len(part) for part in data.load(name, "paper")) == PUBLISHED[name]
+    assert tuple(len(part) for part in tasks.load(name, "paper")) == PUBLISHED[name]
 
 
 def _mse(predictions: Tensor, targets: Tensor) -> float:
@@ -253,14 +253,14 @@ def _mse(predictions: Tensor, targets: Tensor) -> float:
 @data_here
 @pytest.mark.parametrize(("name", "known"), [("half_cheetah", 62.866), ("walker2d", 4.538)])
 def test_copying_the_input_scores_what_is_known(name: str, known: float) -> None:
-    test = data.load(name).test
+    test = tasks.load(name).test
     assert _mse(test.inputs, test.targets) == pytest.approx(known, abs=6e-4)
 
 
 @data_here
 @pytest.mark.parametrize(("name", "known"), [("gesture", 26.35), ("occupancy", 75.8)])
 def test_the_commonest_class_scores_what_is_known(name: str, known: float) -> None:
-    parts = data.load(name)
+    parts = tasks.load(name)
     commonest = parts.train.targets.flatten().mode().values
     share = (parts.test.targets == commonest).double().mean()
     assert 100 * float(share) == pytest.approx(known, abs=0.06)
@@ -268,7 +268,7 @@ def test_the_commonest_class_scores_what_is_known(name: str, known: float) -> No
 
 @data_here
 def test_predicting_the_mean_of_traffic_scores_what_is_known() -> None:
-    targets = data.load("traffic", "paper").test.targets
+    targets = tasks.load("traffic", "paper").test.targets
     assert _mse(torch.zeros_like(targets), targets) == pytest.approx(0.998, abs=6e-4)
 
 
@@ -277,7 +277,7 @@ def test_repeating_the_latest_month_of_sunspots_scores_what_is_known() -> None:
     raw = np.genfromtxt(
         Path(HERE) / "sunspots" / "monthly-sunspots.csv", delimiter=",", skip_header=1
     )[:, 1]
-    test = data.load("sunspots").test
+    test = tasks.load("sunspots").test
     assert test.targets.flatten()[-1] == pytest.approx(raw[-1])
     newest = raw[-len(raw) // 5 :]
     assert np.sqrt(np.mean(np.diff(newest) ** 2)) == pytest.approx(20.10, abs=0.05)
@@ -285,7 +285,7 @@ def test_repeating_the_latest_month_of_sunspots_scores_what_is_known() -> None:
 
 @data_here
 def test_walker_is_irregular_by_whole_steps() -> None:
-    elapsed = data.load("walker2d").train.elapsed_time
+    elapsed = tasks.load("walker2d").train.elapsed_time
     assert elapsed is not None
     assert float(elapsed.min()) == 1.0 and float(elapsed.max()) >= 3.0
     assert float((elapsed > 1).double().mean()) == pytest.approx(0.1, abs=0.01)
@@ -322,7 +322,7 @@ def test_a_patient_is_what_the_file_says() -> None:
 @data_here
 @pytest.mark.parametrize("name", ["gesture", "traffic", "power", "ozone"])
 def test_honest_protocols_test_on_rows_no_training_window_has(name: str) -> None:
-    parts = data.load(name, "honest")
+    parts = tasks.load(name, "honest")
     rows = [
         {row.tobytes() for row in part.inputs.flatten(0, 1).numpy()}
         for part in (parts.train, parts.test)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import runpy
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any, Optional
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
+from core_cases import METHODS
 from liquid_neural_networks import LiquidNetwork
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -100,3 +104,95 @@ def test_a_trainer_style_loop(tmp_path) -> None:
     again.load_state_dict(torch.load(tmp_path / "model.bin", weights_only=True))
     batch = collate([data[index] for index in range(64)])
     torch.testing.assert_close(again.eval()(**batch), model.eval()(**batch))
+
+
+def stepping_in_backward(network: nn.Module, learning_rate: float) -> None:
+    """Gives every parameter an optimiser that steps as soon as its gradient is there."""
+
+    def attach(parameter: nn.Parameter) -> None:
+        optimizer = torch.optim.SGD([parameter], lr=learning_rate)
+
+        def step(_: Tensor) -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        parameter.register_post_accumulate_grad_hook(step)
+
+    for each in network.parameters():
+        attach(each)
+
+
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize(("dynamics", "solver"), METHODS)
+def test_optimizers_that_step_in_the_backward_pass(
+    dynamics: str, solver: Optional[str], memory: bool
+) -> None:
+    ours, theirs = (
+        LiquidNetwork(2, 6, 1, dynamics=dynamics, solver=solver, mixed_memory=memory, seed=0)
+        for _ in range(2)
+    )  # fmt: skip
+    x = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0))
+    rate = 0.01
+    stepping_in_backward(ours, rate)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=rate)
+    for _ in range(3):
+        ours(x).mean().backward()
+        theirs(x).mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    for mine, other in zip(ours.parameters(), theirs.parameters()):
+        assert torch.equal(mine, other)
+
+
+def below(network: LiquidNetwork) -> bool:
+    """Whether a capacitance is below its bound."""
+    return bool((network.neurons[0].dynamics.c < 1e-7).any())
+
+
+def sink(optimizer: torch.optim.Optimizer, network: LiquidNetwork) -> None:
+    """A step that leads far below the bound of every capacitance."""
+    for each in network.parameters():
+        each.grad = torch.full_like(each, 100.0)
+    optimizer.step()
+
+
+def test_bounds_hold_whatever_becomes_of_a_network() -> None:
+    network = LiquidNetwork(1, 4, 1, seed=0)
+    dynamics = network.neurons[0].dynamics
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    prune.identity(dynamics, "c")  # is now c_orig, with a hook
+    sink(optimizer, network)
+    prune.remove(dynamics, "c")
+    sink(optimizer, network)
+    assert not below(network)
+
+    copied = copy.deepcopy(network)
+    sink(torch.optim.SGD(copied.parameters(), lr=1.0), copied)
+    assert not below(copied)
+
+    replaced = {name: torch.ones_like(value) for name, value in network.state_dict().items()}
+    network.load_state_dict(replaced, assign=True)
+    sink(optimizer, network)  # which has the parameters of before
+    assert float(dynamics.c.detach().min()) == 1.0
+    sink(torch.optim.SGD(network.parameters(), lr=1.0), network)
+    assert not below(network)
+
+    shared = LiquidNetwork(1, 4, 1, seed=1)
+    optimizer = torch.optim.SGD(shared.parameters(), lr=1.0)
+    sink(optimizer, shared)
+    network.neurons[0].dynamics.c = shared.neurons[0].dynamics.c
+    del shared
+    gc.collect()
+    sink(optimizer, network)
+    assert not below(network)
+
+
+def test_a_step_writes_to_nothing_else() -> None:
+    stepped, other = LiquidNetwork(1, 4, 1, seed=0), LiquidNetwork(1, 4, 1, seed=0)
+    versions = [each._version for each in other.parameters()]
+    only = stepped.neurons[0].dynamics.w
+    own = [each._version for each in stepped.parameters() if each is not only]
+    only.grad = torch.ones_like(only)
+    torch.optim.SGD([only], lr=0.1).step()
+    assert [each._version for each in other.parameters()] == versions
+    assert [each._version for each in stepped.parameters() if each is not only] == own

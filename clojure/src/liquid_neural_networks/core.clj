@@ -510,7 +510,7 @@
 (defn trace
   "What one population did while the network ran. Arguments are those of [[forward]], and
 
-    :layer     which population, counted as in the state; 0
+    :population which population, counted as in the state; 0
     :synapses  also :activations and :sensory-activations of every synapse; false
     :currents  also :currents and :sensory-currents, of conductance dynamics; false
 
@@ -522,13 +522,13 @@
       (keys (lnn/trace network [[0.5 -0.1] [0.4 0.0]])) ;=> (:states :time-constants)"
   ([network inputs] (trace network inputs nil))
   ([network inputs time-constants & {:as options}]
-   (let [{:keys [layer synapses currents as] :or {layer 0 as :vectors} :as checked}
+   (let [{:keys [population synapses currents as] :or {population 0 as :vectors} :as checked}
          (options/check :trace options)
          fields (cond-> ["states" "time_constants"]
                   synapses (conj "activations" "sensory_activations")
                   currents (conj "currents" "sensory_currents"))
          found (call-on network "trace" (run-arguments inputs time-constants checked)
-                        fields layer)]
+                        fields population)]
      (into {} (for [field fields]
                 [(options/kebab field) (arrays/read-array (found field) as)])))))
 
@@ -540,10 +540,10 @@
       (count (first (lnn/effective-time-constants network [[0.5 -0.1] [0.4 0.0]]))) ;=> 8"
   ([network inputs] (effective-time-constants network inputs nil))
   ([network inputs time-constants & {:as options}]
-   (let [{:keys [layer as] :or {layer 0 as :vectors} :as checked}
+   (let [{:keys [population as] :or {population 0 as :vectors} :as checked}
          (options/check :effective-time-constants options)
          found (call-on network "trace" (run-arguments inputs time-constants checked)
-                        ["time_constants"] layer)]
+                        ["time_constants"] population)]
      (arrays/read-array (found "time_constants") as))))
 
 (defn describe
@@ -629,17 +629,17 @@
 
     :picture  :wiring (default), :states or :time-constants; the latter two need :inputs and take
               :time-constants and the options of [[forward]] that say how to run
-    :layer    which population; 0
+    :population which population; 0
     :path     of the file
 
       (def pilot (lnn/create-network {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}))
       (lnn/draw pilot {:path \"wiring.png\"}) ;=> \"wiring.png\"
       (bytes? (lnn/draw pilot {:picture :states :inputs [[0.1 0.2 0.3 0.4] [0.1 0.1 0.1 0.1]]})) ;=> true"
   [network & {:as options}]
-  (let [{:keys [picture inputs time-constants layer path]
-         :or {picture :wiring layer 0} :as checked} (options/check :draw options)
+  (let [{:keys [picture inputs time-constants population path]
+         :or {picture :wiring population 0} :as checked} (options/check :draw options)
         given (when (some? inputs) (run-arguments inputs time-constants checked))
-        png (arrays/read-array (call-on network "draw" (options/to-python picture) given layer)
+        png (arrays/read-array (call-on network "draw" (options/to-python picture) given population)
                                :bytes)]
     (if path
       (do (with-open [file (io/output-stream (io/file (str path)))]

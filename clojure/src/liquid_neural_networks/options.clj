@@ -61,8 +61,8 @@
                     :dropout ::number, :bidirectional ::flag, :mixed-memory ::flag, :batch-first ::flag
                     :return-sequences ::flag, :readout ::choice, :seed ::integer, :dtype ::choice}
    :forward (assoc run :return-state ::flag :as ::format)
-   :trace (assoc run :layer ::count :synapses ::flag :currents ::flag :as ::format)
-   :effective-time-constants (assoc run :layer ::count :as ::format)
+   :trace (assoc run :population ::count :synapses ::flag :currents ::flag :as ::format)
+   :effective-time-constants (assoc run :population ::count :as ::format)
    :train! (assoc fit :valid ::windows :drop-last ::flag :save-to ::path)
    :fit-table (assoc fit :features ::columns :time ::column :horizon ::count :classes ::flag
                      :changes ::flag :window ::count :stride ::count :valid ::number :test ::number
@@ -77,7 +77,7 @@
    :parameters {:as ::format}
    :save {:metadata ::plain-map}
    :forecaster/save {}
-   :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :layer ::count
+   :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :population ::count
                 :path ::path)
    :load-data {:protocol ::choice, :as ::format}
    :initialize! {:python-executable ::path, :threads ::count}})

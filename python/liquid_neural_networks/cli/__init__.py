@@ -1,4 +1,4 @@
-"""The command line, ``lnn``: every command is a few calls into the rooms of the library.
+"""The command line, ``lnn``: every command is a few calls into the library.
 
 Standard output carries results only; progress and messages go to standard error. Exit codes:
 0 it worked; 1 it did not, and one line on standard error says why; 2 the command line was

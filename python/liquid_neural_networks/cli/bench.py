@@ -1,4 +1,4 @@
-"""``lnn bench``: how fast is this machine at your sizes?"""
+"""``lnn bench``: how fast are networks of your sizes on this machine?"""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def bench(
     case = benchmark.Case(batch, steps, inputs, units, wiring, dynamics)
     click.echo(benchmark.machine())
     ((_, neurons),) = case.build().populations()
-    if not fused.can_run(neurons.dynamics, neurons.solver):
+    if fused.unsupported(neurons.dynamics, neurons.method, neurons.dynamics.like):
         click.echo(f"{dynamics} dynamics have no compiled step: fused stands for plain torch here")
     for mode in benchmark.MODES:
         click.echo(f"\n{mode:12}{'ms':>12}{'times ours':>12}{'difference':>12}")

@@ -23,14 +23,14 @@ def data() -> None:
 
 @data.command("list")
 def list_() -> None:
-    """Name, place, licence and subject of every task."""
-    from ..data import TASKS, find
+    """Name, folder, licence and subject of every task."""
+    from ..tasks import TASKS, find
 
     for task in TASKS.values():
         try:
             place = str(find(task.name, download=False))
         except DataError:
-            place = "not here; " + ("fetch" if task.download else "get by hand")
+            place = "not here; " + ("fetch" if task.download else "download by hand")
         click.echo(f"{task.name}\t{place}\n    {task.summary}")
         click.echo(f"    {task.size}; measured by {task.metric}; licence: {task.licence}")
         click.echo(f"    {task.source}")
@@ -40,6 +40,6 @@ def list_() -> None:
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download the files of task NAME, unless they are here, and print their folder."""
-    from ..data import find
+    from ..tasks import find
 
     click.echo(find(name))

@@ -20,7 +20,7 @@ import click
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    default=150,
+    default=50,
     show_default=True,
     help="Training epochs of each network.",
 )
@@ -34,11 +34,11 @@ import click
 def demo(output: Path, seed: int, epochs: int, runs: int) -> None:
     """Forecast the CO2 of the air with 19 neurons, beside simple rules and an LSTM."""
     # Imported here: matplotlib and statsmodels would slow down every other command.
-    from .. import demo as room
+    from ..demo import FILES, run
 
     started = perf_counter()
-    results = room.run(output, seed=seed, epochs=epochs, runs=runs)
+    results = run(output, seed=seed, epochs=epochs, runs=runs)
     click.echo(f"\n{results}\n")
-    for name in room.FILES:
+    for name in FILES:
         click.echo(output / name)
     click.echo(f"\nin {perf_counter() - started:.0f} s")

@@ -14,7 +14,7 @@ from ._results import show_metrics
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(model: Path, table: Path, as_json: bool) -> None:
-    """Compare what MODEL, made by lnn train, predicts for TABLE with what is there.
+    """Compare what MODEL, made by lnn train, predicts for TABLE with its values.
 
     \b
     Example:

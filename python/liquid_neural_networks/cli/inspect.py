@@ -10,6 +10,7 @@ import click
 
 from .. import model_file
 from ..inspection import describe
+from ..network import LiquidNetwork
 
 if TYPE_CHECKING:
     from ..training import Forecaster
@@ -29,7 +30,7 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     from ..training._forecaster import trained_on_table
 
     found = model_file.load(model)
-    network = found.network
+    network = LiquidNetwork.from_model(found)
     description, trained = describe(network), trained_on_table(found.metadata)
     if wiring is not None:
         from ..plots import plot_wiring, save
@@ -39,16 +40,16 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     if as_json:
         plain = description.to_dict()
         if trained:
-            told = ("columns", "horizon", "changes", "test")
-            plain["table"] = {name: found.metadata[name] for name in told}
+            fields = ("columns", "horizon", "changes", "test")
+            plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:
         click.echo(str(description))
         if trained:
-            click.echo(_told(Forecaster.of(found, model)))
+            click.echo(_about(Forecaster.of(found, model)))
 
 
-def _told(forecaster: Forecaster) -> str:
+def _about(forecaster: Forecaster) -> str:
     """What a network trained on a table reads and predicts."""
     columns, ahead = forecaster.columns, forecaster.horizon
     when = "in the same row" if ahead == 0 else f"{ahead} row{'s' * (ahead > 1)} ahead"

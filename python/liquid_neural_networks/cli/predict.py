@@ -1,4 +1,4 @@
-"""``lnn predict MODEL TABLE``: what a trained network says about a table."""
+"""``lnn predict MODEL TABLE``: what a trained network predicts for a table."""
 
 from __future__ import annotations
 

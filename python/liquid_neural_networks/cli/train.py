@@ -52,7 +52,7 @@ from ._results import show_metrics
     show_default=True,
     help="Fraction of the rows, the newest, kept back to measure the result.",
 )
-@click.option("--hidden-size", type=click.IntRange(1), show_default="32, or what the wiring says")
+@click.option("--hidden-size", type=click.IntRange(1), show_default="32, or the wiring's")
 @click.option(
     "--wiring",
     type=wiring,
@@ -134,14 +134,15 @@ def train(
     which is printed. Empty cells are missing values. Names may be lists: --target a,b.
 
     While it trains, a checkpoint lies beside the output; after an interruption the same command
-    with --resume goes on and ends with the very same network.
+    with --resume goes on and ends with the very same network. Where the loss becomes infinite or
+    NaN, the network of the best epoch is written all the same, and the exit code is 1.
 
     \b
     On two cores, each with half of every minibatch:
       torchrun --nproc-per-node 2 -m liquid_neural_networks.cli train co2.csv --target co2
     """
     # Imported here: polars would slow down every other command and --help.
-    from ..training import data_parallel, fit_table
+    from ..training import DivergenceError, data_parallel, fit_table
 
     _check_folder(output)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
@@ -158,6 +159,12 @@ def train(
         except KeyboardInterrupt:
             if first and checkpoint.exists():
                 click.echo(f"\nkept {checkpoint}; go on with --resume", err=True)
+            raise
+        except DivergenceError as error:
+            best = error.history.best_epoch
+            if first and best and error.forecaster is not None:
+                error.forecaster.save(output)
+                click.echo(f"\nwrote {output} with the weights of epoch {best}", err=True)
             raise
     if not first:
         return

@@ -51,7 +51,7 @@ class Scaling:
         """Learns from (T, I) values; NaN, a missing value, is left out.
 
         A feature that never changes, or was never seen, keeps a deviation of 1. Learn from the
-        training part only: statistics of the others would tell the network about the future.
+        training part only: statistics of the others would show the network the future.
         """
         _check_columns(values, None)
         means, deviations = [], []

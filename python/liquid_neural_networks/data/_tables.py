@@ -104,14 +104,14 @@ def check_no_stray_text(column: polars.Series) -> None:
     """
     if column.dtype != polars.String:
         return
-    there = column.is_not_null().to_numpy()
+    known = column.is_not_null().to_numpy()
     parsed = column.cast(polars.Float64, strict=False).is_not_null().to_numpy()
-    stray = there & ~parsed
+    stray = known & ~parsed
     if stray.any() and parsed.sum() > stray.sum():
         row = row_number(stray)
         raise DataError(
-            f"row {row} is {column[row - 1]!r}, most others are numbers; mend it, leave the cell "
-            "empty, or say yourself which columns are features or classes",
+            f"row {row} is {column[row - 1]!r}, most others are numbers; correct it, leave the "
+            "cell empty, or name the columns that are features or classes",
             column.name,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 import torch
@@ -62,8 +62,8 @@ class Windows:
             return targets
         if targets.dim() != (2 if self.are_classes else 3):
             return targets  # one for each window
-        there = self.mask.bool() if self.are_classes else self.mask.bool().unsqueeze(-1)
-        return torch.where(there, targets, -1 if self.are_classes else float("nan"))
+        present = self.mask.bool() if self.are_classes else self.mask.bool().unsqueeze(-1)
+        return torch.where(present, targets, -1 if self.are_classes else float("nan"))
 
     @property
     def are_classes(self) -> bool:
@@ -89,6 +89,14 @@ class Windows:
         values = {name: getattr(self, name) for name in _FIELDS}
         changed = {n: change(n, v) for n, v in values.items() if v is not None}
         return Windows(**changed)
+
+
+class Split(NamedTuple):
+    """Windows to train on, to choose the best epoch on, and to test on."""
+
+    train: Windows
+    valid: Windows
+    test: Windows
 
 
 _FIELDS = ("inputs", "targets", "elapsed_time", "mask")

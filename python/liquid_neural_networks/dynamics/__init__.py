@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._parameters import Values
-from ._base import Dynamics, Field, Sensory, Solve
+from ._base import Dynamics, Field, Sensory, Solve, Storage
 from ._closed_form import ClosedFormDynamics
 from ._conductance import ConductanceDynamics
 from ._dense import DenseDynamics
@@ -32,5 +32,6 @@ __all__ = [
     "OdeDynamics",
     "Sensory",
     "Solve",
+    "Storage",
     "Values",
 ]

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from typing import Any, Callable, ClassVar, Optional, Union
+from typing import Any, Callable, ClassVar, NamedTuple, Optional
 from zlib import crc32
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from .._parameters import ParameterModule, Values
+from .._indices import IndexLists
+from .._parameters import ParameterModule, Values, refresh
 from ..constraints import CONSTRAINTS, project_after_every_step
 from ..wiring import Wiring
 
@@ -31,6 +30,21 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 Solve = Callable[[Field, Tensor, Tensor], Tensor]
 """A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
+
+
+class Storage(NamedTuple):
+    """How parameters are stored, for engines that read them as they are.
+
+    Attributes:
+        equations: the class whose equations they enter: the own one, but for a subclass that only
+            stores them otherwise.
+        in_matrices: those of synapses are in matrices, (N, N) and (I, N), a row each sender.
+        epsilon: conductance of a further leak, towards 0.
+    """
+
+    equations: type[Dynamics]
+    in_matrices: bool = False
+    epsilon: float = 0.0
 
 
 class Dynamics(ParameterModule, ABC):
@@ -46,10 +60,8 @@ class Dynamics(ParameterModule, ABC):
     name: ClassVar[str]
     solvable: ClassVar[bool] = False
     """Whether a solver integrates it."""
-    pre: Tensor
-    post: Tensor
-    sensory_pre: Tensor
-    sensory_post: Tensor
+    derived: dict[Any, Any]
+    """What engines made of the wiring and the options; theirs to fill, never copied or saved."""
 
     def __init__(
         self,
@@ -63,12 +75,15 @@ class Dynamics(ParameterModule, ABC):
         self._constraint = CONSTRAINTS[constraint]()
         self.units = wiring.units
         self.input_size = wiring.input_size
-        self._indices: dict[str, npt.NDArray[np.int64]] = {}
+        self._indices = IndexLists(
+            pre=wiring.pre,
+            post=wiring.post,
+            sensory_pre=wiring.sensory_pre,
+            sensory_post=wiring.sensory_post,
+        )
+        self.derived = {}
+        self.storage = Storage(type(self))
         self._set_options(wiring, **options)
-        self._register_index("pre", wiring.pre)
-        self._register_index("post", wiring.post)
-        self._register_index("sensory_pre", wiring.sensory_pre)
-        self._register_index("sensory_post", wiring.sensory_post)
         for name, initial in self._initial_values(wiring, generator).items():
             self.register_parameter(name, nn.Parameter(self._to_store(name, initial)))
         self.note_shapes()
@@ -147,13 +162,9 @@ class Dynamics(ParameterModule, ABC):
 
     # -- parameters ----------------------------------------------------------------------------
 
-    @property
-    def like(self) -> Tensor:
-        """Any parameter: its dtype and device are those of all."""
-        return next(iter(self._parameters.values()))  # type: ignore[return-value]
-
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""
+        refresh(self)
         return {
             name: self._constraint.value(stored, self.lower_bounds[name])
             if name in self.lower_bounds
@@ -177,20 +188,30 @@ class Dynamics(ParameterModule, ABC):
 
     # -- index lists -----------------------------------------------------------------------------
 
-    def _register_index(self, name: str, index: npt.ArrayLike) -> None:
-        """A buffer of whole numbers that follow from the wiring and are in no state dict."""
-        self._indices[name] = np.array(index, dtype=np.int64)
-        self.register_buffer(name, torch.tensor(self._indices[name]), persistent=False)
+    @property
+    def index_lists(self) -> IndexLists:
+        """Which neurons each synapse joins, and what else follows from the wiring."""
+        return self._indices
 
-    def _renew_indices(self) -> None:
-        # A module made on the meta device, or emptied, has index lists of no or any numbers.
-        for name, index in self._indices.items():
-            setattr(self, name, torch.tensor(index, device=self.like.device))
+    @property
+    def pre(self) -> Tensor:
+        """(E,) the sender of every recurrent synapse."""
+        return self._indices.tensor("pre", self.like.device)
 
-    def _apply(self, *args: Any, **options: Any) -> Dynamics:
-        super()._apply(*args, **options)  # type: ignore[no-untyped-call]
-        self._renew_indices()
-        return self
+    @property
+    def post(self) -> Tensor:
+        """(E,) the receiver of every recurrent synapse."""
+        return self._indices.tensor("post", self.like.device)
+
+    @property
+    def sensory_pre(self) -> Tensor:
+        """(S,) the input of every sensory synapse."""
+        return self._indices.tensor("sensory_pre", self.like.device)
+
+    @property
+    def sensory_post(self) -> Tensor:
+        """(S,) the receiver of every sensory synapse."""
+        return self._indices.tensor("sensory_post", self.like.device)
 
     def wiring_digest(self) -> int:
         """A number that tells one set of synapses from another."""
@@ -210,13 +231,15 @@ class Dynamics(ParameterModule, ABC):
         self, state_dict: Any, prefix: str, local_metadata: Any, *others: Any
     ) -> None:
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
-        self._renew_indices()
         own, error_messages = self.wiring_digest(), others[-1]
         if local_metadata.get("wiring", own) != own:
             error_messages.append(
                 f"{prefix}wiring: the state dict is of neurons with other synapses; grow the same "
                 "wiring, or load a .lnn file, which has its own"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "derived": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.
@@ -239,13 +262,3 @@ def matrix(weights: Tensor, pre: Tensor, post: Tensor, receivers: int, senders: 
         return weights.view(receivers, senders)
     empty = weights.new_zeros(receivers * senders)
     return empty.index_put((post * senders + pre,), weights).view(receivers, senders)
-
-
-def uniform(
-    size: Union[int, tuple[int, ...]],
-    low: float,
-    high: float,
-    generator: Optional[torch.Generator],
-) -> Tensor:
-    """Uniform random numbers of this size in the default dtype."""
-    return torch.empty(size).uniform_(low, high, generator=generator)

@@ -14,46 +14,25 @@ Source: Hasani et al., *Closed-form continuous-time neural networks*, Nature Mac
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Optional
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .._checks import check_choice, check_flag, check_fraction, check_integer
-from .._parameters import Values
+from .._parameters import Values, uniform
 from ..errors import OptionError
 from ..wiring import Wiring
-from ._base import Dynamics, Sensory, Solve, matrix, uniform
+from ._backbone import ACTIVATIONS, Backbone
+from ._base import Dynamics, Sensory, Solve, matrix
+from ._head_layout import HeadLayout
 
 _FOUR = ("ff1", "ff2", "time_a", "time_b")
 MODES = {"default": _FOUR, "no_gate": _FOUR, "pure": ("ff1",)}
-"""Mode -> its heads, in the order they are laid out."""
-
+"""Mode -> its heads, in the order in which they stand in the matrices."""
 
 MAX_LAYERS, MAX_UNITS = 64, 2**16
-
-
-class Activation(NamedTuple):
-    """scale * function(slope * y)."""
-
-    function: Callable[[Tensor], Tensor]
-    slope: float = 1.0
-    scale: float = 1.0
-
-
-ACTIVATIONS = {
-    "lecun_tanh": Activation(torch.tanh, 0.666, 1.7159),
-    "tanh": Activation(torch.tanh),
-    "relu": Activation(torch.relu),
-    "silu": Activation(functional.silu),
-    "gelu": Activation(functional.gelu),
-}
-
-Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Who sends and who receives, sorted by receiver, then sender."""
 
 
 class ClosedFormDynamics(Dynamics):
@@ -113,15 +92,6 @@ class ClosedFormDynamics(Dynamics):
 
     name = "closed_form"
     lower_bounds = {}
-    _in_places: Tensor
-    _rec_places: Tensor
-    _bias_places: Tensor
-    _order: Tensor
-    _back: Tensor
-    _ff1_sensory_pre: Tensor
-    _ff1_sensory_post: Tensor
-    _ff1_pre: Tensor
-    _ff1_post: Tensor
 
     def _set_options(
         self,
@@ -159,7 +129,7 @@ class ClosedFormDynamics(Dynamics):
         check_choice("backbone_activation", self.backbone_activation, ACTIVATIONS)
         self.backbone_dropout = 0.0 if backbone_dropout is None else backbone_dropout
         check_fraction("backbone_dropout", self.backbone_dropout)
-        self._lay_out(wiring)
+        self._layout = HeadLayout(wiring, self.heads, self.leaky_wiring)
 
     def options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"mode": self.mode, "backbone_layers": self.backbone_layers}
@@ -172,72 +142,166 @@ class ClosedFormDynamics(Dynamics):
             "backbone_dropout": self.backbone_dropout,
         }
 
-    # -- who hears whom ------------------------------------------------------------------------
-
-    def _lay_out(self, wiring: Wiring) -> None:
-        """Where each weight stands in the matrices of a step.
-
-        Rows of those matrices are ordered by layer, then head, then neuron, so that what a layer
-        needs is one slice.
-        """
-        members = [np.array(ids) for ids in wiring.layers.values()]
-        if len(members) == 1:
-            members = [np.arange(wiring.units)]
-        self._sizes = [len(ids) for ids in members]
-        rows = np.zeros((len(self.heads), wiring.units), dtype=np.int64)
-        start = 0
-        for ids in members:
-            block = np.arange(len(self.heads) * len(ids)).reshape(len(self.heads), -1)
-            rows[:, ids] = start + block
-            start += block.size
-        heard = {head: _heard(wiring, members, head, self.leaky_wiring) for head in self.heads}
-        self._heard = heard
-        sensory = [rows[k, post] * wiring.input_size + pre
-                   for k, ((pre, post), _) in enumerate(heard.values())]  # fmt: skip
-        recurrent = [rows[k, post] * wiring.units + pre
-                     for k, (_, (pre, post)) in enumerate(heard.values())]  # fmt: skip
-        order = np.concatenate(members)
-        buffers = {
-            "_in_places": np.concatenate(sensory),
-            "_rec_places": np.concatenate(recurrent),
-            "_bias_places": np.argsort(rows.ravel()),
-            "_order": order,
-            "_back": np.argsort(order),
-            "_ff1_sensory_pre": heard["ff1"][0][0],
-            "_ff1_sensory_post": heard["ff1"][0][1],
-            "_ff1_pre": heard["ff1"][1][0],
-            "_ff1_post": heard["ff1"][1][1],
-        }
-        for name, index in buffers.items():
-            self._register_index(name, index)
-        layer = np.empty(wiring.units, dtype=np.int64)
-        for each, ids in enumerate(members):
-            layer[ids] = each
-        links = [layer[post] * len(members) + layer[pre] for _, (pre, post) in heard.values()]
-        joined = (divmod(int(link), len(members)) for link in np.unique(np.concatenate(links)))
-        # Layers that hear an earlier one: (receiving, sending).
-        self._forward_links = [(to, of) for to, of in joined if of < to]
+    @property
+    def backbone(self) -> Optional[Backbone]:
+        """The dense network between [u, x] and the heads, or None."""
+        if self.backbone_layers == 0:
+            return None
+        return Backbone(self.backbone_layers, self.backbone_activation, self.backbone_dropout)
 
     @property
-    def one_layer(self) -> bool:
-        return len(self._sizes) == 1
+    def layout(self) -> HeadLayout:
+        """The layers of the wiring, and the pairs each head has weights for without a backbone."""
+        return self._layout
 
-    @property
-    def layer_sizes(self) -> list[int]:
-        """Neurons in each layer of the wiring, in the order in which they take their turns."""
-        return self._sizes
+    # -- the equations -------------------------------------------------------------------------
 
-    @property
-    def order(self) -> Tensor:
-        """The neurons (N,) layer by layer."""
-        return self._order
+    def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
+        seen = inputs if mask is None else inputs * mask
+        return (functional.linear(seen, values["W_in"], values["bias"]),)
 
-    @property
-    def back(self) -> Tensor:
-        """Where each neuron (N,) stands in ``order``."""
-        return self._back
+    def advance(
+        self,
+        values: Values,
+        state: Tensor,
+        sensory: Sensory,
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+    ) -> Tensor:
+        first = torch.addmm(sensory[0], state, values["recurrent"])
+        given = self._given(time_constants)
+        if self.backbone is not None:
+            heads = self.backbone.heads(values, first, self.training)
+            return self._solution(values, 0, heads, elapsed, given[0])
+        after: list[Tensor] = []
+        for layer, heads in enumerate(self._layout.heads_by_layer(first)):
+            for to, of in self._layout.links:
+                if to == layer:
+                    heads = torch.addmm(heads, after[of], values[f"between_{to}_{of}"])
+            after.append(self._solution(values, layer, heads, elapsed, given[layer]))
+        return self._layout.joined(after)
+
+    def _solution(
+        self,
+        values: Values,
+        layer: int,
+        heads: Tensor,
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+    ) -> Tensor:
+        """The new state of a layer (B, n)."""
+        if self.mode == "pure":
+            w_tau, a = values[f"w_tau_{layer}"], values[f"A_{layer}"]
+            rate = (w_tau.abs() if time_constants is None else 1.0 / time_constants) + heads.abs()
+            return a - a * heads * torch.exp(-elapsed * rate)
+        n = self._layout.sizes[layer]
+        ff, time_a, time_b = torch.split(heads, [2 * n, n, n], -1)
+        if time_constants is not None:
+            time_a = time_a + self._shift(values, layer, time_constants)
+        first, second = torch.split(torch.tanh(ff), n, -1)
+        gate = torch.sigmoid(torch.addcmul(time_b, time_a, elapsed))
+        if self.mode == "no_gate":
+            return torch.addcmul(first, gate, second)
+        return torch.lerp(first, second, gate)
+
+    def _shift(self, values: Values, layer: int, time_constants: Tensor) -> Tensor:
+        """What given base time constants add to time_a, whose bias they replace."""
+        bias = values[f"time_a_b_{layer}"]
+        return torch.where(bias < 0, -1.0, 1.0) / time_constants - bias
+
+    def given_rates(self, values: Values, time_constants: Optional[Tensor]) -> Optional[Tensor]:
+        """(..., N), neurons by layer: base rates in pure mode, else what given base time constants
+        (..., N) add to time_a, None where none are given."""
+        layers = list(enumerate(self._given(time_constants)))
+        if self.mode == "pure":
+            rates = [values[f"w_tau_{i}"].abs() if tau is None else 1.0 / tau for i, tau in layers]
+            return torch.cat(rates, -1)
+        if time_constants is None:
+            return None
+        return torch.cat([self._shift(values, i, tau) for i, tau in layers if tau is not None], -1)
+
+    def _given(self, time_constants: Optional[Tensor]) -> list[Optional[Tensor]]:
+        """Given base time constants (..., N) of each layer, or None of each."""
+        if time_constants is None:
+            return [None] * len(self._layout.sizes)
+        return [*self._layout.by_layer(time_constants)]
+
+    # -- time constants and synapses -----------------------------------------------------------
+
+    def effective_time_constants(
+        self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
+    ) -> Tensor:
+        if self.backbone is not None:
+            first = sensory[0] + torch.matmul(state, values["recurrent"])
+            heads = self.backbone.heads(values, first, training=False)
+        else:
+            heads = sensory[0] + torch.matmul(state, values["recurrent_all"])
+        given = self._given(time_constants)
+        rates = [
+            self._rate(values, layer, own, given[layer])
+            for layer, own in enumerate(self._layout.heads_by_layer(heads))
+        ]
+        return _inverse(self._layout.joined(rates))
+
+    def _rate(
+        self, values: Values, layer: int, heads: Tensor, time_constants: Optional[Tensor]
+    ) -> Tensor:
+        """How fast a layer (..., n) changes, up to its sign."""
+        if self.mode == "pure":
+            w_tau = values[f"w_tau_{layer}"].abs()
+            return (w_tau if time_constants is None else 1.0 / time_constants) + heads.abs()
+        time_a = torch.split(heads, self._layout.sizes[layer], -1)[2]
+        if time_constants is None:
+            return time_a
+        return time_a + self._shift(values, layer, time_constants)
+
+    def base_time_constants(self, values: Values) -> Tensor:
+        return _inverse(values["w_tau" if self.mode == "pure" else "time_a_b"])
+
+    def activations(self, values: Values, state: Tensor) -> Tensor:
+        return self.polarities(values)[0] * state.index_select(-1, self.pre)
+
+    def sensory_activations(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Tensor:
+        seen = inputs if mask is None else inputs * mask
+        return self.polarities(values)[1] * seen.index_select(-1, self.sensory_pre)
+
+    def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
+        """Weights of ff1; through a backbone, as if its layers were linear."""
+        if self.backbone is not None:
+            recurrent, sensory = self.backbone.linear_path(values, "ff1")
+        else:
+            recurrent = self.head_matrix(values, "ff1", "recurrent")
+            sensory = self.head_matrix(values, "ff1", "sensory")
+        return recurrent[self.post, self.pre], sensory[self.sensory_post, self.sensory_pre]
 
     # -- parameters ----------------------------------------------------------------------------
+
+    def prepare(self, values: Values) -> Values:
+        return {**values, **self._matrices(values), **self._of_layers(values)}
+
+    def _matrices(self, values: Values) -> Values:
+        maker = self._layout if self.backbone is None else self.backbone
+        return maker.matrices(values, self.heads)
+
+    def _of_layers(self, values: Values) -> Values:
+        """What the solution reads of each layer, such as ``A_0``."""
+        return {
+            f"{name}_{layer}": part
+            for name in (("w_tau", "A") if self.mode == "pure" else ("time_a_b",))
+            for layer, part in enumerate(self._layout.by_layer(values[name]))
+        }
+
+    def head_matrix(self, values: Values, head: str, kind: str) -> Tensor:
+        """(N, N) or (N, I) weights of a head without a backbone, zeros where it has no pair.
+
+        ``kind`` is ``"recurrent"`` or ``"sensory"``.
+        """
+        pairs = getattr(self._layout.pairs[head], kind)
+        weights = values[f"{head}_W_rec" if kind == "recurrent" else f"{head}_W_in"]
+        pre, post = (torch.from_numpy(each).to(weights.device) for each in pairs)
+        senders = self.units if kind == "recurrent" else self.input_size
+        return matrix(weights, pre, post, self.units, senders)
 
     def _initial_values(
         self, wiring: Wiring, generator: Optional[torch.Generator]
@@ -260,7 +324,7 @@ class ClosedFormDynamics(Dynamics):
             if self.backbone_layers > 0:
                 dense(head, units, ("", self.backbone_units))
                 continue
-            sensory, recurrent = (len(pre) for pre, _ in self._heard[head])
+            sensory, recurrent = (len(each.pre) for each in self._layout.pairs[head])
             fan_in, fan_out = (sensory + recurrent) / units, recurrent / units
             bound = sqrt(6 / (fan_in + fan_out))
             initial |= {
@@ -274,269 +338,7 @@ class ClosedFormDynamics(Dynamics):
             initial["A"] = uniform(units, -bound, bound, generator)
         return initial
 
-    def prepare(self, values: Values) -> Values:
-        made = self._backbone(values) if self.backbone_layers > 0 else self._matrices(values)
-        per_neuron = ("w_tau", "A") if self.mode == "pure" else ("time_a_b",)
-        for name in per_neuron:
-            in_order = values[name] if self.one_layer else values[name][self._order]
-            for layer, part in enumerate(torch.split(in_order, self._sizes)):
-                made[f"{name}_{layer}"] = part
-        return {**values, **made}
-
-    def _backbone(self, values: Values) -> Values:
-        """Its matrices, with the constants of the activation multiplied into them."""
-        _, slope, scale = ACTIVATIONS[self.backbone_activation]
-        made = {
-            "W_in": slope * values["backbone_0_W_in"],
-            "bias": slope * values["backbone_0_b"],
-            "old": slope * values["backbone_0_W_rec"].t(),
-            "heads": scale * torch.cat([values[f"{head}_W"] for head in self.heads]),
-            "heads_bias": torch.cat([values[f"{head}_b"] for head in self.heads]),
-        }
-        for layer in range(1, self.backbone_layers):
-            made[f"hidden_{layer}"] = slope * scale * values[f"backbone_{layer}_W"]
-            made[f"hidden_bias_{layer}"] = slope * values[f"backbone_{layer}_b"]
-        return made
-
-    def _matrices(self, values: Values) -> Values:
-        rows = len(self.heads) * self.units
-
-        def placed(suffix: str, places: Tensor, columns: int) -> Tensor:
-            weights = torch.cat([values[f"{head}_{suffix}"] for head in self.heads])
-            if self.one_layer and len(weights) == rows * columns:
-                return weights.view(rows, columns)  # sorted by post, then pre: already in place
-            empty = weights.new_zeros(rows * columns)
-            return empty.index_put((places,), weights).view(rows, columns)
-
-        bias = torch.cat([values[f"{head}_b"] for head in self.heads])
-        recurrent = placed("W_rec", self._rec_places, self.units)
-        made = {
-            "W_in": placed("W_in", self._in_places, self.input_size),
-            "bias": bias if self.one_layer else bias[self._bias_places],
-            "all": recurrent.t(),
-            "old": recurrent.t(),
-        }
-        if self.one_layer:
-            return made
-        blocks = self._blocks(recurrent, 0)
-        for to, of in self._forward_links:
-            ids = self._ids(of)
-            made[f"new_{to}_{of}"] = blocks[to].index_select(1, ids).t()
-        for to in {to for to, _ in self._forward_links}:
-            earlier = [self._ids(of) for receiver, of in self._forward_links if receiver == to]
-            blocks[to] = blocks[to].index_fill(1, torch.cat(earlier), 0.0)
-        made["old"] = torch.cat(blocks).t()
-        return made
-
-    def _blocks(self, rows: Tensor, dim: int) -> list[Tensor]:
-        """What concerns each layer."""
-        return list(torch.split(rows, [len(self.heads) * n for n in self._sizes], dim))
-
-    def _ids(self, layer: int) -> Tensor:
-        start = sum(self._sizes[:layer])
-        return self._order[start : start + self._sizes[layer]]
-
-    def listed(self, head: str, heard: Tensor, told: Tensor) -> Values:
-        """A head's weights by name, picked from matrices (N, I) and (N, N), rows receiving."""
-        (sensory_pre, sensory_post), (pre, post) = self._heard[head]
-        return {
-            f"{head}_W_in": heard[torch.tensor(sensory_post), torch.tensor(sensory_pre)],
-            f"{head}_W_rec": told[torch.tensor(post), torch.tensor(pre)],
-        }
-
-    # -- the step ------------------------------------------------------------------------------
-
-    def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
-        seen = inputs if mask is None else inputs * mask
-        return (functional.linear(seen, values["W_in"], values["bias"]),)
-
-    def advance(
-        self,
-        values: Values,
-        state: Tensor,
-        sensory: Sensory,
-        elapsed: Tensor,
-        time_constants: Optional[Tensor],
-        solve: Optional[Solve],
-    ) -> Tensor:
-        heard = torch.addmm(sensory[0], state, values["old"])
-        if self.one_layer:
-            heads = self._through_backbone(values, heard)
-            return self._solution(values, 0, heads, elapsed, time_constants)
-        given = self._by_layer(time_constants)
-        after: list[Tensor] = []
-        for layer, heads in enumerate(
-            torch.split(heard, [len(self.heads) * n for n in self._sizes], -1)
-        ):
-            for to, of in self._forward_links:
-                if to == layer:
-                    heads = torch.addmm(heads, after[of], values[f"new_{to}_{of}"])
-            after.append(self._solution(values, layer, heads, elapsed, given[layer]))
-        return torch.cat(after, -1).index_select(-1, self._back)
-
-    def _through_backbone(self, values: Values, heard: Tensor) -> Tensor:
-        """What the heads say, from what the first layer hears."""
-        if self.backbone_layers == 0:
-            return heard
-        function = ACTIVATIONS[self.backbone_activation].function
-        z = function(heard)
-        for layer in range(1, self.backbone_layers):
-            weights, bias = values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]
-            z = function(functional.linear(z, weights, bias))
-            if self.backbone_dropout > 0.0:
-                z = functional.dropout(z, self.backbone_dropout, self.training)
-        return functional.linear(z, values["heads"], values["heads_bias"])
-
-    def _solution(
-        self,
-        values: Values,
-        layer: int,
-        heads: Tensor,
-        elapsed: Tensor,
-        time_constants: Optional[Tensor],
-    ) -> Tensor:
-        """The new state of a layer (B, n)."""
-        if self.mode == "pure":
-            w_tau, a = values[f"w_tau_{layer}"], values[f"A_{layer}"]
-            rate = (w_tau.abs() if time_constants is None else 1.0 / time_constants) + heads.abs()
-            return a - a * heads * torch.exp(-elapsed * rate)
-        n = self._sizes[layer]
-        ff, time_a, time_b = torch.split(heads, [2 * n, n, n], -1)
-        if time_constants is not None:
-            time_a = time_a + self.shift(values, layer, time_constants)
-        first, second = torch.split(torch.tanh(ff), n, -1)
-        gate = torch.sigmoid(torch.addcmul(time_b, time_a, elapsed))
-        if self.mode == "no_gate":
-            return torch.addcmul(first, gate, second)
-        return torch.lerp(first, second, gate)
-
-    def shift(self, values: Values, layer: int, time_constants: Tensor) -> Tensor:
-        """What given base time constants add to time_a, whose bias they replace."""
-        bias = values[f"time_a_b_{layer}"]
-        return torch.where(bias < 0, -1.0, 1.0) / time_constants - bias
-
-    def by_layer(self, values: Values, name: str) -> Tensor:
-        """A parameter (N,), layer by layer."""
-        return torch.cat([values[f"{name}_{layer}"] for layer in range(len(self._sizes))])
-
-    def base_rates(self, values: Values, time_constants: Optional[Tensor]) -> Tensor:
-        """Of pure mode, layer by layer: (N,), or (B, T, N) of given base time constants."""
-        if time_constants is None:
-            return self.by_layer(values, "w_tau").abs()
-        return 1.0 / time_constants.index_select(-1, self._order)
-
-    def shifts(self, values: Values, time_constants: Tensor) -> Tensor:
-        """What :meth:`shift` says for every layer, side by side."""
-        given = enumerate(self._by_layer(time_constants))
-        return torch.cat([self.shift(values, i, tau) for i, tau in given if tau is not None], -1)
-
-    def fresh(self, values: Values) -> Tensor:
-        """(heads N, N) weights of what earlier layers have just become, all by layer."""
-        none = values["old"]
-        rows = []
-        for to, size in enumerate(self._sizes):
-            columns = [
-                values.get(f"new_{to}_{of}", none.new_zeros(n, len(self.heads) * size))
-                for of, n in enumerate(self._sizes)
-            ]
-            rows.append(torch.cat(columns).t())
-        return torch.cat(rows)
-
-    def _by_layer(self, time_constants: Optional[Tensor]) -> list[Optional[Tensor]]:
-        if time_constants is None:
-            return [None] * len(self._sizes)
-        if self.one_layer:
-            return [time_constants]
-        return list(torch.split(time_constants.index_select(-1, self._order), self._sizes, -1))
-
-    # -- looking inside ------------------------------------------------------------------------
-
-    def effective_time_constants(
-        self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
-    ) -> Tensor:
-        recurrent = values["old" if self.backbone_layers > 0 else "all"]
-        heads = self._through_backbone(values, sensory[0] + torch.matmul(state, recurrent))
-        given = self._by_layer(time_constants)
-        rates = []
-        for layer, said in enumerate(
-            torch.split(heads, [len(self.heads) * n for n in self._sizes], -1)
-        ):
-            tau = given[layer]
-            if self.mode == "pure":
-                base = values[f"w_tau_{layer}"].abs() if tau is None else 1.0 / tau
-                rates.append(base + said.abs())
-            else:
-                time_a = torch.split(said, self._sizes[layer], -1)[2]
-                rates.append(time_a if tau is None else time_a + self.shift(values, layer, tau))
-        rate = rates[0] if self.one_layer else torch.cat(rates, -1).index_select(-1, self._back)
-        return _inverse(rate)
-
-    def base_time_constants(self, values: Values) -> Tensor:
-        return _inverse(values["w_tau" if self.mode == "pure" else "time_a_b"])
-
-    def activations(self, values: Values, state: Tensor) -> Tensor:
-        return self.polarities(values)[0] * state.index_select(-1, self.pre)
-
-    def sensory_activations(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Tensor:
-        seen = inputs if mask is None else inputs * mask
-        return self.polarities(values)[1] * seen.index_select(-1, self.sensory_pre)
-
-    def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
-        """Weights of ff1; through a backbone, as if its layers were linear."""
-        if self.backbone_layers == 0:
-            recurrent = matrix(
-                values["ff1_W_rec"], self._ff1_pre, self._ff1_post, self.units, self.units
-            )
-            heard = matrix(
-                values["ff1_W_in"],
-                self._ff1_sensory_pre,
-                self._ff1_sensory_post,
-                self.units,
-                self.input_size,
-            )
-        else:
-            path = values["ff1_W"]
-            for layer in reversed(range(1, self.backbone_layers)):
-                path = path @ values[f"backbone_{layer}_W"]
-            recurrent = path @ values["backbone_0_W_rec"]
-            heard = path @ values["backbone_0_W_in"]
-        return recurrent[self.post, self.pre], heard[self.sensory_post, self.sensory_pre]
-
 
 def _inverse(rate: Tensor) -> Tensor:
     """1 / |rate|, finite even for a rate of 0."""
     return 1.0 / rate.abs().clamp(min=torch.finfo(rate.dtype).tiny)
-
-
-def _heard(
-    wiring: Wiring, layers: list[npt.NDArray[np.int64]], head: str, leaky: bool
-) -> tuple[Pairs, Pairs]:
-    """The sensory and the recurrent pairs a head has weights for."""
-    units, inputs = wiring.units, wiring.input_size
-    sensory = wiring.sensory_post * inputs + wiring.sensory_pre
-    synapses = wiring.post * units + wiring.pre
-    if not leaky:
-        itself = np.arange(units) * (units + 1)
-        return _pairs(sensory, inputs), _pairs(np.union1d(synapses, itself), units)
-    everything = head.startswith("time")
-    if everything:
-        sensory = _block(np.arange(inputs), layers[0], inputs)
-    else:
-        sensory = sensory[np.isin(wiring.sensory_post, layers[0])]
-    recurrent = [_block(here, here, units) for here in layers]
-    for before, here in zip(layers, layers[1:]):
-        between = _block(before, here, units)
-        recurrent.append(between if everything else np.intersect1d(between, synapses))
-    return _pairs(sensory, inputs), _pairs(np.concatenate(recurrent), units)
-
-
-def _block(
-    pre: npt.NDArray[np.int64], post: npt.NDArray[np.int64], senders: int
-) -> npt.NDArray[np.int64]:
-    """Every pair of these, as post * senders + pre."""
-    return (post[:, None] * senders + pre).ravel()
-
-
-def _pairs(places: npt.NDArray[np.int64], senders: int) -> Pairs:
-    post, pre = np.divmod(np.sort(places), senders)
-    return pre, post

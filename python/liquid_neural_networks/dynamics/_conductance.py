@@ -15,9 +15,9 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from .._parameters import Values
+from .._parameters import Values, uniform
 from ..wiring import Wiring
-from ._base import Sensory, sum_by_post, uniform
+from ._base import Sensory, sum_by_post
 from ._ode import OdeDynamics
 
 
@@ -97,6 +97,15 @@ class ConductanceDynamics(OdeDynamics):
             values["sensory_sigma"] * (u - values["sensory_mu"])
         )
         return r if mask is None else r * mask.index_select(-1, self.sensory_pre)
+
+    def currents(
+        self, values: Values, state: Tensor, activations: Tensor, sensory_activations: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(..., E) and (..., S) the current s_ji (E_ji - v_i) through every synapse, at states
+        (..., N) and activations (..., E) and (..., S)."""
+        recurrent = values["E"] - state.index_select(-1, self.post)
+        sensory = values["sensory_E"] - state.index_select(-1, self.sensory_post)
+        return activations * recurrent, sensory_activations * sensory
 
     def polarities(self, values: Values) -> tuple[Tensor, Tensor]:
         return values["E"], values["sensory_E"]

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from .._checks import check_choice
-from .._parameters import Values
+from .._parameters import Values, uniform
 from ..wiring import Wiring
-from ._base import Sensory, matrix, uniform
+from ._base import Sensory, matrix
 from ._ode import OdeDynamics
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
@@ -75,12 +75,16 @@ class DenseDynamics(OdeDynamics):
             "A": uniform(units, -1.0, 1.0, generator),
         }
 
-    def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
-        seen = inputs if mask is None else inputs * mask
+    def input_map(self, values: Values) -> tuple[Tensor, Tensor]:
+        """The matrix (N, I) and the bias (N,) with which inputs enter f."""
         w_in = matrix(
             values["W_in"], self.sensory_pre, self.sensory_post, self.units, self.input_size
         )
-        return (torch.nn.functional.linear(seen, w_in, values["b"]),)
+        return w_in, values["b"]
+
+    def sensory(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Sensory:
+        seen = inputs if mask is None else inputs * mask
+        return (torch.nn.functional.linear(seen, *self.input_map(values)),)
 
     def rate_and_drive(
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from .._checks import check_choice
-from .._parameters import Values
+from .._parameters import Values, uniform
 from ..wiring import Wiring
-from ._base import Sensory, matrix, sum_by_post, uniform
+from ._base import Sensory, matrix, sum_by_post
 from ._ode import OdeDynamics
 
 ELASTANCES = ("symmetric", "asymmetric")

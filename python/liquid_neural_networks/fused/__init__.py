@@ -1,12 +1,12 @@
-"""The fused step: the whole sequence in one call of compiled code, where that can run.
+"""The compiled engine: the whole sequence in one call of C, where that can run.
 
-It has the same signature as the reference path, :func:`liquid_neural_networks.solvers.integrate`,
-and is chosen by itself for float32 and float64 on the CPU: for conductance and dense dynamics with
-the fused, euler and exponential solvers, and for closed-form dynamics with up to 64 layers of
-backbone and 16 of wiring, any activation but gelu, and no dropout inside the backbone. Everything
-else takes the reference path, and so do closed-form dynamics and a mixed memory inside
-``torch.compile`` and whatever runs under ``torch.func``.
-:func:`status` says whether the compiled step is there, and if not, why.
+It runs by itself for float32 and float64 on the CPU: conductance and dense dynamics with the fused,
+euler and exponential solvers, and closed-form dynamics with up to 64 layers of backbone and 16 of
+wiring, any activation but gelu, and no dropout inside the backbone. For everything else the
+reference engine runs, and likewise for closed-form dynamics and a mixed memory inside
+``torch.compile``, for whatever runs under ``torch.func``, and for tensors without memory of their
+own. :func:`status` says whether the compiled engine is there, and if not, why;
+:func:`liquid_neural_networks.engines.report` says what ran each call.
 """
 
 from __future__ import annotations
@@ -14,32 +14,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import inf
-from typing import Any, Callable, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import torch
 from torch import Tensor
 
-from .. import solvers
+from .. import _kernel
 from .._checks import check_choice
-from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics, Values
+from .._modes import compiling, transform
+from .._sequences import Sequences
+from ..dynamics import ClosedFormDynamics, Dynamics
 from ..memory import MemoryCell
-from . import _closed_form
-from . import _operator as operator
-from ._memory import NO_MEMORY, joined, parted
-from ._operator import Method, Sequence, Synapses, transforming
+from ..solvers import Method
+from . import _closed_form, _ode
 
 __all__ = [
+    "NAME",
     "Status",
     "disabled",
     "instruction_set",
     "instruction_sets",
+    "integrate",
     "status",
+    "why_not",
 ]
+
+NAME = "compiled"
 
 
 class Status(NamedTuple):
-    """Whether the compiled step runs.
+    """Whether the compiled engine runs.
 
     Attributes:
         available: True if it runs where it can.
@@ -62,21 +66,23 @@ _switch = _Switch()
 
 
 def status() -> Status:
-    """Whether the compiled step runs, and if not, why."""
-    if operator.kernel is None:
-        reason = (
-            f"the C extension is not there ({operator.MISSING}); reinstall with a C compiler, "
+    """Whether the compiled engine runs, and if not, why."""
+    reason = _unavailable()
+    return Status(not reason, reason, "" if reason else _kernel.in_use)
+
+
+def _unavailable() -> str:
+    if _kernel.native is None:
+        return (
+            f"the C extension is not there ({_kernel.MISSING}); reinstall with a C compiler, "
             "such as gcc or clang, on the path"
         )
-        return Status(False, reason, "")
-    if _switch.off:
-        return Status(False, "switched off by fused.disabled()", "")
-    return Status(True, "", operator.in_use)
+    return "switched off by fused.disabled()" if _switch.off else ""
 
 
 @contextmanager
 def disabled() -> Iterator[None]:
-    """Takes the reference path inside the ``with`` block, in this thread.
+    """Leaves the compiled engine out inside the ``with`` block, in this thread.
 
     Example:
         >>> from liquid_neural_networks import fused
@@ -93,124 +99,73 @@ def disabled() -> Iterator[None]:
 
 @contextmanager
 def instruction_set(name: str) -> Iterator[None]:
-    """Runs on one of :func:`instruction_sets` inside the ``with`` block, in every thread; the way
-    back of what ran there too, wherever it is taken.
+    """Runs on one of :func:`instruction_sets` inside the ``with`` block, in every thread; the
+    backward pass of what ran there too, wherever it is run.
 
     Raises:
         OptionError: this machine does not have it.
     """
     check_choice("name", name, instruction_sets())
-    before, operator.in_use = operator.in_use, name
+    before, _kernel.in_use = _kernel.in_use, name
     try:
         yield
     finally:
-        operator.in_use = before
+        _kernel.in_use = before
 
 
 def instruction_sets() -> list[str]:
     """Those this machine can run, best first; empty without the extension."""
-    return list(operator.SETS)
+    return list(_kernel.SETS)
 
 
-def choose(
-    dynamics: Dynamics, solver: Optional[str], inputs: Tensor, memory: Optional[MemoryCell] = None
-) -> Callable[..., Tensor]:
-    """The function that integrates: the fused one if it can, else the reference."""
-    # Transforms such as vmap and jvp see through plain torch only.
-    if not _can_run(inputs) or transforming():
-        return solvers.integrate
-    if memory is not None and torch.compiler.is_compiling():
-        return solvers.integrate
+def why_not(
+    dynamics: Dynamics,
+    method: Method,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
+) -> str:
+    """Why the compiled engine cannot run a call, as far as that can be seen before; else empty."""
+    reason = unsupported(dynamics, method, sequences.inputs) or transform()
+    if not reason and compiling():
+        if memory is not None:
+            reason = "a mixed memory inside torch.compile is plain torch"
+        elif isinstance(dynamics, ClosedFormDynamics):
+            reason = "closed-form dynamics inside torch.compile are plain torch"
+    return reason
+
+
+def unsupported(dynamics: Dynamics, method: Method, like: Tensor) -> str:
+    """Why the compiled engine cannot run a population at all; empty if it can.
+
+    ``like`` is a tensor of the dtype and on the device of the call.
+    """
+    reason = _unavailable()
+    if reason:
+        return reason
+    if not like.is_cpu:
+        return f"it runs on the CPU only, the tensors are on {like.device.type}"
+    if like.dtype not in (torch.float32, torch.float64):
+        return f"it has kernels for float32 and float64, not {like.dtype}"
     if isinstance(dynamics, ClosedFormDynamics):
-        return _closed_form.integrate if _closed_form.can_run(dynamics) else solvers.integrate
-    return integrate if _knows(dynamics, solver) else solvers.integrate
-
-
-def _can_run(like: Tensor) -> bool:
-    return (
-        operator.kernel is not None
-        and not _switch.off
-        and like.device.type == "cpu"
-        and like.dtype in (torch.float32, torch.float64)
-    )
-
-
-def can_run(dynamics: Dynamics, solver: Optional[str]) -> bool:
-    """Whether the compiled step knows these dynamics with this solver, and can run."""
-    if not _can_run(dynamics.like):
-        return False
-    if isinstance(dynamics, ClosedFormDynamics):
-        return _closed_form.can_run(dynamics)
-    return _knows(dynamics, solver)
-
-
-def _knows(dynamics: Dynamics, solver: Optional[str]) -> bool:
-    return solver in operator.SOLVERS and type(dynamics) in _PREPARE
+        return _closed_form.unsupported(dynamics)
+    return _ode.unsupported(dynamics, method)
 
 
 def integrate(
     dynamics: Dynamics,
-    solver: str,
-    unfolds: int,
-    inputs: Tensor,
-    mask: Optional[Tensor],
-    elapsed_time: Optional[Tensor],
-    time_constants: Optional[Tensor],
+    method: Method,
+    sequences: Sequences,
     state: Optional[Tensor],
-    memory: Optional[MemoryCell] = None,
+    memory: Optional[MemoryCell],
 ) -> Tensor:
     """States (B, T, N) after each time step; see :func:`liquid_neural_networks.solvers.integrate`.
 
-    With a memory, states have 2 N numbers. Without elapsed time it is 1, without a state zeros: to
-    make such tensors would cost a short sequence a tenth of its time. Differentiable once, in
-    everything but the mask.
+    Differentiable once, in everything but the mask.
+
+    Raises:
+        Declined: a tensor has no memory of its own that C could read.
     """
-    # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
-    clip = dynamics.constraint == "clip" and not torch.compiler.is_compiling()
-    values = dynamics.stored() if clip else dynamics.values()
-    cell = NO_MEMORY
-    if memory is not None and state is not None:
-        state, cell = parted(memory, inputs, state)
-    prepare = _PREPARE[type(dynamics)]
-    inputs, mask, activation, synapses, parameters = prepare(dynamics, values, inputs, mask)
-    bounds = [dynamics.lower_bounds.get(name, _UNBOUNDED) for name in parameters] if clip else ()
-    method = Method(
-        operator.DYNAMICS.index(dynamics.name),
-        operator.SOLVERS.index(solver),
-        operator.ACTIVATIONS.index(activation),
-        unfolds,
-        dynamics.units,
-        operator.kernel_for(inputs.dtype),
-        tuple(bounds),
-    )
-    sequence = Sequence(inputs, mask, elapsed_time, time_constants, state)
-    return joined(*operator.run(method, sequence, synapses, tuple(parameters.values()), cell))
-
-
-def _prepare_conductance(
-    dynamics: Dynamics, values: Values, inputs: Tensor, mask: Optional[Tensor]
-) -> tuple[Tensor, Optional[Tensor], str, Synapses, Values]:
-    # One look at a dictionary each: an attribute that is a buffer costs a search.
-    buffers = dynamics._buffers
-    synapses = Synapses(*[buffers[name] for name in Synapses._fields])  # type: ignore[arg-type]
-    return inputs, mask, "sigmoid", synapses, values
-
-
-def _prepare_dense(
-    dynamics: Dynamics, values: Values, inputs: Tensor, mask: Optional[Tensor]
-) -> tuple[Tensor, Optional[Tensor], str, Synapses, Values]:
-    """The input's share is one matrix product, which torch does best."""
-    (activations,) = dynamics.sensory(values, inputs, mask)
-    none = dynamics.pre[:0]
-    synapses = Synapses(dynamics.pre, dynamics.post, none, none)
-    activation: Any = dynamics.options()["activation"]
-    parameters = {name: values[name] for name in ("W_rec", "tau", "A")}
-    return activations, None, activation, synapses, parameters
-
-
-_UNBOUNDED = -inf
-
-_PREPARE: dict[type[Dynamics], Callable[..., Any]] = {
-    ConductanceDynamics: _prepare_conductance,
-    DenseDynamics: _prepare_dense,
-}
+    if isinstance(dynamics, ClosedFormDynamics):
+        return _closed_form.integrate(dynamics, sequences, state, memory)
+    return _ode.integrate(dynamics, method, sequences, state, memory)

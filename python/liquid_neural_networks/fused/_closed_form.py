@@ -1,252 +1,285 @@
-"""Closed-form dynamics in compiled code: the whole sequence in one call, forward and backward.
+"""Closed-form dynamics on the compiled engine.
 
-The kernel does what depends on the step before. What does not, torch does best, for all steps in
-one matrix product: what the inputs contribute, and the gradients of the weights.
+C does what depends on the step before. What does not, torch does best, for all steps in one matrix
+product: what the inputs contribute, and the gradients of the weights.
 """
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Any, NamedTuple, Optional
 
 import torch
 from torch import Tensor
 
+from .._kernel import built, kernel_for
+from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics, Values
 from ..memory import MemoryCell
-from . import _operator as operator
-from ._memory import Remembering, RememberingGradients, before, joined, outer, parted
+from ..solvers import refuse_second_derivatives
+from . import _memory
+from ._calls import (
+    Call,
+    Gradients,
+    Tensors,
+    backward,
+    each_alone,
+    forward,
+    kept_rows,
+    make_plan,
+)
+from ._fields import CLOSED_FORM
 
-MAX_TIERS = 16
-MODES = {"default": 0, "no_gate": 1, "pure": 2}
-ACTIVATIONS = {"tanh": 0, "lecun_tanh": 0, "relu": 1, "silu": 2}
+MAX_WIRING_LAYERS = 16
+ACTIVATIONS = {"tanh": "tanh", "lecun_tanh": "tanh", "relu": "relu", "silu": "silu"}
+"""Of the backbone, by C's names; constants are multiplied into the matrices."""
+
+WRITTEN = ("states", "kept_z", "kept_heads", "kept_slope", *_memory.WRITTEN)
 
 
 class Form(NamedTuple):
-    """What is computed, as the numbers the kernel knows; see ``src/closed_form.h``."""
+    """What is computed.
 
-    mode: int
-    activation: int
+    Attributes:
+        mode: of the dynamics.
+        activation: of the backbone, ``"none"`` without one.
+        layers: of the backbone.
+        units: N.
+        hidden: H, rows of the first matrix: of the backbone, else of the heads.
+        layer_sizes: neurons in each layer of the wiring.
+    """
+
+    mode: str
+    activation: str
     layers: int
-    tiers: int
-    kernel: int
+    units: int
+    hidden: int
+    layer_sizes: tuple[int, ...]
+
+    @property
+    def heads(self) -> int:
+        """K, heads of each neuron."""
+        return 1 if self.mode == "pure" else 4
+
+    def names(self) -> tuple[str, ...]:
+        """Of everything that C reads."""
+        further = range(1, self.layers)
+        hidden = (name for n in further for name in (f"hidden_{n}", f"hidden_bias_{n}"))
+        return (*CLOSED_FORM, *_memory.READ, *hidden)
 
 
-class Given(NamedTuple):
-    """What the inputs contribute (B, T, H), elapsed times (B, T), shift (B, T, N), state (B, N);
-    with several tiers, weights of what earlier ones have become (heads N, N) and where each begins;
-    in pure mode, ``a`` (N,)."""
-
-    heard: Tensor
-    elapsed_time: Tensor
-    shift: Optional[Tensor]
-    state: Tensor
-    fresh: Optional[Tensor]
-    tier_start: Optional[Tensor]
-    a: Optional[Tensor]
-
-
-class Kept(NamedTuple):
-    """States (B, T, N) and, for the way back, what the kernel keeps."""
-
-    states: Tensor
-    z: Optional[Tensor] = None
-    heads: Optional[Tensor] = None
-    slope: Optional[Tensor] = None
-
-
-def can_run(dynamics: ClosedFormDynamics) -> bool:
-    """Few enough layers, and a backbone the kernel knows."""
-    dropping = dynamics.training and dynamics.backbone_dropout > 0 and dynamics.backbone_layers > 1
-    return (
-        dynamics.backbone_activation in ACTIVATIONS
-        and len(dynamics.layer_sizes) <= MAX_TIERS
-        and not dropping
-        and not torch.compiler.is_compiling()
-    )
+def unsupported(dynamics: ClosedFormDynamics) -> str:
+    """Why these dynamics cannot run here; empty if they can."""
+    backbone = dynamics.backbone
+    if len(dynamics.layout.sizes) > MAX_WIRING_LAYERS:
+        return f"it has kernels for up to {MAX_WIRING_LAYERS} layers of wiring"
+    if backbone is None:
+        return ""
+    if backbone.activation not in ACTIVATIONS:
+        return f"it has no kernel for {backbone.activation} backbones"
+    if dynamics.training and backbone.dropout > 0 and backbone.layers > 1:
+        return "it draws no dropout inside a backbone"
+    return ""
 
 
 def integrate(
     dynamics: ClosedFormDynamics,
-    solver: Optional[str],
-    unfolds: Optional[int],
-    inputs: Tensor,
-    mask: Optional[Tensor],
-    elapsed_time: Tensor,
-    time_constants: Optional[Tensor],
-    state: Tensor,
-    memory: Optional[MemoryCell] = None,
+    sequences: Sequences,
+    state: Optional[Tensor],
+    memory: Optional[MemoryCell],
 ) -> Tensor:
-    """States (B, T, N) after each time step; see :func:`liquid_neural_networks.solvers.integrate`.
-
-    With a memory, states have 2 N numbers. Differentiable once, in everything but the mask.
-    """
-    state, cell = parted(memory, inputs, state)
+    """States (B, T, N), with a memory (B, T, 2 N)."""
     values = dynamics.prepare(dynamics.values())
-    (heard,) = dynamics.sensory(values, inputs, mask)
-    shift = _shift(dynamics, values, time_constants, (*inputs.shape[:2], state.shape[1]))
-    form, tiers, weights = written_out(dynamics, values)
-    if form.tiers > 1:
-        state, cell = state.index_select(-1, dynamics.order), cell.reordered(dynamics.order)
-    both = ClosedFormStep.apply(
-        form, heard, elapsed_time, shift, state, *tiers, *cell[:3], *weights
-    )
-    if form.tiers > 1:
-        both = [None if each is None else each.index_select(-1, dynamics.back) for each in both]
-    return joined(*both)
+    state, cell = _memory.split_state(memory, sequences, state, dynamics.units)
+    if state is None:
+        state = sequences.zeros(dynamics.units)
+    form = form_of(dynamics)
+    tensors: Tensors = {
+        "input_terms": dynamics.sensory(values, sequences.inputs, sequences.mask)[0],
+        "elapsed_time": sequences.times(),
+        "shift": shift(dynamics, values, sequences.time_constants, sequences.inputs.shape[:2]),
+        "state": state,
+        **weights(dynamics, values),
+    }
+    layered = not dynamics.layout.one_layer
+    if layered:
+        order = dynamics.layout.order(state.device)
+        tensors["state"] = state.index_select(-1, order)
+        cell = _memory.reordered(cell, order)
+    names = form.names()
+    tensors |= cell
+    call = Call(plan_for(dynamics, form), kernel_for(state.dtype), names, form.units)
+    ordered = [tensors[name] for name in names]
+    states, memories = ClosedFormStep.apply(call, form, *ordered)  # type: ignore[no-untyped-call]
+    if layered:
+        back = dynamics.layout.back(state.device)
+        states = states.index_select(-1, back)
+        memories = None if memories is None else memories.index_select(-1, back)
+    return _memory.joined(states, memories)
 
 
-def _shift(
+def form_of(dynamics: ClosedFormDynamics) -> Form:
+    """What these dynamics compute."""
+    backbone, sizes = dynamics.backbone, tuple(dynamics.layout.sizes)
+    heads = len(dynamics.heads) * dynamics.units
+    if backbone is None:
+        return Form(dynamics.mode, "none", 0, dynamics.units, heads, sizes)
+    activation = ACTIVATIONS[backbone.activation]
+    hidden = dynamics.backbone_units
+    return Form(dynamics.mode, activation, backbone.layers, dynamics.units, hidden, sizes)
+
+
+def plan_for(dynamics: ClosedFormDynamics, form: Form) -> Any:
+    """What C keeps of a population."""
+    plan = dynamics.derived.get(form)
+    if plan is None:
+        plan = dynamics.derived[form] = make_plan(built().closed_form_plan, *form)
+    return plan
+
+
+def weights(dynamics: ClosedFormDynamics, values: Values) -> Tensors:
+    """The matrices by C's names, neurons by layer of the wiring; ``values`` are prepared."""
+    layout = dynamics.layout
+    recurrent = values["recurrent"].t()
+    if not layout.one_layer:
+        recurrent = recurrent.index_select(1, layout.order(recurrent.device))
+    return {
+        "recurrent": recurrent,
+        "heads": values.get("heads"),
+        "heads_bias": values.get("heads_bias"),
+        "between_layers": None if layout.one_layer else layout.between_layers(values),
+        "A": torch.cat(layout.by_layer(values["A"])) if dynamics.mode == "pure" else None,
+        **{name: value for name, value in values.items() if name.startswith("hidden_")},
+    }
+
+
+def shift(
     dynamics: ClosedFormDynamics,
     values: Values,
     time_constants: Optional[Tensor],
     shape: tuple[int, ...],
 ) -> Optional[Tensor]:
-    if dynamics.mode == "pure":
-        return dynamics.base_rates(values, time_constants).expand(shape)
-    return None if time_constants is None else dynamics.shifts(values, time_constants)
-
-
-def written_out(
-    dynamics: ClosedFormDynamics, values: Values
-) -> tuple[Form, tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor]], list[Tensor]]:
-    """The form, (fresh, tier_start, a) as in :class:`Given`, and the weights of the step, neurons
-    by layer; ``values`` are prepared."""
-    layers, tiers = dynamics.backbone_layers, len(dynamics.layer_sizes)
-    activation = ACTIVATIONS[dynamics.backbone_activation]
-    kernel = operator.kernel_for(dynamics.like.dtype)
-    form = Form(MODES[dynamics.mode], activation, layers, tiers, kernel)
-    recurrent = values["old"].t()
-    fresh, tier_start = None, None
-    if tiers > 1:
-        recurrent = recurrent.index_select(1, dynamics.order)
-        fresh = dynamics.fresh(values)
-        tier_start = torch.tensor([0, *accumulate(dynamics.layer_sizes)])
-    weights = [recurrent]
-    if layers > 0:
-        weights += [values["heads"], values["heads_bias"]]
-    for layer in range(1, layers):
-        weights += [values[f"hidden_{layer}"], values[f"hidden_bias_{layer}"]]
-    a = dynamics.by_layer(values, "A") if dynamics.mode == "pure" else None
-    return form, (fresh, tier_start, a), weights
+    """(B, T, N), neurons by layer: the base rates in pure mode, else what given time constants add
+    to time_a."""
+    rates = dynamics.given_rates(values, time_constants)
+    return None if rates is None else rates.expand(*shape, dynamics.units)
 
 
 class ClosedFormStep(torch.autograd.Function):
-    """States and, with a memory, memories. ``weights``: recurrent, heads and their bias, then those
-    of the layers from the second on."""
+    """States and, with a memory, memories."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        form: Form,
-        heard: Tensor,
-        elapsed_time: Tensor,
-        shift: Optional[Tensor],
-        state: Tensor,
-        fresh: Optional[Tensor],
-        tier_start: Optional[Tensor],
-        a: Optional[Tensor],
-        gates: Optional[Tensor],
-        gates_recurrent: Optional[Tensor],
-        memory: Optional[Tensor],
-        *weights: Tensor,
-    ) -> tuple[Tensor, Optional[Tensor]]:
-        way_back = any(ctx.needs_input_grad)
-        states = heard.new_empty(*heard.shape[:2], state.shape[1])
-        remembering = Remembering(gates, gates_recurrent, memory)
-        if gates is not None:
-            rows = operator.whole_chunks(len(states), form.kernel) if way_back else None
-            remembering = remembering.begin(states, rows)
-        kept = Kept(states, *_room(form, heard, states)) if way_back else Kept(states)
-        given = Given(heard, elapsed_time, shift, state, fresh, tier_start, a)
-        _run(form, given, weights, remembering, kept)
-        ctx.form = form
-        ctx.save_for_backward(*given, *kept, *remembering, *weights)
-        return states, remembering.memories
+        ctx: Any, call: Call, form: Form, *tensors: Optional[Tensor]
+    ) -> tuple[Optional[Tensor], Optional[Tensor]]:
+        named = call.named(tensors)
+        written = _written(call, form, named, keep=any(ctx.needs_input_grad))
+        forward(call, named | written)
+        ctx.call, ctx.form = call, form
+        ctx.save_for_backward(*[written[name] for name in WRITTEN], *tensors)
+        return written["states"], written["memories"]
 
     @staticmethod
-    def backward(
-        ctx: Any, grad_states: Tensor, grad_memories: Optional[Tensor]
-    ) -> tuple[Optional[Tensor], ...]:
-        operator.refuse_second_derivatives()
-        saved = ctx.saved_tensors
-        given, kept = Given(*saved[:7]), Kept(*saved[7:11])
-        remembering, weights = Remembering(*saved[11:17]), saved[17:]
-        states, z = kept.states, kept.z
-        assert z is not None
-        gradients = RememberingGradients.begin(remembering, grad_memories)
-        grad_y = z.new_empty(z.shape)
-        grad_heads = states.new_empty(*states.shape[:2], _heads(ctx.form) * states.shape[2])
-        grad_elapsed = given.elapsed_time.new_empty(given.elapsed_time.shape)
-        grad_state = given.state.new_empty(given.state.shape)
-        grad_shift = None if given.a is None else torch.empty_like(states)
-        grad_a = None if given.a is None else torch.empty_like(states)
-        grads = (grad_y, grad_heads, grad_elapsed, grad_state, grad_shift, grad_a)
-        _run(ctx.form, given, weights, remembering, kept,
-             (grad_states.contiguous(), gradients.memories, *grads, *gradients[1:]))  # fmt: skip
-        grad_heard = grad_y[0] if ctx.form.layers > 0 else grad_heads
-        starts = remembering.starts
-        if starts is None:
-            starts = before(given.state, states)
-        of_weights = [outer(grad_heard, starts), *_of_backbone(z, grad_y, grad_heads)]
-        if given.a is None and given.shift is not None:
-            grad_shift = _of_shift(grad_heads, given.tier_start)
-        grad_fresh = None if given.fresh is None else outer(grad_heads, states)
-        of_cell = gradients.of_cell(given.state, states)
-        of_inputs = (grad_heard, grad_elapsed, grad_shift, grad_state, grad_fresh)
-        of_a = None if grad_a is None else grad_a.sum((0, 1))
-        return (None, *of_inputs, None, of_a, *of_cell, *of_weights)
+    def backward(ctx: Any, grad_states: Tensor, grad_memories: Optional[Tensor]) -> Gradients:
+        refuse_second_derivatives()
+        saved, call, form = ctx.saved_tensors, ctx.call, ctx.form
+        written = dict(zip(WRITTEN, saved))
+        tensors = call.named(saved[len(WRITTEN) :])
+
+        def gradients(states: Tensor, memories: Optional[Tensor]) -> Gradients:
+            found = _gradients(call, form, tensors, written, states, memories)
+            return tuple([found.get(name) for name in call.names])
+
+        return (None, None, *each_alone(gradients, grad_states, grad_memories))
 
 
-def _heads(form: Form) -> int:
-    """Of each neuron."""
-    return 1 if form.mode == MODES["pure"] else 4
+def _written(call: Call, form: Form, tensors: Tensors, keep: bool) -> Tensors:
+    """Empty tensors for what C writes."""
+    terms = tensors["input_terms"]
+    assert terms is not None
+    batch, steps, _ = terms.shape
+    states = terms.new_empty(batch, steps, form.units)
+    written: Tensors = dict.fromkeys(WRITTEN)
+    written["states"] = states
+    rows = kept_rows(call, batch) if keep else None
+    if tensors["gates"] is not None:
+        written |= _memory.written(states, rows)
+    if rows is not None:
+        written["kept_z"] = terms.new_empty(form.layers, *terms.shape)
+        written["kept_heads"] = terms.new_empty(rows, steps, form.heads * form.units)
+        if form.activation == "silu":
+            written["kept_slope"] = terms.new_empty(form.layers, *terms.shape)
+    return written
 
 
-def _of_backbone(z: Tensor, grad_y: Tensor, grad_heads: Tensor) -> list[Tensor]:
-    """The gradients of the heads, then of the layers from the second on; matrices and biases."""
-    if len(z) == 0:
-        return []
-    gradients = [outer(grad_heads, z[-1]), grad_heads.sum((0, 1))]
-    for below, grad in zip(z, grad_y[1:]):
-        gradients += [outer(grad, below), grad.sum((0, 1))]
-    return gradients
-
-
-def _of_shift(grad_heads: Tensor, tier_start: Optional[Tensor]) -> Tensor:
-    """(B, T, N) the gradients of time_a, the third head of each tier."""
-    tiers = [0, grad_heads.shape[-1] // 4] if tier_start is None else tier_start.tolist()
-    sizes = [[end - start] * 4 for start, end in zip(tiers, tiers[1:])]
-    return torch.cat(grad_heads.split([n for four in sizes for n in four], -1)[2::4], -1)
-
-
-def _room(form: Form, heard: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Optional[Tensor]]:
-    """For what the way back needs."""
-    z = heard.new_empty(form.layers, *heard.shape)
-    steps, units = states.shape[1:]
-    heads = heard.new_empty(
-        operator.whole_chunks(len(heard), form.kernel), steps, _heads(form) * units
-    )
-    return z, heads, torch.empty_like(z) if form.activation == ACTIVATIONS["silu"] else None
-
-
-def _run(
+def _gradients(
+    call: Call,
     form: Form,
-    given: Given,
-    weights: tuple[Tensor, ...],
-    remembering: Remembering,
-    kept: Kept,
-    grads: tuple[Optional[Tensor], ...] = (),
-) -> None:
-    """Forward, or backward if there are ``grads``."""
-    recurrent, *rest = weights
-    heads: list[Optional[Tensor]] = [*rest[:2]] if rest else [None, None]
-    read = [*given[:4], recurrent, *heads, *given[4:], *remembering[:3], *rest[2:]]
-    arrays = [
-        None if each is None else each.contiguous()
-        for each in (*read, *kept, *remembering[3:], *grads)
-    ]
-    addresses = [0 if each is None else each.data_ptr() for each in arrays]
-    batch, steps, hidden = given.heard.shape
-    sizes = (*form[:4], batch, steps, given.state.shape[1], hidden, form.kernel)
-    operator.built().closed_form(sizes, tuple(addresses), bool(grads), torch.get_num_threads())
+    tensors: Tensors,
+    written: Tensors,
+    grad_states: Tensor,
+    grad_memories: Optional[Tensor],
+) -> Tensors:
+    """The gradients of all tensors by name."""
+    states, z, state = written["states"], written["kept_z"], tensors["state"]
+    elapsed = tensors["elapsed_time"]
+    assert states is not None and z is not None and state is not None and elapsed is not None
+    pure = form.mode == "pure"
+    grad_y = z.new_empty(z.shape)
+    grad_heads = states.new_empty(*states.shape[:2], form.heads * form.units)
+    made: Tensors = {
+        "grad_states": grad_states,
+        "grad_y": grad_y,
+        "grad_heads": grad_heads,
+        "grad_elapsed_time": elapsed.new_empty(elapsed.shape),
+        "grad_state": state.new_empty(state.shape),
+        "grad_shift": torch.empty_like(states) if pure else None,
+        "grad_A": torch.empty_like(states) if pure else None,
+        "grad_memories": None,
+        "grad_gates": None,
+        "grad_memory": None,
+    }
+    if tensors["gates"] is not None:
+        assert grad_memories is not None
+        made |= _memory.gradients(tensors, grad_memories)
+    backward(call, {**tensors, **written, **made})
+    first = grad_y[0] if form.layers > 0 else grad_heads
+    grad_shift, grad_a, gates = made["grad_shift"], made["grad_A"], made["grad_gates"]
+    if not pure and tensors["shift"] is not None:
+        grad_shift = _of_time_a(grad_heads, form)
+    previous = _memory.before(state, states)
+    starts = previous if written["starts"] is None else written["starts"]
+    return {
+        "input_terms": first,
+        "elapsed_time": made["grad_elapsed_time"],
+        "shift": grad_shift,
+        "state": made["grad_state"],
+        "recurrent": _memory.outer(first, starts),
+        "between_layers": (
+            None if tensors["between_layers"] is None else _memory.outer(grad_heads, states)
+        ),
+        "A": None if grad_a is None else grad_a.sum((0, 1)),
+        "gates": gates,
+        "gates_recurrent": None if gates is None else _memory.outer(gates, previous),
+        "memory": made["grad_memory"],
+        **_of_backbone(z, grad_y, grad_heads),
+    }
+
+
+def _of_backbone(z: Tensor, grad_y: Tensor, grad_heads: Tensor) -> Tensors:
+    """The gradients of the heads' weights, and of the layers from the second on."""
+    if len(z) == 0:
+        return {}
+    found: Tensors = {
+        "heads": _memory.outer(grad_heads, z[-1]),
+        "heads_bias": grad_heads.sum((0, 1)),
+    }
+    for layer, (below, grad) in enumerate(zip(z, grad_y[1:]), start=1):
+        found[f"hidden_{layer}"] = _memory.outer(grad, below)
+        found[f"hidden_bias_{layer}"] = grad.sum((0, 1))
+    return found
+
+
+def _of_time_a(grad_heads: Tensor, form: Form) -> Tensor:
+    """(B, T, N) the gradients of time_a, the third head of each layer."""
+    sizes = [size for size in form.layer_sizes for _ in range(4)]
+    return torch.cat(grad_heads.split(sizes, -1)[2::4], -1)

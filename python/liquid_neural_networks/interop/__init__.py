@@ -8,7 +8,6 @@ No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "mes
 
 from ._arrays import release
 from ._conformance import conformance
-from ._data import task_windows
 from ._network import (
     create_network,
     describe,
@@ -32,6 +31,7 @@ from ._tables import (
     read_table,
     save_forecaster,
 )
+from ._tasks import task_windows
 from ._training import evaluate, predict, train
 
 __all__ = [

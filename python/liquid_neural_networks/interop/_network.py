@@ -127,17 +127,17 @@ def trace(
     handle: int,
     given: Mapping[str, Given],
     fields: Iterable[str],
-    layer: int = 0,
+    population: int = 0,
 ) -> Plain:
     """The named fields of :class:`Trace` and, if asked for, the synapses' ``currents``."""
     network = held(handle, LiquidNetwork)
     made, wanted = arguments(network, given), set(fields)
-    found = network.trace(**made, layer=layer, synapses=bool(wanted & _SYNAPTIC))
+    found = network.trace(**made, population=population, synapses=bool(wanted & _SYNAPTIC))
     values: dict[str, Tensor] = {
         name: value for name, value in found._asdict().items() if name in wanted
     }
     if wanted & _CURRENTS:
-        currents = inspection.synapse_currents(network, **made, layer=layer)
+        currents = inspection.synapse_currents(network, **made, population=population)
         values["currents"], values["sensory_currents"] = currents
     return {name: handed(value) for name, value in values.items() if name in wanted}
 
@@ -181,7 +181,7 @@ def set_parameters(handle: int, given: Mapping[str, Given]) -> None:
 @guarded
 def save(handle: int, path: str, metadata: Optional[Mapping[str, Any]] = None) -> None:
     """Writes a ``.lnn`` file, atomically."""
-    model_file.save(held(handle, LiquidNetwork), path, metadata=metadata)
+    model_file.save(held(handle, LiquidNetwork).to_model(metadata=metadata), path)
 
 
 @guarded
@@ -189,7 +189,7 @@ def load_network(path: str) -> Plain:
     """The network in a ``.lnn`` file, with its scaling and metadata."""
     found = model_file.load(path)
     return {
-        **introduced(found.network),
+        **introduced(LiquidNetwork.from_model(found)),
         "scaling": found.scaling,
         "metadata": found.metadata,
     }
@@ -198,20 +198,20 @@ def load_network(path: str) -> Plain:
 @guarded
 @torch.no_grad()
 def draw(
-    handle: int, picture: str, given: Optional[Mapping[str, Given]] = None, layer: int = 0
+    handle: int, picture: str, given: Optional[Mapping[str, Given]] = None, population: int = 0
 ) -> Plain:
     """A PNG of the wiring, or of what one population does with inputs."""
     from .. import plots
 
     network = held(handle, LiquidNetwork)
     check_choice("picture", picture, PICTURES)
-    layer = check_integer("layer", layer, 0, len(network.neurons) - 1)
+    population = check_integer("population", population, 0, len(network.neurons) - 1)
     if picture == "wiring":
-        axes = plots.plot_wiring(_wiring(network.neurons[layer]))
+        axes = plots.plot_wiring(_wiring(network.neurons[population]))
     elif given is None:
         raise OptionError("are needed to draw what a network does", "inputs")
     else:
-        found = network.trace(**arguments(network, given), layer=layer)
+        found = network.trace(**arguments(network, given), population=population)
         plot = plots.plot_states if picture == "states" else plots.plot_time_constants
         axes = plot(found)
     png = io.BytesIO()

@@ -16,13 +16,13 @@ from ._calls import Plain, guarded, held, hold
 from ._network import introduced
 from ._training import Progress, Watch
 
-Columns = Sequence[Mapping[str, Any]]
+PlainColumns = Sequence[Mapping[str, Any]]
 """Each ``{"name", "kind", "values"}``: a description of numbers, or a list of text and flags.
 
 Of kind ``"numbers"``; ``"dates"``, ``"times"`` without and ``"instants"`` with a time zone, all
 three in microseconds since 1970; or ``"plain"``. NaN is a missing number or time."""
 
-Given = Union[str, Columns]
+PlainTable = Union[str, PlainColumns]
 """The path of a table, or its columns."""
 
 _TIMES = {
@@ -40,7 +40,7 @@ def read_table(path: str) -> list[Plain]:
 
 @guarded
 def fit_table(
-    given: Given, targets: Any, options: Mapping[str, Any], progress: Progress, stop: int
+    table: PlainTable, targets: Any, options: Mapping[str, Any], progress: Progress, stop: int
 ) -> Plain:
     """Trains a network on a table, see :func:`training.fit_table`; the forecaster.
 
@@ -50,7 +50,7 @@ def fit_table(
     """
     watch = Watch(progress, stop)
     forecaster = training.fit_table(
-        _table(given),
+        _table(table),
         targets,
         **options,
         progress=False,
@@ -81,15 +81,15 @@ def _introduced(forecaster: Forecaster) -> Plain:
 
 
 @guarded
-def forecast(handle: int, given: Given) -> list[Plain]:
+def forecast(handle: int, table: PlainTable) -> list[Plain]:
     """What a forecaster predicts at each row of a table, as columns."""
-    return _columns(held(handle, Forecaster).predict(_table(given)))
+    return _columns(held(handle, Forecaster).predict(_table(table)))
 
 
 @guarded
-def evaluate_forecaster(handle: int, given: Given) -> Plain:
+def evaluate_forecaster(handle: int, table: PlainTable) -> Plain:
     """How well a forecaster predicts a table whose targets are known."""
-    return dict(held(handle, Forecaster).evaluate(_table(given)))
+    return dict(held(handle, Forecaster).evaluate(_table(table)))
 
 
 @guarded
@@ -98,10 +98,10 @@ def save_forecaster(handle: int, path: str) -> None:
     held(handle, Forecaster).save(path)
 
 
-def _table(given: Given) -> Any:
-    if isinstance(given, str):
-        return given
-    columns = [_series(**column) for column in given]
+def _table(table: PlainTable) -> Any:
+    if isinstance(table, str):
+        return table
+    columns = [_series(**column) for column in table]
     for column in columns:
         if len(column) != len(columns[0]):
             expected = f"{len(columns[0])} rows like {columns[0].name}"

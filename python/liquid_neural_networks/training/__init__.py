@@ -4,16 +4,19 @@
 neither: a network is an ordinary module.
 """
 
-from ._fit import SCHEDULES, fit
+from ._divergence import DivergenceError
+from ._fit import fit
 from ._fit_table import fit_table
 from ._forecaster import Forecaster
 from ._history import History
 from ._metrics import class_metrics, value_metrics
+from ._options import SCHEDULES
 from ._parallel import data_parallel
 from ._predict import evaluate, predict
 
 __all__ = [
     "SCHEDULES",
+    "DivergenceError",
     "Forecaster",
     "History",
     "class_metrics",

@@ -27,10 +27,10 @@ def write(path: PathOrName, **contents: Any) -> None:
 
 
 def check_place(path: PathOrName) -> None:
-    """Before hours of training rather than after: there is a folder to write to.
+    """Checks that there is a folder to write to: before hours of training rather than after.
 
     Raises:
-        DtypeError, ModelFileError, DataError: there is not.
+        DtypeError, ModelFileError, DataError: there is none.
     """
     folder = regular(path).parent
     if not folder.is_dir():
@@ -60,9 +60,9 @@ def read(path: PathOrName, settings: Mapping[str, Any]) -> Checkpoint:
     for name, value in settings.items():
         before = found["settings"].get(name)
         if before != value:
-            told = "other data" if name == "data" else f"{before!r}, this one has {value!r}"
+            other = "other data" if name == "data" else f"{before!r}, this one has {value!r}"
             raise OptionError(
-                f"{path} was written by a training with {told}; train as before, or start anew "
+                f"{path} was written by a training with {other}; train as before, or start anew "
                 "without resuming",
                 name,
             )

@@ -15,6 +15,7 @@ from ..errors import DataError, DomainError, OptionError
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
+from ._divergence import DivergenceError
 from ._fit import Callback, fit
 from ._forecaster import Forecaster
 from ._history import History
@@ -91,7 +92,9 @@ def fit_table(
         seed: of the initial parameters and of the training.
 
     Raises:
-        DataError: the table cannot be read, or has no such column, or too few rows.
+        DataError: the table cannot be read, or has no such column, or too few rows, or knows no
+            target among those kept for the test.
+        DivergenceError: as in :func:`fit`; its ``forecaster`` has the weights of the best epoch.
         LiquidError: of another kind, naming the argument that is wrong.
 
     Example:
@@ -116,12 +119,7 @@ def fit_table(
     columns = choose_columns(
         rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
     )
-    if changes is None:
-        changes = not classes and horizon > 0 and set(columns.targets) <= set(columns.features)
-    if check_flag("changes", changes) and (classes or horizon == 0):
-        raise OptionError("need values that are predicted at least one row ahead", "changes")
-    if changes and not set(columns.targets) <= set(columns.features):
-        raise OptionError("need the targets among the features", "changes")
+    changes = _changes(changes, columns, horizon)
     series = columns.series(rows)
     training = pairs_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
     if len(training.inputs) < window:
@@ -149,26 +147,49 @@ def fit_table(
         None if classes else Scaling.of(training.targets),
         History(),
     )
+    if test and not forecaster.can_measure(series, second):
+        raise DataError(
+            f"no target is known in the newest {rows.height - second} rows, so nothing can be "
+            "measured there; 0 keeps no rows back",
+            "test",
+        )
     pairs = forecaster.pairs(series)
     parts = _parts(pairs, first - horizon, slice(first, second - horizon), window, stride)
-    history = fit(
-        forecaster.network,
-        *parts,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        max_gradient_norm=max_gradient_norm,
-        patience=patience if parts[1] is not None else None,
-        checkpoint=checkpoint,
-        resume=resume,
-        seed=seed,
-        progress=progress,
-        callback=callback,
-        interrupted=interrupted,
-    )
+    try:
+        history = fit(
+            forecaster.network,
+            *parts,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            max_gradient_norm=max_gradient_norm,
+            patience=patience if parts[1] is not None else None,
+            checkpoint=checkpoint,
+            resume=resume,
+            seed=seed,
+            progress=progress,
+            callback=callback,
+            interrupted=interrupted,
+        )
+    except DivergenceError as error:
+        error.forecaster = replace(forecaster, history=error.history)
+        raise
     scores = forecaster.evaluate_series(series, second) if test else None
     return replace(forecaster, history=history, test=scores)
+
+
+def _changes(changes: Optional[bool], columns: Columns, horizon: int) -> bool:
+    """Whether changes are to be learned, as asked for or by default."""
+    ahead = columns.classes is None and horizon > 0
+    fed = set(columns.targets) <= set(columns.features)
+    if changes is None:
+        return ahead and fed
+    if check_flag("changes", changes) and not ahead:
+        raise OptionError("need values that are predicted at least one row ahead", "changes")
+    if changes and not fed:
+        raise OptionError("need the targets among the features", "changes")
+    return changes
 
 
 def _parts(

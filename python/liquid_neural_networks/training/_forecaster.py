@@ -20,6 +20,7 @@ from ..network import LiquidNetwork
 from ._history import History
 from ._metrics import Metrics, class_metrics, value_metrics
 from ._pairs import inputs_in, latest_known, pairs_in
+from ._predict import evaluation
 
 Array = npt.NDArray[Any]
 
@@ -120,39 +121,52 @@ class Forecaster:
 
     def evaluate_series(self, series: Series, start: int = 0) -> Metrics:
         """As :meth:`evaluate`; only predictions for rows from ``start`` on count."""
-        first = max(start - self.horizon, 0)
-        last = len(series.inputs) - self.horizon
-        if first >= last:
+        rows = self._rows(series, start)
+        if rows.start >= rows.stop:
             raise DataError(
                 f"has {len(series.inputs) - start} rows to predict, {self.horizon} rows ahead",
                 "table",
             )
-        outputs = self._outputs(series)[first:last]
-        targets = series.targets[first + self.horizon :]
+        outputs, targets = self._outputs(series)[rows], self._targets(series, rows)
         if self.columns.classes is not None:
             scores = class_metrics(outputs.argmax(axis=1), targets, self.columns.outputs)
             shares = np.bincount(targets[targets >= 0])
             return {**scores, "baseline_accuracy": float(shares.max() / shares.sum())}
-        latest = latest_known(series.targets)[first:last]
-        # Where no value was known yet, neither the network nor the baseline can be measured.
-        targets = np.where(np.isnan(latest) | np.isnan(outputs), np.nan, targets)
-        scores = value_metrics(np.nan_to_num(outputs), targets)
+        scores = value_metrics(outputs, targets)
         if self.horizon:
-            scores["baseline_mse"] = value_metrics(np.nan_to_num(latest), targets)["mse"]
+            latest = latest_known(series.targets)[rows]
+            scores["baseline_mse"] = value_metrics(latest, targets)["mse"]
         return scores
 
-    @torch.no_grad()
+    def can_measure(self, series: Series, start: int = 0) -> bool:
+        """Whether a target is known that :meth:`evaluate_series` needs."""
+        targets = self._targets(series, self._rows(series, start))
+        return bool((~np.isnan(targets) if self.columns.classes is None else targets >= 0).any())
+
+    def _rows(self, series: Series, start: int) -> slice:
+        """The rows at which the targets from row ``start`` on are predicted."""
+        return slice(max(start - self.horizon, 0), len(series.inputs) - self.horizon)
+
+    def _targets(self, series: Series, rows: slice) -> Array:
+        """What is to be predicted at these rows, as far as it can be measured."""
+        targets: Array = series.targets[rows.start + self.horizon :]
+        if self.columns.classes is None:
+            # Where no value was known yet, there is neither a change to add to it nor a baseline.
+            unknown = np.isnan(latest_known(series.targets)[rows])
+            targets = np.where(unknown, np.nan, targets)
+        return targets
+
     def _outputs(self, series: Series) -> Array:
         """(T, O) values in the table's units, or probabilities of the classes."""
         like = next(self.network.parameters())
         scaled = self.inputs.apply(inputs_in(series, self.columns, self.changes))
         seen = ~np.isnan(scaled)
-        self.network.eval()
-        outputs = self.network(
-            torch.from_numpy(np.where(seen, scaled, 0.0)).to(like),
-            elapsed_time=torch.from_numpy(series.elapsed_time).to(like),
-            mask=None if seen.all() else torch.from_numpy(seen),
-        )
+        with evaluation(self.network):
+            outputs = self.network(
+                torch.from_numpy(np.where(seen, scaled, 0.0)).to(like),
+                elapsed_time=torch.from_numpy(series.elapsed_time).to(like),
+                mask=None if seen.all() else torch.from_numpy(seen),
+            )
         assert isinstance(outputs, torch.Tensor)
         if self.outputs is None:
             outputs = outputs.softmax(dim=-1)
@@ -168,9 +182,7 @@ class Forecaster:
         Raises:
             OSError: the system could not write it.
         """
-        model_file.save(
-            self.network,
-            path,
+        model = self.network.to_model(
             scaling={
                 "inputs": self.inputs.to_dict(),
                 "outputs": None if self.outputs is None else self.outputs.to_dict(),
@@ -183,6 +195,7 @@ class Forecaster:
                 "test": self.test,
             },
         )
+        model_file.save(model, path)
 
     @classmethod
     def load(cls, path: PathOrName) -> Forecaster:
@@ -195,8 +208,8 @@ class Forecaster:
         return cls.of(model_file.load(path), path)
 
     @classmethod
-    def of(cls, found: model_file.ModelFile, path: PathOrName) -> Forecaster:
-        """The forecaster in a file that was read; ``path`` is for what goes wrong."""
+    def of(cls, found: model_file.Model, path: PathOrName) -> Forecaster:
+        """The forecaster in a file that was read; errors name ``path``."""
         metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):
             raise ModelFileError(
@@ -206,7 +219,7 @@ class Forecaster:
         try:
             outputs = _field(scaling, "outputs")
             return cls(
-                found.network,
+                LiquidNetwork.from_model(found),
                 Columns.from_dict(metadata["columns"]),
                 check_integer("horizon", metadata["horizon"], 0),
                 check_flag("changes", metadata["changes"]),

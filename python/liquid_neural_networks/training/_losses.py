@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import ShapeError
+from ._batches import known
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs, targets) -> the mean loss, a scalar that can be differentiated."""
@@ -22,9 +23,11 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
             f"{tuple(targets.shape)}",
             "targets",
         )
-    missing = targets.isnan()
-    errors = outputs - torch.where(missing, outputs, targets)
-    return errors.square().sum() / (~missing).sum().clamp(min=1)
+    there = known(targets)
+    if bool(there.all()):
+        return functional.mse_loss(outputs, targets)
+    errors = outputs - torch.where(there, targets, outputs)
+    return errors.square().sum() / there.sum().clamp(min=1)
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -45,10 +48,4 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     total = functional.cross_entropy(
         outputs.flatten(0, -2), targets.flatten(), ignore_index=-1, reduction="sum"
     )
-    return total / (targets >= 0).sum().clamp(min=1)
-
-
-def known(targets: Tensor) -> int:
-    """How many targets are known: what a minibatch weighs in a mean over minibatches."""
-    there = ~targets.isnan() if targets.is_floating_point() else targets >= 0
-    return int(there.sum())
+    return total / known(targets).sum().clamp(min=1)

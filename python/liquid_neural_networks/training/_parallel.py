@@ -83,7 +83,7 @@ def total(*numbers: float) -> list[float]:
     """Sums over the processes."""
     if not together():
         return list(numbers)
-    summed = torch.tensor(numbers, dtype=torch.float64)
+    summed = torch.tensor(numbers, dtype=torch.float64, device="cpu")
     distributed.all_reduce(summed)
     return summed.tolist()
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
 from .._checks import check_count
+from .._tensors import array_of
 from ..data import Windows
 from ..errors import DtypeError
 from . import _parallel as parallel
-from ._losses import Loss, known
+from ._batches import Batch, Batches, indices
+from ._losses import Loss
 from ._metrics import Metrics, class_metrics, value_metrics
 
 
-def run(network: nn.Module, batch: Windows) -> Tensor:
-    """The outputs for one minibatch that is on the network's device.
+def run(network: nn.Module, batch: Batch) -> Tensor:
+    """The outputs for one minibatch, batch first.
 
-    A network whose ``batch_first`` is False gets it and answers time first.
+    A network whose ``batch_first`` is False is called time first.
 
     Raises:
-        DtypeError: the network does not answer with one tensor.
+        DtypeError: the network does not return one tensor.
     """
-    time_first = getattr(network, "batch_first", True) is False
-    given = {"elapsed_time": batch.elapsed_time, "mask": batch.mask}
-    extras = {name: value for name, value in given.items() if value is not None}
-    if not time_first:
-        return _one_tensor(network(batch.inputs, **extras))
-    turned = {name: value.transpose(0, 1) for name, value in extras.items()}
-    outputs = _one_tensor(network(batch.inputs.transpose(0, 1), **turned))
+    if getattr(network, "batch_first", True) is not False:
+        return _one_tensor(network(batch.inputs, **batch.extras))
+    extras = {name: value.transpose(0, 1) for name, value in batch.extras.items()}
+    outputs = _one_tensor(network(batch.inputs.transpose(0, 1), **extras))
     return outputs.transpose(0, 1) if outputs.dim() == 3 else outputs
 
 
@@ -40,7 +43,19 @@ def _one_tensor(outputs: object) -> Tensor:
     return outputs
 
 
-@torch.no_grad()
+@contextmanager
+def evaluation(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode, and without gradients; afterwards as it was."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 def predict(network: nn.Module, windows: Windows, batch_size: int = 256) -> Tensor:
     """The network's outputs for all windows, on the CPU; dropout is off.
 
@@ -51,18 +66,17 @@ def predict(network: nn.Module, windows: Windows, batch_size: int = 256) -> Tens
     Returns:
         (M, L, O): values, or scores of O classes; (M, O) from a network that puts out the
         last sample only.
+
+    Raises:
+        DtypeError: these are no windows, or the network does not return one tensor.
     """
     check_count("batch_size", batch_size)
     if not isinstance(windows, Windows):
         raise DtypeError(f"expected Windows, got {type(windows).__name__}", "windows")
-    like = next(network.parameters())
-    training = network.training
-    network.eval()
-    try:
-        outputs = [run(network, batch.to(like)).cpu() for batch in windows.batches(batch_size)]
-    finally:
-        network.train(training)
-    return torch.cat(outputs)
+    data = Batches(windows, network)
+    with evaluation(network):
+        parts = torch.split(indices(len(data)), batch_size)
+        return torch.cat([run(network, data.batch(chosen)).cpu() for chosen in parts])
 
 
 def evaluate(network: nn.Module, windows: Windows, batch_size: int = 256) -> Metrics:
@@ -76,34 +90,40 @@ def evaluate(network: nn.Module, windows: Windows, batch_size: int = 256) -> Met
 
     Raises:
         ShapeError: outputs and targets do not fit.
-        DtypeError: these are no windows, or the network does not answer with one tensor.
+        DtypeError: these are no windows, or the network does not return one tensor.
         DomainError: a class is beyond the network's outputs.
         DataError: no target is known.
     """
     outputs = predict(network, windows, batch_size)
-    targets = windows.targets.cpu().numpy()
+    targets = array_of(windows.targets)
     if windows.are_classes:
         return class_metrics(outputs.argmax(dim=-1).numpy(), targets, outputs.shape[-1])
     return value_metrics(outputs.numpy(), targets)
 
 
-@torch.no_grad()
-def mean_loss(network: nn.Module, windows: Windows, loss: Loss, batch_size: int) -> float:
-    """The loss over all windows, every known target counting the same.
+def mean_loss(
+    network: nn.Module,
+    data: Batches,
+    loss: Loss,
+    batch_size: int,
+    chosen: Optional[Tensor] = None,
+) -> float:
+    """The loss over some windows, every known target counting the same; dropout is off.
 
     Each process of a process group measures its share.
+
+    Args:
+        batch_size: windows at a time.
+        chosen: indices of the windows. Default: all.
     """
-    like = next(network.parameters())
-    training = network.training
-    network.eval()
     total, weight = 0.0, 0
-    try:
-        for batch in windows.batches(batch_size, parallel.share(torch.arange(len(windows)))):
-            batch = batch.to(like)
-            count = known(batch.targets)
-            total += float(loss(run(network, batch), batch.targets)) * count
-            weight += count
-    finally:
-        network.train(training)
+    own = parallel.share(indices(len(data)) if chosen is None else chosen)
+    with evaluation(network):
+        for some in torch.split(own, batch_size):
+            count = data.count(some)
+            if count > 0:
+                batch = data.batch(some)
+                total += float(loss(run(network, batch), batch.targets)) * count
+                weight += count
     total, known_targets = parallel.total(total, weight)
     return total / max(known_targets, 1)

@@ -60,7 +60,7 @@
            "state" (off state (expected "state"))}
           (mapcat (fn [n]
                     (let [{:keys [states time-constants]}
-                          (lnn/trace network inputs time_constants (assoc options :layer n))
+                          (lnn/trace network inputs time_constants (assoc options :population n))
                           only (fn [name] (let [each (expected name)]
                                             (if (vector? each) (each n) (layer each n))))]
                       [[(str "states " n) (off states (only "states"))]

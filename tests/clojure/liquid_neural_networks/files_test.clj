@@ -18,11 +18,12 @@ torch.set_num_threads(1)
 found = model_file.load(sys.argv[1])
 assert found.metadata == {'note': 'hello', 'made-by': {'versions': [1, 2, 3]}}, found.metadata
 inputs = torch.tensor([[[0.1], [0.2], [0.3]]])
-print(found.network(inputs).flatten().tolist())
+network = LiquidNetwork.from_model(found)
+print(network(inputs).flatten().tolist())
 with torch.no_grad():
-    found.network.readout.bias += 1
-found.network.save(sys.argv[2], note='from there')
-print(found.network(inputs).flatten().tolist())
+    network.readout.bias += 1
+network.save(sys.argv[2], note='from there')
+print(network(inputs).flatten().tolist())
 " here there)
           [first-line second-line] (map edn/read-string (.split ^String printed "\n"))
           back (lnn/load-network there)]

@@ -41,9 +41,9 @@
                 (:state (lnn/forward @pilot inputs nil {:return-state true})))))
   (testing "any population"
     (let [two (lnn/create-network {:input-size 4 :hidden-size 5 :output-size 1 :num-layers 2})]
-      (is (not= (lnn/trace two inputs nil {:layer 0}) (lnn/trace two inputs nil {:layer 1})))
-      (is (= {:type :domain-error :argument :layer}
-             (select-keys (error (lnn/trace two inputs nil {:layer 2})) [:type :argument])))))
+      (is (not= (lnn/trace two inputs nil {:population 0}) (lnn/trace two inputs nil {:population 1})))
+      (is (= {:type :domain-error :argument :population}
+             (select-keys (error (lnn/trace two inputs nil {:population 2})) [:type :argument])))))
   (testing "currents are those of conductances"
     (let [dense (lnn/create-network {:input-size 4 :hidden-size 5 :output-size 1 :dynamics :dense})]
       (is (= :option-error (:type (error (lnn/trace dense inputs nil {:currents true})))))))
@@ -105,7 +105,7 @@
       :option-error :picture {:picture :neurons}
       :option-error :inputs {:picture :states}
       :option-error :pth {:pth "x.png"}
-      :domain-error :layer {:layer 3}
+      :domain-error :population {:population 3}
       :shape-error :inputs {:picture :states :inputs [[1 2]]})
     (is (instance? java.io.IOException
                    (try (lnn/draw @pilot {:path "/nowhere/at/all.png"}) (catch Exception e e))))))

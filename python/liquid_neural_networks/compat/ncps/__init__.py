@@ -9,7 +9,9 @@ to 1e-5. ``docs/migration.org`` lists where the two differ on purpose.
 """
 
 from . import wirings
-from ._cells import CfCCell, LTCCell, WiredCfCCell
+from ._cfc_cell import CfCCell
 from ._layers import LTC, CfC
+from ._ltc_cell import LTCCell
+from ._wired_cfc_cell import WiredCfCCell
 
 __all__ = ["LTC", "CfC", "CfCCell", "LTCCell", "WiredCfCCell", "wirings"]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, cast
 
 import torch
 from torch import Tensor, nn
 
-from ..._sequences import Number, as_reals
+from ..._inputs import as_floats, as_reals, check_sequences, check_state
+from ..._sequences import Number, Sequences
 from ...errors import OptionError, ShapeError
 from . import wirings
-from ._cells import CfCCell, LSTMCell, LTCCell, WiredCfCCell
+from ._cfc_cell import CfCCell
+from ._ltc_cell import LTCCell
+from ._memory import LSTMCell
+from ._wired_cfc_cell import WiredCfCCell
 
 State = Union[Tensor, tuple[Tensor, Tensor]]
 
@@ -20,6 +24,7 @@ class Layer(nn.Module, ABC):
     """What both share: layouts, time, state and memory."""
 
     rnn_cell: Union[LTCCell, CfCCell, WiredCfCCell]
+    input_size: int
     state_size: int
     batch_first: bool
     return_sequences: bool
@@ -31,7 +36,7 @@ class Layer(nn.Module, ABC):
 
     @abstractmethod
     def _read_out(self, states: Tensor) -> Tensor:
-        """Outputs from states, both (B, L, ...)."""
+        """Outputs from states, both (B, L, ...) or (B, ...)."""
 
     def forward(
         self,
@@ -54,75 +59,64 @@ class Layer(nn.Module, ABC):
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
-        batched = input.dim() == 3
-        batch = input if self.batch_first or not batched else input.transpose(0, 1)
-        batch = batch if batched else batch.unsqueeze(0)
-        if batch.dim() != 3:
-            raise ShapeError(f"expected 2 or 3 sizes, got {tuple(input.shape)}", "input")
-        cell = self.rnn_cell
-        core = cell.core(self.use_mixed)
-        states = core.run(
-            cell.values(),
-            self.lstm if self.use_mixed else None,
-            batch,
-            self._start(hx, batch, batched),
-            self._elapsed(timespans, batch, batched),
-            self._mask(mask, batched),
+        cell, units = self.rnn_cell, self.state_size
+        like = cell.like
+        sequences = check_sequences(
+            as_floats("input", input, like),
+            None,
+            None if timespans is None else self._elapsed(timespans, input),
+            mask,
+            input_size=self.input_size,
+            units=units,
+            like=like,
+            batch_first=self.batch_first,
         )
+        state = None if hx is None else self._start(hx, sequences, like)
+        memory = self.lstm() if self.use_mixed else None
+        states = cast(Tensor, cell(sequences.inputs, state, sequences=sequences, memory=memory))
         final = states[:, -1]
-        if not self.return_sequences:
-            states = final
-        outputs = self._read_out(states[..., : self.state_size])
-        if not batched:
-            outputs, final = outputs.squeeze(0), final.squeeze(0)
-        elif self.return_sequences and not self.batch_first:
-            outputs = outputs.transpose(0, 1)
+        kept = states if self.return_sequences else final
+        outputs = self._read_out(kept.narrow(-1, 0, units) if self.use_mixed else kept)
+        if self.return_sequences:
+            outputs = cast(Tensor, sequences.layout.as_given(outputs))
+        elif not sequences.batched:
+            outputs = outputs.squeeze(0)
+        if not sequences.batched:
+            final = final.squeeze(0)
         if not self.use_mixed:
             return outputs, final
-        liquid, memory = torch.split(final, self.state_size, -1)
-        return outputs, (liquid, memory)
+        liquid, remembered = torch.split(final, units, -1)
+        return outputs, (liquid, remembered)
 
-    def _start(self, hx: Optional[State], batch: Tensor, batched: bool) -> Tensor:
-        if hx is None:
-            numbers = self.state_size * (2 if self.use_mixed else 1)
-            return batch.new_zeros(len(batch), numbers)
+    def _start(self, hx: State, sequences: Sequences, like: Tensor) -> Tensor:
+        """(B, H), with a memory (B, 2 H)."""
         if self.use_mixed:
             if isinstance(hx, Tensor):
                 raise ShapeError("a network with mixed_memory takes a pair (h0, c0)", "hx")
-            state = torch.cat(list(hx), -1)
+            state = torch.cat([as_floats("hx", each, like) for each in hx], -1)
         elif isinstance(hx, Tensor):
-            state = hx
+            state = as_floats("hx", hx, like)
         else:
             raise ShapeError("expected a tensor; only mixed_memory takes a pair", "hx")
-        return state if batched else state.unsqueeze(0)
+        state = state if sequences.batched else state.unsqueeze(0)
+        size = self.state_size * (2 if self.use_mixed else 1)
+        return check_state(state, (len(sequences.inputs), size), "(B, H)", like)
 
-    def _elapsed(self, timespans: Any, batch: Tensor, batched: bool) -> Optional[Tensor]:
-        """(B, L) from what the caller gave."""
-        if timespans is None:
-            return None
-        spans = as_reals("timespans", timespans, batch)
-        wanted = batch.shape[:2]
-        if spans.dim() == (3 if batched else 2) and spans.shape[-1] == 1:
+    def _elapsed(self, timespans: Any, input: Tensor) -> Tensor:
+        """Times laid out as the input, without its last size."""
+        spans = as_reals("timespans", timespans, input)
+        shape = input.shape[:-1]
+        if spans.dim() == len(shape) + 1 and spans.shape[-1] == 1:
             spans = spans.squeeze(-1)
-        if batched and not self.batch_first and spans.dim() == 2:
-            spans = spans.transpose(0, 1)
-        if not batched:
-            spans = spans.unsqueeze(0)
-        if spans.dim() != 2 or spans.shape[1] != wanted[1] or spans.shape[0] not in (1, wanted[0]):
+        # Of a batch, a size of 1 in its place is shared by all.
+        shared = (1, shape[1]) if self.batch_first else (shape[0], 1)
+        if spans.shape != shape and not (len(shape) == 2 and spans.shape == shared):
             raise ShapeError(
-                f"expected times for {wanted[0]} sequences of {wanted[1]} steps, "
-                f"got {tuple(timespans.shape)}",
+                f"expected {tuple(shape)}, as the input without its last size, got "
+                f"{tuple(timespans.shape)}",
                 "timespans",
             )
-        return spans.expand(wanted)
-
-    def _mask(self, mask: Optional[Number], batched: bool) -> Optional[Tensor]:
-        if mask is None:
-            return None
-        flags = torch.as_tensor(mask)
-        if not batched:
-            return flags.unsqueeze(0)
-        return flags if self.batch_first else flags.transpose(0, 1)
+        return spans
 
 
 class LTC(Layer):

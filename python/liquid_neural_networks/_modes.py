@@ -1,0 +1,31 @@
+"""What torch is doing with the calls that are made just now: running them, or something else."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.autograd import forward_ad
+
+
+def compiling() -> bool:
+    """Whether ``torch.compile`` or ``torch.export`` records a graph."""
+    return torch.compiler.is_compiling()
+
+
+def transform() -> str:
+    """Which transform that sees through plain torch operators only is at work; empty for none."""
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a torch.func transform is at work"
+    if forward_ad._current_level >= 0:
+        return "forward-mode differentiation is at work"
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace records operators"
+    return ""
+
+
+def readable(tensor: Tensor) -> bool:
+    """Whether Python may look at the numbers of a tensor, and branch on them."""
+    if tensor.is_meta or (type(tensor) is not Tensor and isinstance(tensor, FakeTensor)):
+        return False  # a shape without numbers
+    return not (compiling() or transform())

@@ -1,0 +1,27 @@
+"""The parameters of the memory beside a cell."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..._parameters import Values, refresh
+from ._population import linear, own
+
+
+class LSTMCell(nn.Module):
+    """The LSTM cell of ``ncps``, to be lent to a population of this library."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.input_map = nn.Linear(input_size, 4 * hidden_size)
+        self.recurrent_map = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        nn.init.xavier_uniform_(self.input_map.weight)
+        nn.init.uniform_(self.input_map.bias, -0.1, 0.1)
+        nn.init.orthogonal_(self.recurrent_map.weight)
+
+    def forward(self) -> Values:
+        """Its parameters by the names of :class:`~liquid_neural_networks.memory.MemoryCell`."""
+        inputs, recurrent = self.input_map, self.recurrent_map
+        refresh(recurrent)
+        found = linear("in", inputs)
+        return {"W_in": found["in_W"], "W_rec": own(recurrent, "weight"), "b": found["in_b"]}
