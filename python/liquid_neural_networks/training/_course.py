@@ -178,7 +178,7 @@ class Course:
             value = mean_loss(self.network, self.valid, self.selection, size)
             self._check_loss(value)
             return value
-        last = order.split(size)[-1]
+        last = torch.split(order, size)[-1]
         self._check_loss(mean_loss(self.network, self.train, self.loss, size, last))
         return None
 
