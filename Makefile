@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors sanitize clean
+.PHONY: help setup demo test lint clojure repl bench vectors sanitize fuzz clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -60,6 +60,12 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
 		$(BIN)/python -m pytest -q tests/python/test_fused.py tests/python/test_streaming.py \
 		tests/python/test_conformance.py -k 'not leak'
+	$(BIN)/python setup.py -q build_ext --force --inplace
+
+fuzz: setup      ## random changes of live networks under the sanitizers: SEQUENCES=20000
+	CFLAGS="$(SANITIZE) -g" LDFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build_ext --force --inplace
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+		$(BIN)/python -m tests.fuzz --sequences $(or $(SEQUENCES),20000)
 	$(BIN)/python setup.py -q build_ext --force --inplace
 
 clean:           ## remove the environment and everything built

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from ._kernel import lowest
 from ._modes import readable
 from ._sequences import Layout, Number, Sequences, size_names
-from ._tensors import check_kind, check_real
+from ._tensors import array_of, check_kind, check_real
 from .errors import DomainError, DtypeError, ShapeError
 
 
@@ -272,6 +272,9 @@ def real_array(name: str, value: object) -> npt.NDArray[np.float64]:
 
     What a masked array hides becomes NaN.
     """
+    if isinstance(value, Tensor):
+        check_kind(name, value)
+        value = array_of(value)
     if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "fiu":
         value = np.ma.filled(value.astype(np.float64), np.nan)
     try:

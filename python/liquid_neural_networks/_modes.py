@@ -26,6 +26,6 @@ def transform() -> str:
 
 def readable(tensor: Tensor) -> bool:
     """Whether Python may look at the numbers of a tensor, and branch on them."""
-    if tensor.is_meta or isinstance(tensor, FakeTensor):
+    if tensor.is_meta or (type(tensor) is not Tensor and isinstance(tensor, FakeTensor)):
         return False  # a shape without numbers
     return not (compiling() or transform())

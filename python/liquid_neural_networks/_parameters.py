@@ -47,17 +47,21 @@ class ParameterModule(nn.Module):
         """``function(self, *arguments)``, as a call of this module, so that its hooks run."""
         return function(self, *arguments)
 
+    def tensors(self) -> Values:
+        """What :meth:`stored` returns, unchecked: for code that checks every tensor itself."""
+        own = self._parameters
+        return {
+            name: own[name] if name in own else getattr(self, name, None)  # type: ignore[misc]
+            for name in self._shapes
+        }
+
     def stored(self) -> Values:
         """Every parameter by name, as it is stored and optimised, or what stands in for it.
 
         Raises:
             ShapeError, DtypeError: something in a parameter's place does not fit.
         """
-        own = self._parameters
-        stored: Values = {
-            name: own[name] if name in own else getattr(self, name, None)  # type: ignore[misc]
-            for name in self._shapes
-        }
+        stored = self.tensors()
         tensors = stored.values()
         # Lists and sets rather than loops: this runs on every call.
         kinds = {(type(each), getattr(each, "layout", None)) for each in tensors}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
@@ -44,12 +46,20 @@ def check_kind(name: str, value: Tensor) -> None:
     raise DtypeError(f"is a {kind} tensor, expected a dense one: {advice}", name)
 
 
+def array_of(tensor: Tensor) -> npt.NDArray[Any]:
+    """The numbers of a tensor of any device, view and history as an array."""
+    numbers: npt.NDArray[Any] = tensor.detach().cpu().resolve_conj().resolve_neg().numpy()
+    return numbers
+
+
 def check_real(name: str, value: Tensor, like: Tensor) -> None:
     """Refuses fake tensors, which have shapes and no numbers, beside real ones.
 
     Raises:
         DtypeError: one of tensor and network is fake.
     """
+    if type(value) in _PLAIN and type(like) in _PLAIN:
+        return
     fakes = [each for each in (value, like) if isinstance(each, FakeTensor)]
     if len(fakes) == 1 and not fakes[0].fake_mode.allow_non_fake_inputs:
         which = "is a fake tensor" if fakes[0] is value else "is real, but the network is fake"

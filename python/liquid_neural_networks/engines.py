@@ -7,6 +7,7 @@ memory)``. The first that can run a call does; the reference engine, plain torch
 name                   what it is
 =====================  =========================================================================
 ``parallel in time``   every time step at once, inside :func:`parallel_time.enabled`
+``gpu``                Triton kernels on a GPU, see :mod:`liquid_neural_networks.gpu`
 ``compiled``           C on the CPU, see :mod:`liquid_neural_networks.fused`
 ``reference``          plain torch, see :mod:`liquid_neural_networks.solvers`
 =====================  =========================================================================
@@ -17,18 +18,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Optional, Protocol
 
 from torch import Tensor
 
-from . import fused, parallel_time, solvers
+from . import fused, gpu, parallel_time, solvers
 from ._modes import compiling
 from ._sequences import Sequences
 from .dynamics import Dynamics
 from .memory import MemoryCell
 from .solvers import Declined, Method
 
-__all__ = ["ENGINES", "Choice", "Engine", "choose", "report"]
+__all__ = ["ENGINES", "Choice", "Engine", "choose", "reference_only", "report"]
 
 
 class Engine(Protocol):
@@ -58,7 +59,7 @@ class Engine(Protocol):
         """States (B, T, N) after each time step, with a memory (B, T, 2 N)."""
 
 
-ENGINES: tuple[Engine, ...] = (parallel_time, fused, solvers)
+ENGINES: tuple[Engine, ...] = (parallel_time, gpu, fused, solvers)
 """In the order in which they are asked."""
 
 
@@ -74,11 +75,35 @@ class Choice(NamedTuple):
     reasons: dict[str, str]
 
 
-class _Recorder(threading.local):
+class _Thread(threading.local):
+    """What holds in the current thread."""
+
     choices: Optional[list[Choice]] = None
+    reference_only = False
 
 
-_recorder = _Recorder()
+_thread = _Thread()
+
+
+@contextmanager
+def reference_only() -> Iterator[None]:
+    """Runs the reference engine alone inside the ``with`` block, in this thread: for second
+    derivatives, or to compare with.
+
+    Example:
+        >>> import torch
+        >>> from liquid_neural_networks import LiquidNetwork, engines
+        >>> network, inputs = LiquidNetwork(2, 8, 1), torch.zeros(1, 10, 2, requires_grad=True)
+        >>> with engines.reference_only():
+        ...     (slope,) = torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)
+        >>> slope.requires_grad
+        True
+    """
+    before, _thread.reference_only = _thread.reference_only, True
+    try:
+        yield
+    finally:
+        _thread.reference_only = before
 
 
 @contextmanager
@@ -97,11 +122,11 @@ def report() -> Iterator[list[Choice]]:
         >>> choices[0].engine, choices[0].reasons["compiled"]
         ('reference', 'it has no kernel for lrc dynamics')
     """
-    before, _recorder.choices = _recorder.choices, []
+    before, _thread.choices = _thread.choices, []
     try:
-        yield _recorder.choices
+        yield _thread.choices
     finally:
-        _recorder.choices = before
+        _thread.choices = before
 
 
 def integrate(
@@ -117,15 +142,15 @@ def integrate(
         return choose(*call).integrate(*call)
     reasons: dict[str, str] = {}
     for engine in ENGINES:
-        reason = engine.why_not(*call)
+        reason = _why_not(engine, call)
         if not reason:
             try:
                 states = engine.integrate(*call)
             except Declined as refusal:
                 reason = str(refusal)
             else:
-                if _recorder.choices is not None:
-                    _recorder.choices.append(Choice(engine.NAME, reasons))
+                if _thread.choices is not None:
+                    _thread.choices.append(Choice(engine.NAME, reasons))
                 return states
         reasons[engine.NAME] = reason
     raise AssertionError("the reference engine runs every call")
@@ -140,4 +165,10 @@ def choose(
 ) -> Engine:
     """The first engine that has no reason against a call."""
     call = (dynamics, method, sequences, state, memory)
-    return next(engine for engine in ENGINES if not engine.why_not(*call))
+    return next(engine for engine in ENGINES if not _why_not(engine, call))
+
+
+def _why_not(engine: Engine, call: tuple[Any, ...]) -> str:
+    if _thread.reference_only and engine is not solvers:
+        return "switched off by engines.reference_only()"
+    return engine.why_not(*call)

@@ -195,7 +195,8 @@ class LiquidNetwork(nn.Module):
 
     @property
     def _first(self) -> LiquidNeuron:
-        return cast(LiquidNeuron, next(iter(self.neurons)))
+        # Past the list's own ways, which take a microsecond of every call.
+        return cast(LiquidNeuron, self._modules["neurons"]._modules["0"])  # type: ignore[union-attr]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "readout":

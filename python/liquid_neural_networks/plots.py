@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
+from ._tensors import array_of
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
@@ -148,7 +149,7 @@ def plot_time_constants(
 
 
 class Losses(Protocol):
-    """What :func:`plot_history` draws; a :class:`~liquid_neural_networks.training.History` is one."""
+    """What :func:`plot_history` draws, as a ``training.History`` has it."""
 
     train_loss: list[float]
     valid_loss: list[float]
@@ -237,7 +238,7 @@ def _plot_neurons(
     time_label: str,
     sequence: int,
 ) -> Axes:
-    lines = values.detach().cpu().numpy()
+    lines = array_of(values)
     if lines.ndim == 3:
         if not 0 <= sequence < len(lines):
             raise ShapeError(f"expected 0 to {len(lines) - 1}, got {sequence}", "sequence")

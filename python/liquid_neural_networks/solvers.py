@@ -36,7 +36,7 @@ from torch import Tensor
 from ._sequences import Sequences
 from ._tensors import check_parameters
 from .dynamics import Dynamics, Field, Solve
-from .errors import MissingDependencyError
+from .errors import MissingDependencyError, OptionError
 from .memory import MemoryCell
 
 
@@ -167,6 +167,21 @@ class Method(NamedTuple):
 
 class Declined(Exception):
     """An engine that found in the middle of a call that it cannot run it; the next one will."""
+
+
+def refuse_second_derivatives() -> None:
+    """For the backward pass of an engine that has none of its own: it is recorded only where its
+    own derivative is wanted.
+
+    Raises:
+        OptionError: it is recorded.
+    """
+    if torch.is_grad_enabled():
+        raise OptionError(
+            "this engine has no second derivatives; run the network inside "
+            "liquid_neural_networks.engines.reference_only() to get them",
+            "create_graph",
+        )
 
 
 NAME = "reference"

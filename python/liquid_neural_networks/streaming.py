@@ -78,8 +78,6 @@ class Stream:
 
     @state.setter
     def state(self, state: Sample) -> None:
-        if isinstance(state, Tensor):
-            state = state.detach().cpu()
         values, shape = real_array("state", state), self._engine.state().shape
         if values.shape != shape:
             raise ShapeError(f"expected {shape}, got {values.shape}", "state")
@@ -191,7 +189,7 @@ class _Compiled:
     ) -> Array:
         session = self._session
         session.sample[:] = sample
-        session.elapsed_time[:] = elapsed_time
+        session.elapsed_time[0] = elapsed_time
         if time_constants is not None:
             session.time_constants[:] = time_constants
         if not session.step(time_constants is not None):

@@ -15,7 +15,7 @@ from typing import Any
 from liquid_neural_networks import fused
 from liquid_neural_networks.constraints import CONSTRAINTS
 from liquid_neural_networks.dynamics import DYNAMICS
-from liquid_neural_networks.network import READOUTS
+from liquid_neural_networks.readout import READOUTS
 from liquid_neural_networks.solvers import SOLVERS
 from liquid_neural_networks.wiring import RECIPES, Recipe
 

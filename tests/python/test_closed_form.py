@@ -107,7 +107,8 @@ def test_the_time_constant_is_that_of_the_gate(backbone: int) -> None:
     inputs, state = sequences(1, 1, 2)[0, 0], torch.zeros(1, 4).double()
     (term,) = population.sensory(values, inputs.unsqueeze(0), None)
     tau = population.effective_time_constants(values, state, (term,), None)
-    heads = population._through_backbone(values, term)
+    through = population.backbone
+    heads = term if through is None else through.heads(values, term, training=False)
     time_a, time_b = heads[:, 8:12], heads[:, 12:]
     odds = [torch.exp(time_a * dt + time_b) for dt in (0.4, 0.4 + tau)]
     torch.testing.assert_close((odds[1] / odds[0]).log().abs(), torch.ones(1, 4).double())

@@ -150,6 +150,18 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
 
 
+def test_a_training_that_diverges_is_a_domain_error(handle: int) -> None:
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    options = {"epochs": 1, "learning_rate": 1e20}
+    answer = interop.train(
+        handle, {"train": part}, options, lambda *_: None, ctypes.addressof(flag)
+    )
+    assert answer["error"]["type"] == "DomainError"
+    assert "the network has the weights it came with" in answer["error"]["message"]
+
+
 def test_training_stops_when_told(handle: int) -> None:
     inputs, targets = wave()
     flag = ctypes.c_ubyte(0)

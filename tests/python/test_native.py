@@ -1,11 +1,16 @@
-"""The C extension by itself: what it computes, and what it refuses."""
+"""The C extension by itself: what it computes."""
 
 from __future__ import annotations
 
-from typing import Any
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import mpmath
 import pytest
 import torch
+from torch import Tensor
 
 from native_cases import (
     KERNELS,
@@ -118,3 +123,221 @@ CLOSED_FORMS: list[dict[str, Any]] = [
 def test_closed_forms(options: dict[str, Any], memory: bool) -> None:
     for batch, shift in ((1, False), (LANES + 1, True)):
         assert_right(closed_form_problem(batch=batch, shift=shift, memory=memory, **options))
+
+
+def only_row(problem: Problem, row: int, **options: Any) -> Problem:
+    """The same problem with one row of its batch only."""
+    change = {
+        name: each[row : row + 1] if problem.shape(name, KERNELS[0])[0] == len(each) else each
+        for name, each in problem.read.items()
+        if name in ("inputs", "mask", "elapsed_time", "time_constants", "state")
+    }
+    return step_problem(**{**options, "batch": 1, "change": change})
+
+
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_the_row_after_whole_chunks(dynamics: str) -> None:
+    """It is its own row, with a state, a mask and times of its own, for any number of lanes."""
+    for chunks in (2, 4, 8, 16):
+        options: dict[str, Any] = {"dynamics": dynamics, "batch": chunks + 1, "seed": chunks}
+        problem = step_problem(**options)
+        alone = only_row(problem, chunks, **options).expected()
+        for kernel in KERNELS:
+            found = problem.run(kernel)
+            rows = {name: found[name][-1:] for name in ("states", "grad_inputs", "grad_state")}
+            wanted = {name: alone[name] for name in rows}
+            wanted["grad_inputs"] = problem.expected()["grad_inputs"][-1:]
+            wanted["grad_state"] = problem.expected()["grad_state"][-1:]
+            found_errors = errors(rows, wanted)
+            assert max(found_errors.values()) < TOLERANCE[dtype_of(kernel)], kernel_id(kernel)
+
+
+@pytest.mark.parametrize("name", ["sigma", "mu", "sensory_sigma", "sensory_mu", "a", "b"])
+def test_parameters_far_beyond_saturation(name: str) -> None:
+    """Arguments of the sigmoid that have to be clamped, because a parameter is large."""
+    for size in (1e3, 1e6, 1e30):
+        for batch in (1, 3):
+            plain = step_problem(batch=batch)
+            large = plain.read[name].clone()
+            large[::2] *= size
+            problem = step_problem(batch=batch, change={name: large})
+            expected = problem.expected()["states"]
+            for kernel in KERNELS:
+                states = problem.run(kernel)["states"].double()
+                torch.testing.assert_close(states, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e4, -1e30, 3e38])
+def test_states_and_inputs_far_beyond_saturation(size: float) -> None:
+    """They do not touch the rows beside, and nothing overflows."""
+    for batch in (1, LANES + 1):
+        read = step_problem(batch=batch).read
+        inputs, state = read["inputs"].clone(), read["state"].clone()
+        inputs[0, :, 1], state[-1, 2] = size, min(size, 1e30)
+        problem = step_problem(batch=batch, change={"inputs": inputs, "state": state})
+        expected, ordinary = problem.expected(), step_problem(batch=batch)
+        for kernel in KERNELS:
+            found, beside = problem.run(kernel), ordinary.run(kernel)
+            assert errors(found, {"states": expected["states"]})["states"] < 2e-4
+            assert torch.equal(found["states"][1:-1], beside["states"][1:-1])
+
+
+def test_lower_bounds() -> None:
+    """What is stored below is taken as the bound, and has no gradient."""
+    change = {"c": torch.tensor([-1.0, 0.1, 0.5, 0.7, 0.2], dtype=torch.float64)}
+    problem = step_problem(bounds={"c": 0.3, "w": 0.4, "sensory_w": 0.2}, change=change)
+    assert_right(problem)
+    gradient = problem.run(KERNELS[0])["grad_c"]
+    assert gradient.ne(0).tolist() == [False, False, True, True, False]
+
+
+def test_threads_do_not_change_results() -> None:
+    for problem in (step_problem(batch=100), closed_form_problem(batch=100)):
+        for kernel in KERNELS:
+            one = problem.run(kernel, threads=1)
+            for threads in (2, 5, 1000):
+                many = problem.run(kernel, threads=threads)
+                for name, each in one.items():
+                    if not name.startswith("kept"):
+                        assert torch.equal(each, many[name]), (name, kernel_id(kernel))
+
+
+NO_MEMORY_FOR_ALL = """
+import resource
+import torch
+from native_cases import KERNELS, native, step_problem
+
+problem = step_problem(batch=64, steps=1, units=100, density=0.0, unfolds=6000, rich=False)
+expected = problem.run(KERNELS[0], threads=4)  # the threads are there now
+scratch = 6000 * 100 * 32 * 5  # of a thread: five arrays of a vector a neuron and unfold
+for threads_with_memory in (0, 1, 2):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    room = int((threads_with_memory + 0.5) * scratch)
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+    try:
+        found = problem.run(KERNELS[0], threads=4)
+    except MemoryError:
+        print("no memory")
+    else:
+        same = all(torch.equal(found[name], expected[name]) for name in problem.gradients)
+        print("the same" if same else "DIFFERENT")
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+"""
+
+
+def test_threads_without_memory_leave_their_share_to_others() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_MEMORY_FOR_ALL],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["no memory", "the same", "the same"]
+
+
+# -- the exponential solver ----------------------------------------------------------------------
+
+
+class Exact(NamedTuple):
+    """One step of dx/dt = D - R x over z, and its derivatives, to 50 digits."""
+
+    state: float
+    by_state: float
+    by_rate: float
+    by_drive: float
+    by_z: float
+
+    @classmethod
+    def of(cls, z: float, rate: float, drive: float, state: float) -> Exact:
+        with mpmath.workdps(50):
+            h, r, d, x = (mpmath.mpf(each) for each in (z, rate, drive, state))
+            decay = mpmath.exp(-h * r)
+            gain = -mpmath.expm1(-h * r) / r
+            by_rate = d * (h * decay - gain) / r - x * h * decay
+            all_ = (x * decay + d * gain, decay, by_rate, gain, decay * (d - r * x))
+            return cls(*map(float, all_))
+
+
+def leaky_neurons(gaps: Tensor) -> Problem:
+    """A row for each gap, of neurons whose synapses have no weight."""
+    units = 9
+    leaks = {
+        "c": torch.linspace(0.3, 0.9, units),
+        "g": torch.logspace(-2, 2, units),
+        "vleak": torch.linspace(-1, 1.5, units),
+        "sensory_w": torch.zeros(units),
+        "elapsed_time": gaps.view(-1, 1),
+    }
+    problem = step_problem(
+        solver="exponential", unfolds=1, batch=len(gaps), steps=1, inputs=1, units=units,
+        density=0.0, change={name: each.float().double() for name, each in leaks.items()},
+    )  # fmt: skip
+    problem.read["sensory_w"] = torch.zeros(problem.sizes["S"], dtype=torch.float64)
+    for name in ("time_constants", "mask"):
+        problem.read.pop(name)
+    problem.gradients.pop("grad_time_constants")
+    problem.read["state"] = problem.read["state"].float().double()
+    return problem
+
+
+def assert_exact(problem: Problem, kernel: int, row: int, parameters: bool) -> None:
+    """A row of a leaky problem; gradients of parameters are sums over rows, so of one only."""
+    found = {name: each.double() for name, each in problem.run(kernel).items()}
+    after = problem.given_gradients()["grad_states"].to(dtype_of(kernel)).double()[row, 0]
+    elapsed = float(problem.read["elapsed_time"][row])
+    precision = 16 * torch.finfo(dtype_of(kernel)).eps
+
+    def check(name: str, got: Tensor, exact: float, size: float, y: float) -> None:
+        allowed = precision * (1 + min(y, 1e3)) * (abs(exact) + size) + 1e-20
+        assert abs(float(got) - exact) <= allowed, (name, y, float(got), exact)
+
+    by_elapsed = 0.0
+    for i in range(problem.sizes["N"]):
+        c, g, vleak = (float(problem.read[name][i]) for name in ("c", "g", "vleak"))
+        state, weight = float(problem.read["state"][row, i]), float(after[i])
+        z, y = elapsed / c, elapsed * g / c
+        exact = Exact.of(z, g, g * vleak, state)
+        by_elapsed += weight * exact.by_z / c
+        check("states", found["states"][row, 0, i], exact.state, abs(vleak) * min(y, 1), y)
+        check("grad_state", found["grad_state"][row, i], weight * exact.by_state, 0.0, y)
+        if parameters:
+            pull = abs(weight * exact.by_state * g) * (abs(vleak) + abs(state))
+            by_c = -weight * exact.by_z * z / c
+            check("grad_c", found["grad_c"][i], by_c, pull * z / c, y)
+            by_g = weight * (exact.by_rate + exact.by_drive * vleak)
+            check("grad_g", found["grad_g"][i], by_g, abs(weight * exact.by_drive * vleak), y)
+            by_vleak = weight * exact.by_drive * g
+            check("grad_vleak", found["grad_vleak"][i], by_vleak, 0.0, y)
+    found_by_elapsed = found["grad_elapsed_time"][row, 0]
+    check("grad_elapsed_time", found_by_elapsed, by_elapsed, 10 * abs(by_elapsed) + 1e-9, 1.0)
+
+
+GAPS = (10 ** torch.linspace(-13, 13, 53, dtype=torch.float64)).float().double()
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=kernel_id)
+def test_exponential_steps_at_any_gap(kernel: int) -> None:
+    """y from 1e-15 to 1e15, in rows side by side and alone."""
+    together = leaky_neurons(GAPS)
+    for row in range(0, len(GAPS), 4):
+        assert_exact(together, kernel, row, parameters=False)
+    for gap in (*GAPS, 0.0, 1e30, 1e38):
+        assert_exact(leaky_neurons(torch.tensor([gap])), kernel, 0, parameters=True)
+
+
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_exponential_gradients_at_long_gaps(dynamics: str) -> None:
+    """Whole networks, where two terms of order elapsed time must not be left to cancel."""
+    for elapsed in (1e-6, 1.0, 3600.0, 86400.0, 1e6, 1e9):
+        for batch in (1, 3):
+            gaps = torch.full((batch, 4), elapsed, dtype=torch.float64)
+            options: dict[str, Any] = {"solver": "exponential", "unfolds": 6, "batch": batch}
+            problem = step_problem(dynamics, change={"elapsed_time": gaps}, **options)
+            expected = problem.expected()
+            for kernel in KERNELS:
+                found = problem.run(kernel)
+                for name, wanted in expected.items():
+                    scale = 1.0 + float(wanted.abs().max())
+                    difference = (found[name].double() - wanted).abs().max()
+                    assert difference < TOLERANCE[dtype_of(kernel)] * scale, (name, elapsed)

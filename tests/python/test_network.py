@@ -384,7 +384,7 @@ def test_trace_under_dropout_speaks_of_one_run() -> None:
     net = network("dense", num_layers=2, dropout=0.5).train()
     handed: list[Tensor] = []
     net.dropout.register_forward_hook(lambda _module, _inputs, outputs: handed.append(outputs))
-    trace = net.trace(sequences(), layer=1)
+    trace = net.trace(sequences(), population=1)
     upper = net.neurons[1].dynamics
     values = upper.values()
     rate, _ = upper.rate_and_drive(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._kernel import built, native
 from .._modes import transform
-from ..errors import DtypeError, LiquidError, OptionError, ShapeError
+from ..errors import DtypeError, LiquidError, ShapeError
 from ..solvers import Declined
 
 Tensors = dict[str, Optional[Tensor]]
@@ -84,16 +84,6 @@ def kept_rows(call: Call, batch: int) -> int:
     """Batch rows that what the kernel keeps for backward has room for."""
     rows: int = built().kept_rows(call.plan, call.kernel, batch)
     return rows
-
-
-def refuse_second_derivatives() -> None:
-    """For backward passes, which are recorded only where their own derivative is wanted."""
-    if torch.is_grad_enabled():
-        raise OptionError(
-            "the compiled engine has no second derivatives; run the network inside "
-            "liquid_neural_networks.fused.disabled() to get them from the reference engine",
-            "create_graph",
-        )
 
 
 Gradients = tuple[Optional[Tensor], ...]

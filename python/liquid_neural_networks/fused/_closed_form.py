@@ -15,6 +15,7 @@ from .._kernel import built, kernel_for
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics, Values
 from ..memory import MemoryCell
+from ..solvers import refuse_second_derivatives
 from . import _memory
 from ._calls import (
     Call,
@@ -25,7 +26,6 @@ from ._calls import (
     forward,
     kept_rows,
     make_plan,
-    refuse_second_derivatives,
 )
 from ._fields import CLOSED_FORM
 

@@ -12,9 +12,9 @@ from .._modes import compiling
 from .._sequences import Sequences
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics, Values
 from ..memory import MemoryCell
-from ..solvers import Method
+from ..solvers import Method, refuse_second_derivatives
 from . import _graph, _memory, _step
-from ._calls import Call, Gradients, Tensors, each_alone, refuse_second_derivatives
+from ._calls import Call, Gradients, Tensors, each_alone
 from ._fields import DYNAMICS, READ
 
 SOLVERS = ("fused", "euler", "exponential")
@@ -44,7 +44,12 @@ def integrate(
     """
     # The kernel makes values of what is stored, which spares torch several operators a parameter.
     # Graphs show what happens.
-    values = dynamics.values() if compiling() else dynamics.stored()
+    if compiling():
+        values = dynamics.values()
+    elif dynamics.name == "dense":
+        values = dynamics.stored()
+    else:
+        values = dynamics.tensors()  # C checks every one
     state, cell = _memory.split_state(memory, sequences, state, dynamics.units)
     tensors: Tensors = {"inputs": sequences.inputs, "mask": sequences.mask}
     if dynamics.name == "dense":

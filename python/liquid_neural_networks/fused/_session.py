@@ -39,8 +39,8 @@ class Session:
 
     Attributes:
         sample: (I,) doubles to write before a step; NaN marks a missing feature.
-        elapsed_time: (1, 1) to write before a step.
-        time_constants: (1, 1, N) to write before a step that is given them.
+        elapsed_time: (1,) to write before a step.
+        time_constants: (N,) to write before a step that is given them.
         outputs: (O,) of the last step.
     """
 
@@ -53,8 +53,8 @@ class Session:
         sample = torch.zeros(first.input_size, dtype=torch.float64, device="cpu")
         self._elapsed, self._given = self._zeros(1, 1), self._zeros(1, 1, first.units).fill_(1.0)
         self.sample: npt.NDArray[np.float64] = sample.numpy()
-        self.elapsed_time: Array = self._elapsed.numpy()
-        self.time_constants: Array = self._given.numpy()
+        self.elapsed_time: Array = self._elapsed.view(-1).numpy()
+        self.time_constants: Array = self._given.view(-1).numpy()
         inputs, seen = self._zeros(first.input_size), self._zeros(first.input_size).fill_(1.0)
         signal, order = inputs, torch.arange(first.input_size, device="cpu")
         mask: Optional[Tensor] = seen
@@ -203,17 +203,20 @@ class Session:
 def _affine(matrix: Tensor, shift: Tensor, source: Tensor, target: Tensor) -> dict[str, Any]:
     return {
         "kind": "affine",
-        "matrix": matrix.detach().contiguous(),
-        "shift": shift.detach().contiguous(),
+        "matrix": _copy(matrix),
+        "shift": _copy(shift),
         "from": source,
         "to": target,
     }
 
 
+def _copy(tensor: Tensor) -> Tensor:
+    """One that later training leaves alone."""
+    return tensor.detach().resolve_neg().clone(memory_format=torch.contiguous_format)
+
+
 def _copied(values: Values) -> Values:
-    """Parameters that later training leaves alone."""
-    return {name: each.detach().clone(memory_format=torch.contiguous_format)
-            for name, each in values.items()}  # fmt: skip
+    return {name: _copy(each) for name, each in values.items()}
 
 
 def _order(dynamics: Dynamics) -> Tensor:

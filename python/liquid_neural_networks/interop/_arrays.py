@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from .._tensors import array_of
 from ..errors import DtypeError
 from ._calls import Plain, guarded, hold, let_go
 
@@ -49,7 +50,7 @@ def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor
 
 def handed(values: Union[Tensor, Array]) -> Plain:
     """Describes numbers for the caller to read; they stay until it releases the handle."""
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    array = array_of(values) if isinstance(values, Tensor) else values
     array = np.ascontiguousarray(array)
     kind = array.dtype.str[1:]
     if kind not in DTYPES:

@@ -8,6 +8,7 @@ from functools import wraps
 from itertools import count
 from typing import Any, Callable, TypeVar
 
+from .. import errors
 from ..errors import DomainError
 
 Plain = dict[str, Any]
@@ -33,11 +34,17 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Plain]:
 def described(error: BaseException) -> Plain:
     """An exception as plain data."""
     return {
-        "type": type(error).__name__,
+        "type": _kind(error),
         "message": str(error),
         "argument": getattr(error, "argument", None),
         "traceback": traceback.format_exc(),
     }
+
+
+def _kind(error: BaseException) -> str:
+    """The class of :mod:`liquid_neural_networks.errors` that it is, or its own."""
+    kinds = type(error).__mro__
+    return next((each for each in kinds if each.__module__ == errors.__name__), kinds[0]).__name__
 
 
 def hold(thing: object) -> int:

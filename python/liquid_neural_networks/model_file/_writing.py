@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .._document import plain
 from .._model import Model
+from .._tensors import array_of
 from .._version import VERSION as LIBRARY
 from ..errors import DomainError, DtypeError
 from ..wiring import Wiring
@@ -71,7 +72,7 @@ def _indices_to_map(indices: list[int]) -> dict[str, Any]:
 
 
 def _tensor_to_map(value: Tensor) -> dict[str, Any]:
-    return _array_to_map(value.detach().cpu().numpy())
+    return _array_to_map(array_of(value))
 
 
 def _array_to_map(array: npt.NDArray[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from zlib import crc32
 import torch
 from torch import nn
 
+from .._tensors import array_of
 from ..data import Windows
 from ..network import LiquidNetwork
 
@@ -18,7 +19,7 @@ def of_data(*parts: Optional[Windows]) -> int:
     for part in parts:
         if part is not None:
             for value in (part.inputs, part.targets, part.elapsed_time, part.mask):
-                there = b"" if value is None else value.detach().cpu().numpy().tobytes()
+                there = b"" if value is None else array_of(value).tobytes()
                 digest = crc32(there, digest)
     return digest
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .._checks import check_count
+from .._tensors import array_of
 from ..data import Windows
 from ..errors import DtypeError
 from . import _parallel as parallel
@@ -94,7 +95,7 @@ def evaluate(network: nn.Module, windows: Windows, batch_size: int = 256) -> Met
         DataError: no target is known.
     """
     outputs = predict(network, windows, batch_size)
-    targets = windows.targets.cpu().numpy()
+    targets = array_of(windows.targets)
     if windows.are_classes:
         return class_metrics(outputs.argmax(dim=-1).numpy(), targets, outputs.shape[-1])
     return value_metrics(outputs.numpy(), targets)

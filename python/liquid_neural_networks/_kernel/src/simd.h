@@ -149,11 +149,12 @@ INLINE void sigmoids2_within(vec *y, int count) {
     EACH y[j] = (real)1 / (p[j] + (real)1);
 }
 
-/* The same of one, for any y. */
+/* The same of one, for any y. Beyond LIMIT it is 0 itself: what is left of 2^-LIMIT would still count
+ * once gradients multiply it by huge parameters. */
 INLINE vec sigmoid2(vec y) {
-    y = clamped(y);
-    sigmoids2_within(&y, 1);
-    return y;
+    vec s = clamped(y);
+    sigmoids2_within(&s, 1);
+    return choose((bits_vec)(y > splat(LIMIT)), splat(0), s);
 }
 
 INLINE vec sigmoid_of(vec y) { return sigmoid2(y * -LOG2E); }

@@ -1,0 +1,1 @@
+"""The GPU engine beside its peers on one card."""

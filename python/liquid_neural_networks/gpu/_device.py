@@ -1,0 +1,154 @@
+"""What every kernel is made of: activations, gathers along the neurons, the steps of the solvers.
+
+Functions for use inside Triton kernels. Tiles are (rows, neurons), float32, both sizes powers of 2;
+what lies beyond the batch and beyond the neurons is 0 and stays 0.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+LOG2E = tl.constexpr(1.4426950408889634)
+LN2 = tl.constexpr(0.6931471805599453)
+
+
+@triton.jit
+def opening(exponent):
+    """1 / (1 + 2**exponent): a sigmoid, its factor -log2(e) left to the caller.
+
+    Two operations of the special-function unit. A square of the inverse square root, because a
+    division is one such operation and five others that guard its range.
+    """
+    root = tl.math.rsqrt(1.0 + tl.math.exp2(exponent))
+    return root * root
+
+
+@triton.jit
+def sigmoid(x):
+    return opening(x * -LOG2E)
+
+
+@triton.jit
+def tanh(x):
+    """By its series near 0, where the other form loses digits."""
+    square = x * x
+    series = x * (1.0 - square * (1.0 / 3.0 - square * (2.0 / 15.0 - square * (17.0 / 315.0))))
+    return tl.where(square < 0.04, series, 1.0 - 2.0 * opening(x * (2.0 * LOG2E)))
+
+
+@triton.jit
+def pick(values, index, scratch, SHUFFLE: tl.constexpr):
+    """(rows, X): for each row the values (rows, M) that ``index`` (1, X) names.
+
+    ``SHUFFLE``: between the lanes of a warp, which costs M / 32 shuffles; else by way of
+    ``scratch``, (rows, M) numbers in global memory that only this program uses.
+    """
+    if SHUFFLE:
+        return tl.gather(values, tl.broadcast_to(index, (values.shape[0], index.shape[1])), 1)
+    return tl.load(through(scratch, values)[:, None] + index)
+
+
+@triton.jit
+def spread(values, index, scratch, SHUFFLE: tl.constexpr):
+    """(rows, K, L): the same for an index (1, K, L)."""
+    if SHUFFLE:
+        rows: tl.constexpr = values.shape[0]
+        # A copy for each of the K costs nothing: the warps that share out K have each their own.
+        source = tl.broadcast_to(values[:, None, :], (rows, index.shape[1], values.shape[1]))
+        index = tl.broadcast_to(index, (rows, index.shape[1], index.shape[2]))
+        return tl.gather(source, index, 2)
+    return tl.load(through(scratch, values)[:, None, None] + index)
+
+
+@triton.jit
+def through(scratch, values):
+    """(rows,) where in ``scratch`` each row of the values is, once all threads have written."""
+    width: tl.constexpr = values.shape[1]
+    rows = scratch + tl.arange(0, values.shape[0]) * width
+    tl.debug_barrier()  # for whoever still reads what was there before
+    tl.store(rows[:, None] + tl.arange(0, width)[None, :], values)
+    tl.debug_barrier()
+    return rows
+
+
+@triton.jit
+def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
+    """(rows, neurons) from sums over each list (rows, L) those over the lists of each neuron.
+
+    ``first`` and ``count`` (1, neurons): see ``Lists``; ``MOST`` is the largest count.
+    """
+    if MOST == 1:
+        return sums
+    last: tl.constexpr = sums.shape[1] - 1
+    total = tl.zeros((sums.shape[0], first.shape[1]), tl.float32)
+    if not SHUFFLE:
+        source = through(scratch, sums)[:, None]
+    for i in tl.static_range(MOST):
+        index = tl.minimum(first + i, last)
+        if SHUFFLE:
+            part = pick(sums, index, scratch, SHUFFLE)
+        else:
+            part = tl.load(source + index)
+        total += tl.where(i < count, part, 0.0)
+    return total
+
+
+@triton.jit
+def load_entries(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
+    """(1, K, L) synapses and the neurons at their other ends, -1 and 0 where there is none."""
+    place = tl.arange(0, LENGTH)[None, :, None]
+    entry = tl.load(entries + place * LISTS + tl.arange(0, LISTS)[None, None, :])
+    if REGULAR:
+        return entry >> 10, tl.broadcast_to(place, (1, LENGTH, LISTS))
+    return entry >> 10, entry & 1023
+
+
+@triton.jit
+def solver_step(x, rate, drive, h, SOLVER: tl.constexpr):
+    """The state after a step of length h; see :mod:`liquid_neural_networks.solvers`."""
+    if SOLVER == "fused":
+        return (x + h * drive) / (1.0 + h * rate)
+    elif SOLVER == "euler":
+        return x + h * (drive - rate * x)
+    else:
+        return x + (drive - rate * x) * _exponential(rate, h)[0]
+
+
+@triton.jit
+def solver_step_gradient(grad, x, rate, drive, h, SOLVER: tl.constexpr):
+    """From the gradient of the state after a step those of (x, rate, drive, h)."""
+    if SOLVER == "fused":
+        share = grad / (1.0 + h * rate)
+        after = (x + h * drive) / (1.0 + h * rate)
+        return share, -h * share * after, h * share, share * (drive - rate * after)
+    elif SOLVER == "euler":
+        of_slope = grad * h
+        slope = drive - rate * x
+        return grad - of_slope * rate, -of_slope * x, of_slope, grad * slope
+    else:
+        length, length_slope, kept = _exponential(rate, h)
+        slope = drive - rate * x
+        share = grad * length
+        return grad * kept, grad * slope * length_slope - share * x, share, grad * slope * kept
+
+
+@triton.jit
+def _exponential(rate, h):
+    """The step's length l = (1 - exp(-h rate)) / rate, its derivative by the rate, exp(-h rate).
+
+    Near 0 by their series in y = h rate: the rate is 0 where a tanh is at its end. Elsewhere
+    nothing of order h is left, however long the step.
+    """
+    y = h * rate
+    near = tl.abs(y) < 0.5
+    away = tl.where(near, 1.0, rate)
+    kept = tl.math.exp2(y * -LOG2E)
+    # (y - 1 + exp(-y)) / y**2
+    series = 1 / 5040 - y * (1 / 40320)
+    series = 1 / 24 - y * (1 / 120 - y * (1 / 720 - y * series))
+    series = 1 / 2 - y * (1 / 6 - y * series)
+    length = tl.where(near, h * (1.0 - y * series), (1.0 - kept) / away)
+    near_slope = h * h * (series * (1.0 + y) - 1.0)
+    slope = tl.where(near, near_slope, (kept * (1.0 + y) - 1.0) / away / away)
+    return length, slope, kept

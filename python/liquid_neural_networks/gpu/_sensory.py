@@ -1,0 +1,156 @@
+"""The sensory synapses of conductance dynamics on a GPU, as one operator: all samples at once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+from weakref import WeakKeyDictionary
+
+import torch
+import triton
+from torch import Tensor
+
+from ..dynamics import Dynamics
+from . import _layout
+from . import _sensory_kernels as kernels
+from ._layout import PLACES
+from ._operator import Operator, Options, Tensors
+from ._recurrence import dense, launch
+
+LANES = 32
+"""Synapses of a program that adds up gradients of parameters."""
+
+
+class Synapses(NamedTuple):
+    """Sensory synapses as the kernels read them.
+
+    Attributes:
+        entries: (length, neurons) a list for each receiver.
+        entries_by_sender: (length, features) a list for each sender.
+        senders, receivers: (S,) in the order of the wiring.
+    """
+
+    entries: Tensor
+    entries_by_sender: Tensor
+    senders: Tensor
+    receivers: Tensor
+
+
+_synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
+
+
+def synapses_of(dynamics: Dynamics) -> Synapses:
+    """On the device of the population; made when first asked for."""
+    _arrange(dynamics)
+    return _synapses[dynamics]
+
+
+@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+def _arrange(dynamics: Dynamics) -> bool:
+    device = dynamics.sensory_pre.device
+    if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
+        pre, post = dynamics.sensory_pre.cpu().numpy(), dynamics.sensory_post.cpu().numpy()
+        receiving = _layout.lists(post, pre, dynamics.units, _layout.longest(post))
+        sending = _layout.lists(pre, post, dynamics.input_size, _layout.longest(pre))
+        lists = Synapses(
+            receiving.entries,
+            sending.entries,
+            dynamics.sensory_pre.int(),
+            dynamics.sensory_post.int(),
+        )
+        _synapses[dynamics] = Synapses(*(each.to(device) for each in lists))
+    return True
+
+
+class Call(NamedTuple):
+    """What the operator is given.
+
+    Attributes:
+        inputs: (B, T, I), after their affine map.
+        w, sigma, mu, E: (S,) parameters of the synapses.
+        mask: (B, T, I), or None.
+    """
+
+    inputs: Tensor
+    w: Tensor
+    sigma: Tensor
+    mu: Tensor
+    E: Tensor
+    mask: Optional[Tensor]
+
+
+def sensory(units: int, call: Call, synapses: Synapses) -> Tensor:
+    """(B, T, 2, N) rate and drive of the sensory synapses, times the capacitance."""
+    return _sensory((units,), [*call, *synapses])
+
+
+def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
+    """The arguments of every kernel by name."""
+    call, synapses = Call(*tensors[:6]), Synapses(*tensors[6:])  # type: ignore[arg-type]
+    batch, steps, features = call.inputs.shape
+    return {
+        **dense(call._asdict()),
+        **synapses._asdict(),
+        "rows": batch * steps,
+        "units": options[0],
+        "features": features,
+        "synapses": len(call.w),
+        "PLACES": PLACES,
+    }
+
+
+def _tile(lanes: int) -> tuple[int, int]:
+    """Rows and warps of a tile so many neurons or features wide: 8 lists a thread."""
+    warps = min(max(lanes // 64, 1), _layout.WARPS)
+    return max(8 * 32 * warps // lanes, 1), warps
+
+
+def _shape(options: Options, tensors: Tensors) -> list[int]:
+    inputs = tensors[0]
+    assert inputs is not None
+    return [*inputs.shape[:2], 2, options[0]]
+
+
+def _forward(options: Options, tensors: Tensors) -> Tensor:
+    arguments = _read(options, tensors)
+    inputs: Tensor = arguments["inputs"]
+    sums = inputs.new_empty(_shape(options, tensors))
+    length, neurons = arguments["entries"].shape
+    rows, warps = _tile(neurons)
+    grid = (triton.cdiv(arguments["rows"], rows),)
+    tile = {"length": length, "ROWS": rows, "NEURONS": neurons}
+    launch(kernels.forward, grid, warps, inputs, sums=sums, **tile, **arguments)
+    return sums
+
+
+def _backward(options: Options, grad: Tensor, sums: Tensor, tensors: Tensors) -> Tensors:
+    arguments = _read(options, tensors)
+    arguments["grad_sums"] = grad.contiguous()
+    return [_of_inputs(arguments), *_of_parameters(arguments)]
+
+
+def _of_inputs(arguments: dict[str, Any]) -> Tensor:
+    grad_inputs = torch.empty_like(arguments["inputs"])
+    length, features = arguments["entries_by_sender"].shape
+    rows, warps = _tile(features)
+    grid = (triton.cdiv(arguments["rows"], rows),)
+    tile = {"length": length, "ROWS": rows, "FEATURES": features}
+    written = {"grad_inputs": grad_inputs}
+    launch(kernels.input_gradient, grid, warps, grad_inputs, **written, **tile, **arguments)
+    return grad_inputs
+
+
+def _of_parameters(arguments: dict[str, Any]) -> Tensor:
+    """(4, S) of w, sigma, mu and E."""
+    rows, synapses = 8, arguments["synapses"]
+    blocks = triton.cdiv(synapses, LANES)
+    if blocks == 0:
+        return arguments["inputs"].new_zeros(4, 0)  # type: ignore[no-any-return]
+    programs = min(triton.cdiv(arguments["rows"], rows), max(_layout.PROGRAMS // blocks, 1))
+    shares: Tensor = arguments["inputs"].new_empty(programs, 4, synapses)
+    tile = {"ROWS": rows, "LANES": LANES}
+    grid = (blocks, programs)
+    launch(kernels.parameter_gradient, grid, 1, shares, grad_parameters=shares, **tile, **arguments)
+    return shares.sum(0)
+
+
+_sensory = Operator("gpu_sensory", _shape, _forward, _backward, lambda _: 5)

@@ -1,0 +1,521 @@
+"""The GPU engine: the numbers of the float64 reference, from every kernel.
+
+On a machine with a GPU the tests run on it. Elsewhere one test runs this file again in a process of
+its own, where Triton interprets the kernels on the CPU; without Triton all of that is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+import pytest
+import torch
+from spec.encoding import VECTORS
+from torch import Tensor, library
+
+from liquid_neural_networks import LiquidNeuron, conformance, fused, gpu, wiring
+from liquid_neural_networks._sequences import Layout, Sequences
+from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.gpu import _layout as layout
+from liquid_neural_networks.solvers import Method
+
+TRITON = find_spec("triton") is not None
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+RUNS = TRITON and (DEVICE == "cuda" or gpu.INTERPRETED)
+"""Whether kernels run in this process."""
+
+kernels = pytest.mark.skipif(not RUNS, reason="runs in a process of its own, see test_interpreted")
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="the kernels run on a card here")
+@pytest.mark.skipif(gpu.INTERPRETED, reason="this is the process that the test starts")
+@pytest.mark.skipif(not TRITON, reason="THE GPU KERNELS ARE NOT TESTED: Triton is not installed")
+def test_interpreted() -> None:
+    """Every test below that needs kernels, where Triton interprets them."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "TRITON_INTERPRET": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+
+
+def test_on_a_card() -> None:
+    if DEVICE != "cuda":
+        pytest.skip("NO GPU HERE: THE KERNELS RAN IN TRITON'S INTERPRETER, NO CARD WAS TESTED")
+    assert RUNS, "there is a GPU, but no Triton"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patched_once() -> Iterator[None]:
+    """Triton's interpreter patches its language again at every call of a device function, which
+    takes most of its time; once a kernel is enough."""
+    if not (RUNS and gpu.INTERPRETED):
+        yield
+        return
+    from triton.runtime import interpreter
+
+    patch, patched = interpreter._patch_lang, set()
+
+    def patch_once(function: Any) -> Any:
+        if id(function.__globals__) in patched:
+            return interpreter._LangPatchScope()
+        outermost = not patched
+        scope = patch(function)
+        patched.add(id(function.__globals__))
+        if outermost:
+            restore = scope.restore
+
+            def restored() -> None:
+                patched.clear()
+                restore()
+
+            scope.restore = restored
+        return scope
+
+    interpreter._patch_lang = patch_once
+    yield
+    interpreter._patch_lang = patch
+
+
+# -- against the reference -------------------------------------------------------------------------
+
+
+class Arguments(NamedTuple):
+    """Of a call, float64 on the CPU, as the engine takes them; None where a default applies."""
+
+    inputs: Tensor
+    mask: Optional[Tensor] = None
+    elapsed_time: Optional[Tensor] = None
+    time_constants: Optional[Tensor] = None
+    state: Optional[Tensor] = None
+
+    def on(self, dtype: torch.dtype, device: str) -> Arguments:
+        """Leaves of this dtype; all but the mask have gradients."""
+        made = [None if each is None else each.detach().to(device, dtype) for each in self]
+        for place, each in enumerate(made):
+            if each is not None and place != 1:
+                made[place] = each.clone().requires_grad_()
+        return Arguments(*made)  # type: ignore[arg-type]
+
+    def sequences(self) -> Sequences:
+        return Sequences(
+            self.inputs,
+            self.mask,
+            None,
+            self.elapsed_time,
+            self.time_constants,
+            Layout(batched=True, batch_first=True),
+        )
+
+
+def arguments(neuron: LiquidNeuron, batch: int, steps: int, rich: bool) -> Arguments:
+    """Random ones; all there are if ``rich``."""
+    generator = torch.Generator().manual_seed(batch + 10 * steps)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    inputs = normal(batch, steps, neuron.input_size)
+    if not rich:
+        return Arguments(inputs)
+    mask = (normal(*inputs.shape) > -0.5).double()
+    return Arguments(
+        inputs * mask,
+        mask,
+        0.5 * normal(batch, steps).abs(),
+        0.3 + normal(batch, steps, neuron.hidden_size).abs(),
+        0.5 * normal(batch, neuron.state_size),
+    )
+
+
+def on_the_gpu(neuron: LiquidNeuron, given: Arguments) -> Tensor:
+    method = Method(neuron.solver, neuron.unfolds)
+    call = (neuron.dynamics, method, given.sequences(), given.state, neuron.memory)
+    assert gpu.why_not(*call) == ""
+    return gpu.integrate(*call)
+
+
+def on_the_reference(neuron: LiquidNeuron, given: Arguments) -> Tensor:
+    with fused.disabled():
+        return neuron.sequence(given.sequences(), given.state)
+
+
+def answers(neuron: LiquidNeuron, given: Arguments, run: Any) -> dict[str, Tensor]:
+    """The states, and the gradient of every argument and parameter."""
+    neuron.zero_grad()
+    states = run(neuron, given)
+    weights = torch.linspace(-1, 1, states.numel(), dtype=states.dtype, device=states.device)
+    (states * weights.view_as(states)).sum().backward()
+    found = {"states": states.detach()}
+    for name, each in given._asdict().items():
+        if each is not None and each.requires_grad:
+            found[name] = each.grad
+    for name, each in neuron.named_parameters():
+        found[name] = torch.zeros_like(each) if each.grad is None else each.grad
+    return found
+
+
+def difference(neuron: LiquidNeuron, given: Arguments) -> tuple[float, str]:
+    """The largest from the float64 reference, relative to the largest number or 1, and of what."""
+    wanted = answers(
+        neuron.to("cpu", torch.float64), given.on(torch.float64, "cpu"), on_the_reference
+    )
+    got = answers(neuron.to(DEVICE, torch.float32), given.on(torch.float32, DEVICE), on_the_gpu)
+    assert got.keys() == wanted.keys()
+    return max(
+        (float((got[name].cpu().double() - each).abs().max() / each.abs().max().clamp(min=1)), name)
+        for name, each in wanted.items()
+        if each.numel()
+    )
+
+
+RECIPES = {
+    "one": wiring.fully_connected(1),
+    "full": wiring.fully_connected(5),
+    "ncp": wiring.auto_ncp(11, motor=2, seed=1),
+    "prime": wiring.random(17, sparsity=0.5, seed=3),
+    "wide": wiring.random(37, sparsity=0.7, seed=3),
+    "through memory": wiring.auto_ncp(71, motor=3, sparsity=0.8, seed=2),
+}
+"""Each a size class of its own: a tile of 16, of 32 and of 64 neurons, lists that a neuron has
+several of, lists with a place for each neuron, and gathers that do not fit a warp."""
+
+CASES = [
+    # recipe, dynamics, solver, memory, batch, steps, unfolds, everything given
+    ("one", "conductance", "fused", True, 1, 1, 1, True),
+    ("full", "conductance", "fused", False, 3, 2, 2, False),
+    ("full", "conductance", "exponential", True, 2, 3, 2, True),
+    ("ncp", "conductance", "euler", False, 5, 3, 1, True),
+    ("ncp", "conductance", "fused", True, 1, 2, 3, False),
+    ("prime", "conductance", "fused", False, 2, 3, 2, True),
+    ("wide", "conductance", "exponential", False, 1, 2, 1, True),
+    ("through memory", "conductance", "fused", False, 2, 2, 1, True),
+    ("one", "dense", "fused", False, 7, 1, 2, True),
+    ("full", "dense", "exponential", True, 3, 2, 2, True),
+    ("ncp", "dense", "euler", False, 2, 2, 2, False),
+    ("prime", "tanh", "fused", False, 2, 3, 1, True),
+    ("full", "tanh", "exponential", False, 2, 2, 3, True),
+    ("wide", "dense", "fused", True, 1, 2, 1, True),
+    ("through memory", "dense", "fused", True, 1, 2, 1, True),
+]
+
+
+@kernels
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+def test_states_and_every_gradient(case: tuple[Any, ...]) -> None:
+    recipe, kind, solver, memory, batch, steps, unfolds, rich = case
+    dynamics = {"type": "dense", "activation": "tanh"} if kind == "tanh" else kind
+    neuron = LiquidNeuron(
+        3,
+        wiring=RECIPES[recipe],
+        dynamics=dynamics,
+        solver=solver,
+        unfolds=unfolds,
+        mixed_memory=memory,
+        seed=4,
+    )
+    worst, of = difference(neuron, arguments(neuron, batch, steps, rich))
+    assert worst < 1e-5, of
+
+
+@kernels
+@pytest.mark.parametrize("solver", ["fused", "exponential"])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_any_gap(dynamics: str, solver: str) -> None:
+    """From no time at all to 30 years of seconds, gradients included."""
+    neuron = LiquidNeuron(2, 5, dynamics=dynamics, solver=solver, unfolds=2, seed=1)
+    given = arguments(neuron, 6, 1, rich=False)
+    gaps = torch.tensor([[0.0], [1e-9], [1e-3], [60.0], [86400.0], [1e9]], dtype=torch.float64)
+    worst, of = difference(neuron, given._replace(elapsed_time=gaps))
+    assert worst < 1e-5, of
+
+
+@kernels
+def test_a_rate_of_zero() -> None:
+    """A tanh at its end and a time constant of 1: the exponential step by its series."""
+    dynamics = {"type": "dense", "activation": "tanh"}
+    neuron = LiquidNeuron(1, 2, dynamics=dynamics, solver="exponential", unfolds=1, seed=1)
+    with torch.no_grad():
+        neuron.dynamics.b.fill_(-30.0)
+        neuron.dynamics.tau.fill_(1.0)
+    worst, of = difference(neuron, arguments(neuron, 2, 2, rich=False))
+    assert worst < 1e-5, of
+
+
+@kernels
+def test_rows_share_nothing_and_runs_agree_bit_for_bit() -> None:
+    neuron = LiquidNeuron(3, wiring=RECIPES["ncp"], unfolds=2, seed=1).to(DEVICE)
+    given = arguments(neuron, 5, 3, rich=True)
+    first = answers(neuron, given.on(torch.float32, DEVICE), on_the_gpu)
+    first = {name: each.clone() for name, each in first.items()}
+    again = answers(neuron, given.on(torch.float32, DEVICE), on_the_gpu)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    alone = Arguments(*(None if each is None else each[2:3] for each in given))
+    states = on_the_gpu(neuron, alone.on(torch.float32, DEVICE))
+    assert torch.equal(states, first["states"][2:3])
+
+
+@kernels
+def test_more_rows_than_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of backward then takes several."""
+    monkeypatch.setattr(layout, "PROGRAMS", 2)
+    neuron = LiquidNeuron(3, wiring=RECIPES["prime"], unfolds=1, seed=1)
+    worst, of = difference(neuron, arguments(neuron, 5, 2, rich=True))
+    assert worst < 1e-5, of
+
+
+@kernels
+def test_memory_laid_out_otherwise() -> None:
+    neuron = LiquidNeuron(3, 5, unfolds=1, seed=1).to(DEVICE)
+    given = arguments(neuron, 4, 3, rich=True).on(torch.float32, DEVICE)
+    strided = Arguments(*(_strided(each) for each in given))
+    assert not strided.inputs.is_contiguous()
+    wanted, got = (answers(neuron, each, on_the_gpu) for each in (given, strided))
+    assert torch.equal(got["states"], wanted["states"])
+
+
+def _strided(value: Optional[Tensor]) -> Optional[Tensor]:
+    """The same numbers, batch last in memory."""
+    return None if value is None else value.detach().movedim(0, -1).contiguous().movedim(-1, 0)
+
+
+# -- the vectors -----------------------------------------------------------------------------------
+
+
+def _covered(path: Path) -> bool:
+    case = conformance.read(path)
+    if "refused" in case:
+        return False
+    config = case["model"]["config"]
+    kind = config["dynamics"] if isinstance(config["dynamics"], str) else config["dynamics"]["type"]
+    return kind in ("conductance", "dense") and config["solver"] in (
+        "fused",
+        "euler",
+        "exponential",
+    )
+
+
+FILES = [path for path in sorted(VECTORS.glob("*.msgpack")) if _covered(path)]
+
+
+def test_there_are_vectors() -> None:
+    assert len(FILES) > 50
+
+
+@kernels
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_vector(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs, state and gradients, through a whole network."""
+    ran = []
+
+    def run(neuron: LiquidNeuron, sequences: Sequences, state: Optional[Tensor]) -> Tensor:
+        method = Method(neuron.solver, neuron.unfolds)
+        call = (neuron.dynamics, method, sequences, state, neuron.memory)
+        assert gpu.why_not(*call) == ""
+        ran.append(neuron)
+        return gpu.integrate(*call)
+
+    monkeypatch.setattr(LiquidNeuron, "_run", run)
+    case = conformance.read(path)
+    network = conformance.build(case["model"], torch.float32).to(DEVICE)
+    given = conformance._arguments(case["arguments"], torch.float32)
+    given = {name: _leaf(each) for name, each in given.items()}
+    outputs, state = network(**given, return_state=True)
+    for name, value in (("outputs", outputs), ("state", state)):
+        _assert_close(case, name, value, case["expected"][name])
+    weights = {name: torch.tensor(each).to(outputs) for name, each in case["weights"].items()}
+    batch_first = conformance._batch_first(case, outputs, state)
+    sum((each * weights[name]).sum() for name, each in batch_first.items()).backward()  # type: ignore[union-attr]
+    gradients = case["expected"]["gradients"]
+    for name, value in given.items():
+        if gradients.get(name) is not None:
+            _assert_close(case, name, value.grad, gradients[name])
+    for name, parameter in network.named_parameters():
+        short = name.replace(".dynamics", "")
+        # Vectors differentiate by values; with softplus something else is stored.
+        if parameter.grad is not None and case["model"]["config"]["constraint"] == "clip":
+            _assert_close(case, short, parameter.grad, gradients["tensors"][short])
+    assert len(ran) == len(network.neurons)
+
+
+def _leaf(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    return value.detach().to(DEVICE).requires_grad_(value.requires_grad)
+
+
+def _assert_close(case: Any, name: str, got: Tensor, wanted: np.ndarray[Any, Any]) -> None:
+    assert got.shape == wanted.shape, name
+    if wanted.size:
+        error = np.abs(got.detach().cpu().double().numpy() - wanted).max()
+        assert error <= case["tolerance"]["f4"] * max(1.0, np.abs(wanted).max()), name
+
+
+# -- torch -----------------------------------------------------------------------------------------
+
+
+@kernels
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_compiled_without_a_graph_break(dynamics: str) -> None:
+    """A network that has never run, its memory included."""
+    neuron = LiquidNeuron(2, 5, dynamics=dynamics, unfolds=1, mixed_memory=True, seed=1).to(DEVICE)
+    given = arguments(neuron, 2, 2, rich=True).on(torch.float32, DEVICE)
+    compiled = torch.compile(on_the_gpu, backend="aot_eager", fullgraph=True)
+    got = answers(neuron, given, compiled)
+    wanted = answers(neuron, given.on(torch.float32, DEVICE), on_the_gpu)
+    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+
+
+@kernels
+def test_operators_keep_what_they_promise() -> None:
+    from liquid_neural_networks.gpu import _recurrence, _sensory
+
+    neuron = LiquidNeuron(2, 5, unfolds=1, seed=1).to(DEVICE)
+    inputs = torch.rand(2, 2, 2, device=DEVICE, requires_grad=True)
+    synapses = _sensory.synapses_of(neuron.dynamics)
+    parameters = [torch.rand(10, device=DEVICE, requires_grad=True) for _ in range(4)]
+    operator = torch.ops.liquid_neural_networks.gpu_sensory
+    library.opcheck(
+        operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5])
+    )
+    recurrent = _recurrence.synapses_of(neuron.dynamics)
+    sums = torch.rand(2, 2, 2, 5, device=DEVICE, requires_grad=True)
+    values = [
+        neuron.dynamics.values()[name] for name in _recurrence.EQUATIONS["conductance"].parameters
+    ]
+    there = [True] + [False] * 5 + [True] * (len(values) + 8)
+    form = _recurrence.Form(0, 0, 0, 1, *recurrent.most)
+    tensors = [sums, *values, *recurrent.receiving, *recurrent.sending]
+    library.opcheck(torch.ops.liquid_neural_networks.gpu_recurrence, (tensors, there, list(form)))
+
+
+@kernels
+def test_no_second_derivatives() -> None:
+    neuron = LiquidNeuron(2, 5, unfolds=1, seed=1).to(DEVICE)
+    given = arguments(neuron, 1, 1, rich=False).on(torch.float32, DEVICE)
+    states = on_the_gpu(neuron, given)
+    with pytest.raises(OptionError, match="second derivatives"):
+        torch.autograd.grad(states.sum(), given.inputs, create_graph=True)
+
+
+@kernels
+def test_nothing_is_kept_where_nothing_is_differentiated() -> None:
+    neuron = LiquidNeuron(2, 5, unfolds=1, seed=1).to(DEVICE)
+    given = arguments(neuron, 2, 2, rich=True).on(torch.float32, DEVICE)
+    with torch.no_grad():
+        states = on_the_gpu(neuron, given)
+    assert not states.requires_grad
+    assert torch.equal(states, on_the_gpu(neuron, given))
+
+
+@kernels
+def test_a_population_that_moves(tmp_path: Path) -> None:
+    """Copies, and lists made on another device or by another population."""
+    import copy
+
+    neuron = LiquidNeuron(2, 5, unfolds=1, seed=1).to(DEVICE)
+    given = arguments(neuron, 2, 2, rich=False).on(torch.float32, DEVICE)
+    states = on_the_gpu(neuron, given)
+    twin = copy.deepcopy(neuron).to("meta").to_empty(device=DEVICE)
+    twin.load_state_dict(neuron.state_dict())
+    assert torch.equal(on_the_gpu(twin, given), states)
+
+
+# -- when it cannot run ----------------------------------------------------------------------------
+
+
+def reason(neuron: LiquidNeuron, given: Arguments) -> str:
+    method = Method(neuron.solver, neuron.unfolds)
+    return gpu.why_not(neuron.dynamics, method, given.sequences(), given.state, neuron.memory)
+
+
+def test_says_why_not_without_a_gpu() -> None:
+    neuron = LiquidNeuron(2, 5)
+    given = arguments(neuron, 1, 1, rich=False).on(torch.float32, "cpu")
+    if not gpu.INTERPRETED:
+        assert "on cpu, not on a GPU" in reason(neuron, given)
+
+
+@kernels
+@pytest.mark.parametrize(
+    "words, options",
+    [
+        ("rk4 solver", {"solver": "rk4"}),
+        ("adaptive solver", {"solver": "adaptive"}),
+        ("lrc dynamics", {"dynamics": "lrc"}),
+        ("1025 synapses do not fit", {}),
+        ("up to 1024 neurons", {"wiring": wiring.random(1025, sparsity=0.9999)}),
+    ],
+)
+def test_says_why_not(words: str, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MOST_PLACES", 1024)
+    size = {} if "wiring" in options else {"hidden_size": 5}
+    if words.startswith("1025"):
+        size = {"wiring": wiring.random(40, sparsity=1 - 1025 / 1600, seed=0)}
+    neuron = LiquidNeuron(2, **size, **options).to(DEVICE)
+    assert words in reason(neuron, arguments(neuron, 1, 1, rich=False).on(torch.float32, DEVICE))
+
+
+@kernels
+def test_says_why_not_to_tensors() -> None:
+    neuron = LiquidNeuron(2, 5).to(DEVICE)
+    given = arguments(neuron, 1, 1, rich=False).on(torch.float32, DEVICE)
+
+    class Other(Tensor):
+        pass
+
+    assert "plain" in reason(
+        neuron, given._replace(elapsed_time=torch.ones(1, 1).as_subclass(Other))
+    )
+    told = []
+    torch.func.vmap(lambda x: told.append(reason(neuron, given)) or x)(torch.ones(2))
+    assert "torch.func" in told[0]
+    assert "float64" in reason(neuron.double(), given.on(torch.float64, DEVICE))
+
+
+# -- lists -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "units, synapses", [(1, 0), (1, 1), (5, 25), (19, 47), (64, 484), (302, 2374)]
+)
+def test_lists_have_each_synapse_once(units: int, synapses: int) -> None:
+    chosen = np.random.default_rng(0).choice(units * units, synapses, replace=False)
+    post, pre = np.divmod(np.sort(chosen), units)
+    for owners, others in ((post, pre), (pre, post)):
+        lists, most = layout.balanced(owners, others, units)
+        synapse, other = np.divmod(lists.entries.numpy(), layout.MOST_NEURONS)
+        there = synapse >= 0
+        assert sorted(synapse[there]) == list(range(synapses))
+        assert np.array_equal(other[there], others[synapse[there]])
+        assert (other[~there] == 0).all()
+        owner = np.broadcast_to(lists.owner.numpy(), synapse.shape)
+        assert np.array_equal(owner[there], owners[synapse[there]])
+        first, counts = lists.first.numpy()[:units], lists.counts.numpy()[:units]
+        column = np.broadcast_to(np.arange(synapse.shape[1]), synapse.shape)[there]
+        assert (column >= first[owner[there]]).all()
+        assert (column < (first + counts)[owner[there]]).all()
+        assert most == max(counts.max(), 1)
+        if most == 1:
+            assert np.array_equal(first, np.arange(units))
+        if layout.is_regular(units, synapse.shape[0], most):
+            row = np.broadcast_to(np.arange(synapse.shape[0])[:, None], synapse.shape)
+            assert np.array_equal(row[there], other[there])
+
+
+def test_lists_cost_what_there_is() -> None:
+    """A wiring of unequal neurons takes few places beyond its synapses."""
+    built = wiring.auto_ncp(32, motor=8, seed=1).build(10)
+    lists, _ = layout.balanced(built.post, built.pre, built.units)
+    assert lists.places <= 2 * len(built.pre)
+    widest = np.bincount(built.post).max()
+    assert lists.places < widest * built.units
