@@ -185,7 +185,8 @@ def test_states_and_inputs_far_beyond_saturation(size: float) -> None:
 def test_lower_bounds() -> None:
     """What is stored below is taken as the bound, and has no gradient."""
     change = {"c": torch.tensor([-1.0, 0.1, 0.5, 0.7, 0.2], dtype=torch.float64)}
-    problem = step_problem(bounds={"c": 0.3, "w": 0.4, "sensory_w": 0.2}, change=change)
+    bounds = {name: ("clip", low) for name, low in (("c", 0.3), ("w", 0.4), ("sensory_w", 0.2))}
+    problem = step_problem(constraints=bounds, change=change)
     assert_right(problem)
     gradient = problem.run(KERNELS[0])["grad_c"]
     assert gradient.ne(0).tolist() == [False, False, True, True, False]
