@@ -1,4 +1,4 @@
-"""Kernels compiled without a card: what the engine launches is recorded, then compiled for a target.
+"""Kernels compiled without a card: what the engine launches is recorded and compiled for a target.
 
 Nothing is listed by hand: a call of the engine is made on tensors of the CPU with launching turned
 off, so that a kernel, its sizes and its options are those that a card would get.

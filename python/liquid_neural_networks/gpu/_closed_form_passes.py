@@ -290,7 +290,7 @@ def through_backbone(
     function = ACTIVATIONS[form.activation]
     y = first_layer.new_empty(weights.backbone_layers, *first_layer.shape)
     y[0] = first_layer
-    z = (function(first_layer),)
+    z: tuple[Tensor, ...] = (function(first_layer),)
     if weights.hidden is not None:
         y[1] = functional.linear(z[0], weights.hidden, weights.hidden_bias)
         z += (function(y[1]),)
