@@ -61,7 +61,10 @@ class Problem:
     leaves: Arrays = field(default_factory=dict)
 
     def shape(self, name: str, kernel: int) -> tuple[int, ...]:
-        """The shape of an array as the extension's table has it."""
+        """The shape of an array as the extension's table has it; a gradient has that of what it is
+        the gradient of."""
+        if name in self.gradients and self.gradients[name] in self.read:
+            return tuple(self.read[self.gradients[name]].shape)
         rows = native.kept_rows(self.plan, kernel, self.sizes["B"])
         dims = next(row[2] for row in native.FIELDS[self.table] if row[0] == name)
         return tuple(_product(dim, {**self.sizes, "R": rows}) for dim in dims)
@@ -171,7 +174,9 @@ def step_problem(
     density: float = 0.6,
     rich: bool = True,
     memory: bool = False,
-    bounds: Optional[dict[str, float]] = None,
+    constraints: Optional[dict[str, tuple[str, float]]] = None,
+    in_matrices: bool = False,
+    epsilon: float = 0.0,
     seed: int = 0,
     change: Optional[Arrays] = None,
 ) -> Problem:
@@ -200,17 +205,28 @@ def step_problem(
         differentiable += ["gates", "memory"]
         written += ["memories", "starts", "kept_gates"]
     read |= change or {}
-    bounds = bounds or {}
+    constraints = constraints or {}
+    if in_matrices:
+        for prefix, lists, senders in (("", recurrent, units), ("sensory_", sensory, inputs)):
+            for name in _of_synapses(prefix, dense):
+                matrix = _normal(seed + 300, senders, units)
+                read[name] = matrix.index_put(lists, read[name])
     plan = native.step_plan(
         dynamics, solver, activation, unfolds, units, inputs,
-        *(as_bytes(each) for each in (*recurrent, *sensory)), bounds,
+        *(as_bytes(each) for each in (*recurrent, *sensory)), constraints, in_matrices, epsilon,
     )  # fmt: skip
 
     def answer(arrays: Arrays) -> Arrays:
-        arrays = {
-            name: each.clamp(min=bounds[name]) if name in bounds else each
-            for name, each in arrays.items()
-        }
+        arrays = dict(arrays)
+        if in_matrices:
+            for prefix, lists in (("", recurrent), ("sensory_", sensory)):
+                for name in _of_synapses(prefix, dense):
+                    arrays[name] = arrays[name][lists]
+        for name, (kind, low) in constraints.items():
+            stored = arrays[name]
+            soft = low + torch.log1p(torch.exp(stored))
+            arrays[name] = soft if kind == "softplus" else stored.clamp(min=low)
+        arrays["epsilon"] = torch.tensor(epsilon, dtype=torch.float64)
         field = _dense_field if dense else _conductance_field
 
         def interval(t: int, x: Tensor) -> Tensor:
@@ -224,6 +240,13 @@ def step_problem(
 
     gradients = {f"grad_{name}": name for name in differentiable}
     return Problem(plan, dynamics, sizes, read, answer, written, gradients)
+
+
+def _of_synapses(prefix: str, dense: bool) -> list[str]:
+    """The parameters of recurrent synapses, or with the prefix of sensory ones."""
+    if dense:
+        return [] if prefix else ["W_rec"]
+    return [prefix + name for name in ("w", "sigma", "mu", "E")]
 
 
 def _conductance_field(
@@ -246,7 +269,8 @@ def _conductance_field(
 
     def slope(x: Tensor) -> tuple[Tensor, Tensor]:
         more, drive = opened(x, "", recurrent, None)
-        return (g + conductance + more) / c, (g * arrays["vleak"] + current + drive) / c
+        rate = (g + arrays["epsilon"] + conductance + more) / c
+        return rate, (g * arrays["vleak"] + current + drive) / c
 
     return slope
 

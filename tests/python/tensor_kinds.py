@@ -150,8 +150,11 @@ REFUSED: dict[str, Make] = {
 
 def _warm_up() -> None:
     """Loads once what torch loads when a kind is first used, so that forked processes need not."""
-    for make in (*DENSE.values(), *REFUSED.values()):
-        make(torch.ones(2, 2)).detach()
+    import torch.distributed.tensor
+
+    for name, make in {**DENSE, **REFUSED}.items():
+        if name != "distributed":  # which starts a process group
+            make(torch.ones(2, 2)).detach()
     _ = Wrapped(torch.ones(2, 2)) * 2.0 + fake(torch.ones(2, 2)).numel()
 
 

@@ -149,11 +149,12 @@ INLINE void sigmoids2_within(vec *y, int count) {
     EACH y[j] = (real)1 / (p[j] + (real)1);
 }
 
-/* The same of one, for any y. */
+/* The same of one, for any y. Beyond LIMIT it is 0 itself: what is left of 2^-LIMIT would still count
+ * once gradients multiply it by huge parameters. */
 INLINE vec sigmoid2(vec y) {
-    y = clamped(y);
-    sigmoids2_within(&y, 1);
-    return y;
+    vec s = clamped(y);
+    sigmoids2_within(&s, 1);
+    return choose((bits_vec)(y > splat(LIMIT)), splat(0), s);
 }
 
 INLINE vec sigmoid_of(vec y) { return sigmoid2(y * -LOG2E); }
@@ -163,6 +164,25 @@ INLINE vec tanh_of(vec y) { return 2 * sigmoid2(y * (-2 * LOG2E)) - 1; }
 INLINE vec exp_minus(vec y) {
     vec power = clamped(-LOG2E * y), n = rounded(power), whole = scale(splat(1), n);
     return whole + whole * exp2_fraction_m1(power - integer_of(n));
+}
+
+/* The coefficients of atanh(z) / z in powers of z squared, enough of them for |z| <= 1/3, highest
+ * first. */
+static const real ATANH[] = {
+#if REAL_BITS == 64
+    1 / 33.0, 1 / 31.0, 1 / 29.0, 1 / 27.0, 1 / 25.0, 1 / 23.0, 1 / 21.0, 1 / 19.0, 1 / 17.0,
+#endif
+    (real)(1 / 15.0), (real)(1 / 13.0), (real)(1 / 11.0), (real)(1 / 9.0),
+    (real)(1 / 7.0),  (real)(1 / 5.0),  (real)(1 / 3.0),  1,
+};
+#define ATANH_TERMS (int)(sizeof ATANH / sizeof *ATANH)
+
+/* log(1 + exp(y)) = max(y, 0) + log(1 + e) with e = exp(-|y|), and log(1 + e) = 2 atanh(z) with
+ * z = e / (2 + e). */
+INLINE vec softplus_of(vec y) {
+    vec e = exp_minus(absolute(y)), z = e / (2 + e), squared = z * z, sum = splat(ATANH[0]);
+    for (int i = 1; i < ATANH_TERMS; i++) sum = sum * squared + ATANH[i];
+    return vmax(splat(0), y) + 2 * z * sum;
 }
 
 /* For measuring, see kernel.h: TOGETHER vectors side by side, as in the innermost loops. */

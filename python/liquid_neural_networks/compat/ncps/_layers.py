@@ -8,7 +8,7 @@ from typing import Any, Optional, Union, cast
 import torch
 from torch import Tensor, nn
 
-from ..._inputs import as_reals, check_sequences, check_state
+from ..._inputs import as_floats, as_reals, check_sequences, check_state
 from ..._sequences import Number, Sequences
 from ...errors import OptionError, ShapeError
 from . import wirings
@@ -60,17 +60,18 @@ class Layer(nn.Module, ABC):
             ShapeError, DtypeError, DomainError: naming the argument.
         """
         cell, units = self.rnn_cell, self.state_size
+        like = cell.like
         sequences = check_sequences(
-            input,
+            as_floats("input", input, like),
             None,
             None if timespans is None else self._elapsed(timespans, input),
             mask,
             input_size=self.input_size,
             units=units,
-            like=cell.like,
+            like=like,
             batch_first=self.batch_first,
         )
-        state = None if hx is None else self._start(hx, sequences, cell.like)
+        state = None if hx is None else self._start(hx, sequences, like)
         memory = self.lstm() if self.use_mixed else None
         states = cast(Tensor, cell(sequences.inputs, state, sequences=sequences, memory=memory))
         final = states[:, -1]
@@ -92,9 +93,9 @@ class Layer(nn.Module, ABC):
         if self.use_mixed:
             if isinstance(hx, Tensor):
                 raise ShapeError("a network with mixed_memory takes a pair (h0, c0)", "hx")
-            state = torch.cat(list(hx), -1)
+            state = torch.cat([as_floats("hx", each, like) for each in hx], -1)
         elif isinstance(hx, Tensor):
-            state = hx
+            state = as_floats("hx", hx, like)
         else:
             raise ShapeError("expected a tensor; only mixed_memory takes a pair", "hx")
         state = state if sequences.batched else state.unsqueeze(0)
