@@ -1,10 +1,6 @@
-<<<<<<< HEAD
-"""The GPU engine measured on a card, and modelled without one.
+"""The GPU engine beside its peers on one card, and its machine code where there is none.
 
-    python -m benchmarks.gpu --output out/gpu             equality, then every measured row
-    python -m benchmarks.gpu.static_model --output FILE   machine code without a card
-    python -m benchmarks.gpu.page                         docs/devices.org from the records here
+    python -m benchmarks.gpu --output out/gpu      equality first, then every measured row
+    python -m benchmarks.gpu.static_model          registers, instructions and predicted times
+    python -m benchmarks.gpu.page                  docs/devices.org from the records in this folder
 """
-=======
-"""The GPU engine beside its peers on one card."""
->>>>>>> main

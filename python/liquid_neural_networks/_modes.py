@@ -28,4 +28,9 @@ def readable(tensor: Tensor) -> bool:
     """Whether Python may look at the numbers of a tensor, and branch on them."""
     if tensor.is_meta or (type(tensor) is not Tensor and isinstance(tensor, FakeTensor)):
         return False  # a shape without numbers
-    return not (compiling() or transform())
+    return not (compiling() or transform() or _capturing(tensor))
+
+
+def _capturing(tensor: Tensor) -> bool:
+    """Whether a CUDA graph is being recorded, in which no number may cross to the CPU."""
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
