@@ -78,9 +78,7 @@ class Extension:
         compiler = shlex.split(os.environ.get("CC", "cc"))
         include = f"-I{sysconfig.get_paths()['include']}"
         command = [*compiler, "-fPIC", "-DNDEBUG", include, *self._compile, *arguments]
-        return subprocess.run(
-            command, cwd=self.root, capture_output=True, check=True
-        ).stdout
+        return subprocess.run(command, cwd=self.root, capture_output=True, check=True).stdout
 
 
 def _can_run(source: str) -> bool:

@@ -8,16 +8,13 @@ from zlib import crc32
 import numpy as np
 import torch
 from spec import reference
-from spec.gradients import loss
+from spec.gradients import DIFFERENTIABLE, along
 
 import every_path
 from every_path import OUTPUTS, Case
 from liquid_neural_networks import LiquidNetwork
 
 Array = reference.Array
-DIFFERENTIABLE = ("inputs", "state", "elapsed_time", "time_constants")
-STEP = 1e-150
-"""Of the complex step: infinitesimal beside any number, also when multiplied by 1e30."""
 HUGE_SIZE = 1e30
 """Of what is huge: it saturates everything, and its products with a few others fit in float32."""
 
@@ -185,41 +182,15 @@ def call(case: Case, net: LiquidNetwork, rng: np.random.Generator) -> dict[str, 
 
 
 def expected_slopes(made: Subject) -> dict[str, float]:
-    """By a complex step along each direction, all at once."""
-    tensors, given = made.model["tensors"], made.arguments
-    moved = dict(made.directions)
+    """The loss's slope along each direction."""
+    moved, weights = dict(made.directions), dict(made.weights)
     if made.case["constraint"] == "softplus":
         for name, factor in softplus_slopes(made.net).items():
             moved[name] = moved[name] * factor
-    names = list(moved)
-
-    def worlds(name: str, value: Array) -> list[Array]:
-        """The value as it is in the world of each direction."""
-        return [value + 1j * STEP * moved[name] if each == name else value + 0j for each in names]
-
-    lifted = {
-        # A 1 where the batch is, so that the worlds line up in front of it.
-        name: np.stack(worlds(name, value))[:, None]
-        for name, value in tensors.items()
-    }
-    plain = reference.prepare(made.model, given)
-    prepared = {name: [getattr(plain, name)] * len(names) for name in DIFFERENTIABLE}
-    for name in DIFFERENTIABLE:
-        if given[name] is not None:
-            here = reference.prepare(
-                made.model, {**given, name: given[name] + 1j * STEP * moved[name]}
-            )
-            prepared[name][names.index(name)] = getattr(here, name)
-    stacked = {
-        name: None if each[0] is None else np.stack(np.broadcast_arrays(*each))
-        for name, each in prepared.items()
-    }
-    weights = dict(made.weights)
-    if made.case["mask"] == "packed" and made.case["return_sequences"]:
-        weights["outputs"] = weights["outputs"] * plain.valid[..., None]
-    result = reference.run({**made.model, "tensors": lifted}, plain._replace(**stacked))
-    losses = np.broadcast_to(loss(result, weights).imag / STEP, len(names))
-    return dict(zip(names, losses.tolist()))
+    if made.case["mask"] == "packed" and made.case["return_sequences"]:  # no outputs at padding
+        valid = reference.prepare(made.model, made.arguments).valid
+        weights["outputs"] = weights["outputs"] * valid[..., None]
+    return along(made.model, made.arguments, weights, moved)
 
 
 def softplus_slopes(net: LiquidNetwork) -> dict[str, Array]:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 from spec import reference
+from spec.gradients import DIFFERENTIABLE
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 import every_path
 from every_path import Case
 from every_path_subject import (
-    DIFFERENTIABLE,
     HUGE_SIZE,
     Array,
     Subject,
