@@ -205,7 +205,6 @@ AFFINE = {
         ("w", (step_stage(w=torch.zeros(32)[::2]),)),
         ("bias", ({**AFFINE, "bias": torch.zeros(2)},)),
     ],
-    ids=str,
 )
 def test_hostile_stages(name: str, stages: Any) -> None:
     with pytest.raises(native.Refused, match=rf"^{name}: "):
