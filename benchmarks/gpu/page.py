@@ -1,4 +1,4 @@
-"""Writes the tables of docs/devices.org from the record of a card: python -m benchmarks.gpu.page."""
+"""Writes the tables of docs/devices.org from a card's record: python -m benchmarks.gpu.page."""
 
 from __future__ import annotations
 
