@@ -31,7 +31,7 @@ demo: $(ENOUGH)  ## train a small network on the Mauna Loa CO2 record and draw i
 	$(BIN)/lnn demo --output out/demo
 
 test: setup lint ## lint, type checks, conformance vectors and every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 	tests/clojure/run
 
 clojure: setup   ## the Clojure tests

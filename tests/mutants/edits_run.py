@@ -77,7 +77,7 @@ def _c_tests(copy: Path) -> Try:
         except subprocess.CalledProcessError as error:
             raise RuntimeError(f"does not compile:\n{error.stderr.decode()}") from None
         log = copies.WORK / f"{copy.name}.log"
-        return forked.run(copy, tests, log, timeout=3600)
+        return forked.run(copy, tests, log, seconds=1800)
 
     return attempt
 

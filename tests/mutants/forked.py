@@ -80,8 +80,11 @@ class Selection:
                 file.write(f"{'FAILED' if report.failed else 'ok'} {report.nodeid}\n")
 
 
-def run(copy: Path, tests: Sequence[str], log: Path, timeout: float) -> Outcome:
-    """These tests (node ids, or whole files) in a copy of the checkout, until one fails."""
+def run(copy: Path, tests: Sequence[str], log: Path, seconds: float) -> Outcome:
+    """These tests (node ids, or whole files) in a copy of the checkout, until one fails.
+
+    ``seconds`` is how much of a processor they may use; one that only waits is ended as well.
+    """
     log.unlink(missing_ok=True)
     files = sorted({test.split("::")[0] for test in tests})
     start = time.monotonic()
@@ -90,25 +93,23 @@ def run(copy: Path, tests: Sequence[str], log: Path, timeout: float) -> Outcome:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-rN", "--tb=short"]
         return int(pytest.main([*options, *files], plugins=[Selection(tests, log)]))
 
-    code = in_child(copy, child, log.with_suffix(".txt"), timeout)
+    code = in_child(copy, child, log.with_suffix(".txt"), seconds)
     lines = log.read_text().splitlines() if log.exists() else []
     failed = [line[7:] for line in lines if line.startswith("FAILED ")]
-    seconds = time.monotonic() - start
+    spent = time.monotonic() - start
     if code == 0 or (code == pytest.ExitCode.NO_TESTS_COLLECTED and not failed):
-        return Outcome(False, "", len(lines), seconds)
-    if failed:
-        return Outcome(True, failed[0], len(lines), seconds)
-    return Outcome(True, _how_it_died(code), len(lines), seconds)
+        return Outcome(False, "", len(lines), spent)
+    return Outcome(True, failed[0] if failed else _how_it_died(code), len(lines), spent)
 
 
 def _how_it_died(code: Optional[int]) -> str:
-    if code is None:
+    if code in (None, -signal.SIGXCPU):
         return "out of time"
     return f"signal {-code}" if code < 0 else "does not import"
 
 
-def in_child(copy: Path, work: Callable[[], int], output: Path, timeout: float) -> Optional[int]:
-    """What ``work`` returns in a fork whose package is that of the copy; None out of time.
+def in_child(copy: Path, work: Callable[[], int], output: Path, seconds: float) -> Optional[int]:
+    """What ``work`` returns in a fork whose package is that of the copy; None if it only waits.
 
     A negative number is the signal that ended the fork.
     """
@@ -118,11 +119,12 @@ def in_child(copy: Path, work: Callable[[], int], output: Path, timeout: float) 
         code = 70
         try:
             _become(copy, output)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, resource.RLIM_INFINITY))
             code = work()
             sys.stdout.flush()
         finally:
             os._exit(code)
-    return _wait(pid, timeout)
+    return _wait(pid, 600 + 10 * seconds)  # on a machine that has other things to do
 
 
 def _become(copy: Path, output: Path) -> None:

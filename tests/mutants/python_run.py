@@ -114,7 +114,7 @@ def _outcome(
         expected = sum(known.tests[test] for test in part)
         log = copies.WORK / f"{copy.name}.log"
         with copies.planted(copy, mutant.file, mutant.after):
-            outcome = forked.run(copy, part, log, timeout=60 + 5 * expected)
+            outcome = forked.run(copy, part, log, seconds=60 + 5 * expected)
         ran += outcome.ran
         if outcome.caught:
             break

@@ -235,6 +235,17 @@ def test_a_wiring_comes_back_from_its_configuration(name: str) -> None:
     assert (again.sensory_adjacency_matrix == first.sensory_adjacency_matrix).all()
 
 
+def test_a_wiring_that_was_not_built_is_refused_by_name() -> None:
+    for refused, argument in (
+        (ours.wirings.to_wiring, "wiring"),
+        (lambda each: each.sensory_synapse_count, "wiring"),
+        (lambda each: each.add_sensory_synapse(0, 0, 1), "src"),
+    ):
+        with pytest.raises(OptionError, match="build") as caught:
+            refused(grown(ours.wirings, "auto"))
+        assert caught.value.argument == argument
+
+
 def test_counts_of_synapses() -> None:
     _, mine = pair("LTC", "auto")
     wiring = mine._wiring

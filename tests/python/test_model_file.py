@@ -155,6 +155,14 @@ def test_scaling_and_metadata_come_back_as_plain_data():
     assert (bare.scaling, bare.metadata) == (None, {})
 
 
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 255, 256, 30_000])
+def test_lists_maps_and_text_of_any_size_come_back(size):
+    """msgpack writes a length in 4, 8, 16 or 32 bits; a file holds each."""
+    kept = {"list": [7] * size, "map": dict.fromkeys(map(str, range(size)), 7), "text": "abc" * size}
+    for name, value in kept.items():
+        assert loads(dumps(network(), metadata={name: value})).metadata == {name: value}
+
+
 def test_the_network_saves_and_loads_itself(tmp_path):
     saved = network()
     saved.save(tmp_path / "model.lnn", note="hello")

@@ -79,6 +79,8 @@ def test_matrices_round_trip(recipe: wiring.Recipe) -> None:
         grown.adjacency(), grown.sensory_adjacency(), grown.motor, grown.layers
     )
     assert again.to_dict() == {**grown.to_dict(), "recipe": None}
+    for matrix in (grown.adjacency(), grown.sensory_adjacency()):
+        assert matrix.dtype == np.int64 and set(np.unique(matrix)) <= {-1, 0, 1}
 
 
 def test_pickle_round_trip(recipe: wiring.Recipe) -> None:
