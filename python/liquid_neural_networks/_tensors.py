@@ -74,8 +74,14 @@ def check_parameters(values: Mapping[str, Tensor]) -> None:
     """
     for name, value in values.items():
         check_kind(name, value)
-        concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
-        # What torch.func wraps keeps its memory to itself.
-        concrete = concrete and not torch._C._functorch.is_functorch_wrapped_tensor(value)
-        if concrete and value.untyped_storage().nbytes() == 0:
+        if _was_freed(value):
             raise ShapeError("has no memory: it was freed, as sharding does between calls", name)
+
+
+def _was_freed(value: Tensor) -> bool:
+    # While a graph is recorded nothing can be told, and what torch.func wraps keeps its memory to
+    # itself.
+    if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value):
+        return False
+    concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
+    return concrete and value.untyped_storage().nbytes() == 0

@@ -162,7 +162,9 @@ class CfCCell(Cell):
 
         ``sequences`` and ``memory`` are how :class:`CfC` runs its cell over whole sequences.
         """
-        return self._run(input, hx, ts, sequences, memory)
+        if sequences is not None:
+            return self._states(input, sequences, hx, memory)
+        return self._step(input, hx, ts)
 
     def _results(self, state: Tensor) -> tuple[Tensor, Tensor]:
         return state, state

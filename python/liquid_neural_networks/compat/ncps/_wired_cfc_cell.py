@@ -137,7 +137,9 @@ class WiredCfCCell(WiredCell):
 
         ``sequences`` and ``memory`` are how :class:`CfC` runs its cell over whole sequences.
         """
-        return self._run(input, hx, timespans, sequences, memory)
+        if sequences is not None:
+            return self._states(input, sequences, hx, memory)
+        return self._step(input, hx, timespans)
 
     def read_out(self, states: Tensor) -> Tensor:
         """Outputs (..., O) from states (..., H): the last layer's neurons."""
