@@ -66,7 +66,7 @@ def test_any_number_of_synapses(dynamics: str, density: float) -> None:
 
 STORED: dict[str, dict[str, Any]] = {
     "clip": {"c": ("clip", 0.6), "g": ("clip", 0.7), "w": ("clip", 0.5), "sensory_w": ("clip", 1)},
-    "softplus": {name: ("softplus", 0.1) for name in ("c", "g", "w", "sensory_w", "sensory_E")},
+    "softplus": dict.fromkeys(("c", "g", "w", "sensory_w", "sensory_E"), ("softplus", 0.1)),
 }
 
 
@@ -185,7 +185,8 @@ def test_states_and_inputs_far_beyond_saturation(size: float) -> None:
 def test_lower_bounds() -> None:
     """What is stored below is taken as the bound, and has no gradient."""
     change = {"c": torch.tensor([-1.0, 0.1, 0.5, 0.7, 0.2], dtype=torch.float64)}
-    problem = step_problem(bounds={"c": 0.3, "w": 0.4, "sensory_w": 0.2}, change=change)
+    bounds = {name: ("clip", low) for name, low in (("c", 0.3), ("w", 0.4), ("sensory_w", 0.2))}
+    problem = step_problem(constraints=bounds, change=change)
     assert_right(problem)
     gradient = problem.run(KERNELS[0])["grad_c"]
     assert gradient.ne(0).tolist() == [False, False, True, True, False]

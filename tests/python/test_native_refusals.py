@@ -45,7 +45,7 @@ def arrays_of(problem: Problem, backward: bool) -> Arrays:
     arrays = problem.forward_arrays(KERNEL)
     if backward:
         native.forward(problem.plan, KERNEL, arrays, 1)
-        arrays = problem.backward_arrays(KERNEL, arrays, problem.given_gradients())
+        arrays = problem.backward_arrays(KERNEL, arrays)
     return arrays
 
 
@@ -401,7 +401,7 @@ def test_no_memory() -> None:
     """Unfolds whose scratch no machine has."""
     problem = step_problem(rich=False, unfolds=2**30, solver="fused", steps=1, units=500, density=0)
     arrays = problem.forward_arrays(KERNEL) | {"grad_states": torch.zeros(3, 1, 500)}
-    arrays = problem.backward_arrays(KERNEL, arrays, problem.given_gradients())
+    arrays = problem.backward_arrays(KERNEL, arrays)
     with pytest.raises(MemoryError):
         native.backward(problem.plan, KERNEL, arrays, 1)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from .._modes import transform
+from .._modes import compiling, transform
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics, ConductanceDynamics, DenseDynamics, Dynamics
 from ..memory import MemoryCell
@@ -66,7 +66,7 @@ def why_not(
         return _MISSING
     if inputs.dtype != torch.float32:
         return f"the network is {inputs.dtype}; GPU kernels compute in float32"
-    if transform():
+    if not compiling() and transform():
         return transform()
     given = (*sequences[:5], state, *dynamics.parameters(recurse=False))
     if not all(each is None or type(each) in (Tensor, Parameter) for each in given):

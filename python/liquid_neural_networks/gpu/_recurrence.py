@@ -99,9 +99,9 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
 
 @torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
 def _arrange(dynamics: Dynamics) -> bool:
-    device = dynamics.pre.device
+    device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].receiving.entries.device != device:
-        pre, post = dynamics.pre.cpu().numpy(), dynamics.post.cpu().numpy()
+        pre, post = dynamics.index_lists["pre"], dynamics.index_lists["post"]
         receiving, most = _layout.balanced(post, pre, dynamics.units)
         sending, most_sent = _layout.balanced(pre, post, dynamics.units)
         _synapses[dynamics] = Synapses(receiving.to(device), sending.to(device), (most, most_sent))
@@ -116,7 +116,7 @@ def why_not(dynamics: Dynamics, method: Method) -> str:
         return f"kernels take up to {_layout.MOST_NEURONS} neurons and inputs"
     synapses = synapses_of(dynamics)
     if max(synapses.receiving.places, synapses.sending.places) > _layout.MOST_PLACES:
-        return f"{len(dynamics.pre)} synapses do not fit a GPU kernel"
+        return f"{len(dynamics.index_lists['pre'])} synapses do not fit a GPU kernel"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 import triton
 from torch import Tensor
@@ -46,16 +47,16 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
 
 @torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
 def _arrange(dynamics: Dynamics) -> bool:
-    device = dynamics.sensory_pre.device
+    device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
-        pre, post = dynamics.sensory_pre.cpu().numpy(), dynamics.sensory_post.cpu().numpy()
+        pre, post = dynamics.index_lists["sensory_pre"], dynamics.index_lists["sensory_post"]
         receiving = _layout.lists(post, pre, dynamics.units, _layout.longest(post))
         sending = _layout.lists(pre, post, dynamics.input_size, _layout.longest(pre))
         lists = Synapses(
             receiving.entries,
             sending.entries,
-            dynamics.sensory_pre.int(),
-            dynamics.sensory_post.int(),
+            torch.from_numpy(pre.astype(np.int32)),
+            torch.from_numpy(post.astype(np.int32)),
         )
         _synapses[dynamics] = Synapses(*(each.to(device) for each in lists))
     return True
