@@ -81,9 +81,7 @@ def check_parameters(values: Mapping[str, Tensor]) -> None:
 
 
 def _was_freed(value: Tensor) -> bool:
-    # While a graph is recorded nothing can be told, and what torch.func wraps keeps its memory to
-    # itself.
-    if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value):
-        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(value):
+        return False  # torch.func does not show its memory
     concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
     return concrete and value.untyped_storage().nbytes() == 0

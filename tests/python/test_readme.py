@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import bars, migration, org
+from benchmarks import bars, migration
 from liquid_neural_networks import demo
 from liquid_neural_networks.demo._results import rmse
 from liquid_neural_networks.demo._task import baselines, load_record, make_task
