@@ -51,11 +51,16 @@ def pair(make: Callable[[Any, Any], nn.Module], inputs: Tensor) -> dict[str, nn.
     return {"ours": mine, "theirs": theirs}
 
 
+def clipped_ltc(units: Any, **options: Any) -> nn.Module:
+    return ours.LTC(10, units, implicit_param_constraints=False, **options)
+
+
 NETWORK_CASES: dict[str, Callable[[], nn.Module]] = {
     "=LTC(10, AutoNCP(19, 1))=": lambda: ours.LTC(10, wirings.AutoNCP(19, 1)),
-    "=LTC(10, 32)=": lambda: ours.LTC(10, 32),
-    "=LTC(10, AutoNCP(19, 1))=, mixed memory": lambda: ours.LTC(
-        10, wirings.AutoNCP(19, 1), mixed_memory=True
+    "=LTC(10, AutoNCP(19, 1))=, clipped": lambda: clipped_ltc(wirings.AutoNCP(19, 1)),
+    "=LTC(10, 32)=, clipped": lambda: clipped_ltc(32),
+    "=LTC(10, AutoNCP(19, 1))=, clipped, mixed memory": lambda: clipped_ltc(
+        wirings.AutoNCP(19, 1), mixed_memory=True
     ),
     "=CfC(20, 50)=": lambda: ours.CfC(20, 50),
     '=CfC(20, 50, mode="pure")=': lambda: ours.CfC(20, 50, mode="pure"),
