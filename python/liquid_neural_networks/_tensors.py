@@ -76,8 +76,12 @@ def check_parameters(values: Mapping[str, Tensor]) -> None:
         return  # a graph has no memory yet
     for name, value in values.items():
         check_kind(name, value)
-        concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
-        # What torch.func wraps keeps its memory to itself.
-        concrete = concrete and not torch._C._functorch.is_functorch_wrapped_tensor(value)
-        if concrete and value.untyped_storage().nbytes() == 0:
+        if _was_freed(value):
             raise ShapeError("has no memory: it was freed, as sharding does between calls", name)
+
+
+def _was_freed(value: Tensor) -> bool:
+    if torch._C._functorch.is_functorch_wrapped_tensor(value):
+        return False  # torch.func does not show its memory
+    concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
+    return concrete and value.untyped_storage().nbytes() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Callable
 from typing import Any, Optional
 
 import matplotlib
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
 
-from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks import LiquidNetwork, engines, fused, interchange, model_file
 from liquid_neural_networks.compat import ncps as ours
-from liquid_neural_networks.errors import LiquidError, OptionError, ShapeError
+from liquid_neural_networks.errors import DomainError, LiquidError, OptionError, ShapeError
 
 matplotlib.use("Agg")
 both_paths = pytest.mark.usefixtures("path")
@@ -132,6 +134,31 @@ def test_dropout_of_the_backbone_acts_while_training_only() -> None:
 def test_ltc_mappings(given: Optional[str], output: Optional[str]) -> None:
     options = {"input_mapping": given, "output_mapping": output, "ode_unfolds": 3}
     check_same(*pair("LTC", "auto", epsilon=1e-3, **options), False, None)
+
+
+EXACT = {
+    "softplus": ("LTC", "ncp", {}),
+    "clip": ("LTC", "ncp", {"implicit_param_constraints": False}),
+    "epsilon": ("LTC", "random", {"epsilon": 0.05}),
+    "no mappings": ("LTC", "auto", {"input_mapping": None, "output_mapping": None}),
+    "memory": ("LTC", "auto", {"mixed_memory": True}),
+    "backbone": ("CfC", "number", {"backbone_layers": 2, "backbone_units": 9}),
+    "wired": ("CfC", "ncp", {"mixed_memory": True}),
+}
+
+
+@both_paths
+@pytest.mark.parametrize("batch", [1, 2, 17])
+@pytest.mark.parametrize("name", EXACT)
+def test_to_the_last_digits_in_double_precision(name: str, batch: int) -> None:
+    kind, units, options = EXACT[name]
+    peer, mine = (module.double() for module in pair(kind, units, **options))
+    inputs = torch.randn(batch, STEPS, INPUTS, dtype=torch.float64)
+    start = state(peer, "mixed_memory" in options, batch)
+    hx = tuple(each.double() for each in start) if isinstance(start, tuple) else start.double()
+    spans = torch.rand(1, STEPS, dtype=torch.float64) + 0.1
+    for one, other in zip(outcome(mine, inputs, hx, spans), outcome(peer, inputs, hx, spans)):
+        torch.testing.assert_close(one.expand_as(other), other, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("kind", ["LTC", "CfC"])
@@ -256,10 +283,11 @@ def test_counts_of_synapses() -> None:
 @pytest.mark.parametrize(
     ("wrong", "argument"),
     [
-        (lambda m: m(torch.randn(3, 6, 4)), "inputs"),
-        (lambda m: m(torch.randn(3, 6, 5), torch.zeros(3, 9)), "state"),
+        (lambda m: m(torch.randn(3, 6, 4)), "input"),
+        (lambda m: m(torch.randn(3, 6, 5), torch.zeros(3, 9)), "hx"),
         (lambda m: m(torch.randn(3, 6, 5), None, torch.ones(2, 6)), "timespans"),
-        (lambda m: m(torch.full((3, 6, 5), torch.nan)), "inputs"),
+        (lambda m: m(torch.randn(3, 6, 5), None, -torch.ones(3, 6)), "timespans"),
+        (lambda m: m(torch.full((3, 6, 5), torch.nan)), "input"),
         (lambda m: m(torch.randn(3, 6, 5), (torch.zeros(3, 20),) * 2), "hx"),
     ],
 )
@@ -337,6 +365,255 @@ def test_what_cannot_be_converted() -> None:
         LiquidNetwork.from_ncps(ours.CfC(3, 4).state_dict(), mode="pure")
 
 
+@pytest.mark.parametrize("units", ["number", "ncp"])
+@pytest.mark.parametrize("kind", ["LTC", "CfC"])
+def test_a_file_is_made_of_weights_without_a_network(kind: str, units: str) -> None:
+    peer, _ = pair(kind, units, mixed_memory=True)
+    model = interchange.ncps.read(peer.state_dict())
+    network = LiquidNetwork.from_model(model_file.loads(model_file.dumps(model)))
+    inputs = torch.randn(BATCH, STEPS, INPUTS)
+    torch.testing.assert_close(network(inputs), peer(inputs)[0], **CLOSE)
+
+
+# -- as a module of torch ----------------------------------------------------------------------
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "LTC": lambda **options: ours.LTC(INPUTS, grown(ours.wirings, "ncp"), **options),
+    "CfC": lambda **options: ours.CfC(INPUTS, 7, **options),
+    "wired CfC": lambda **options: ours.CfC(INPUTS, grown(ours.wirings, "ncp"), **options),
+}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+with_memory = pytest.mark.parametrize("mixed", [False, True])
+
+
+def made(kind: str, mixed: bool = False) -> Any:
+    torch.manual_seed(3)
+    return KINDS[kind](mixed_memory=mixed)
+
+
+def gradients(module: Any, inputs: Tensor) -> dict[str, Tensor]:
+    module.zero_grad()
+    module(inputs)[0].square().mean().backward()
+    return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+def fixed_inputs() -> Tensor:
+    return torch.linspace(-1, 1, BATCH * STEPS * INPUTS).view(BATCH, STEPS, INPUTS)
+
+
+@pytest.mark.skipif(
+    not fused.status().available, reason="THE COMPILED ENGINE IS NOT TESTED: it is not built"
+)
+@with_memory
+@every_kind
+def test_the_compiled_engine_runs_it(kind: str, mixed: bool) -> None:
+    module = made(kind, mixed)
+    with engines.report() as choices:
+        gradients(module, fixed_inputs())
+    assert [choice.engine for choice in choices] == ["compiled"]
+
+
+def in_inference_mode(module: Any, inputs: Tensor) -> None:
+    with torch.inference_mode():
+        module.eval()(inputs)
+    module.train()
+
+
+def loaded_in_inference_mode(module: Any, inputs: Tensor) -> None:
+    with torch.inference_mode():
+        module.load_state_dict(module.state_dict())
+        module(inputs)
+
+
+def moved_in_inference_mode(module: Any, inputs: Tensor) -> None:
+    with torch.inference_mode():
+        module.cpu().float()
+        module(inputs)
+
+
+def under_grad(module: Any, inputs: Tensor) -> None:
+    parameters = {name: p.detach() for name, p in module.named_parameters()}
+
+    def loss(given: Any) -> Tensor:
+        return torch.func.functional_call(module, given, (inputs,))[0].square().mean()
+
+    found = torch.func.grad(loss)(parameters)
+    for name, gradient in gradients(copy.deepcopy(module), inputs).items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+FIRST = [in_inference_mode, loaded_in_inference_mode, moved_in_inference_mode, under_grad]
+
+
+@both_paths
+@pytest.mark.parametrize("first", FIRST)
+@with_memory
+@every_kind
+def test_it_trains_whatever_came_first(kind: str, mixed: bool, first: Any) -> None:
+    module, fresh, inputs = made(kind, mixed), made(kind, mixed), fixed_inputs()
+    first(module, inputs)
+    wanted, got = gradients(fresh, inputs), gradients(module, inputs)
+    assert got.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        assert torch.equal(got[name], gradient), name
+
+
+@every_kind
+def test_an_ensemble_under_vmap(kind: str) -> None:
+    inputs, models = fixed_inputs(), [KINDS[kind]() for _ in range(3)]
+    stacked, buffers = torch.func.stack_module_state(models)
+    outputs = torch.vmap(
+        lambda given, own: torch.func.functional_call(models[0], (given, own), (inputs,))[0]
+    )(stacked, buffers)
+    for one, model in zip(outputs, models):
+        torch.testing.assert_close(one, model(inputs)[0], rtol=1e-4, atol=1e-6)
+
+
+@with_memory
+@every_kind
+def test_it_compiles_into_one_graph(kind: str, mixed: bool) -> None:
+    module, inputs = made(kind, mixed), fixed_inputs()
+    torch._dynamo.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(inputs)[0], module(inputs)[0])
+
+
+def replica_of(module: nn.Module) -> nn.Module:
+    """As ``DataParallel`` makes them: attributes in place of parameters."""
+    copied = module._replicate_for_data_parallel()
+    for name, parameter in module._parameters.items():
+        setattr(copied, name, None if parameter is None else parameter.clone())
+    for name, child in module._modules.items():
+        copied._modules[name] = None if child is None else replica_of(child)
+    return copied
+
+
+@with_memory
+@every_kind
+def test_replicas_have_their_own_parameters(kind: str, mixed: bool) -> None:
+    module, inputs = made(kind, mixed), fixed_inputs()
+    replica = replica_of(module)
+    torch.testing.assert_close(replica(inputs)[0], module(inputs)[0])
+    wanted = gradients(module, inputs)
+    module.zero_grad()
+    replica(inputs)[0].square().mean().backward()
+    for name, parameter in module.named_parameters():
+        if name in wanted:
+            torch.testing.assert_close(parameter.grad, wanted[name])
+
+
+@both_paths
+def test_pruned_conductances() -> None:
+    """``ncps`` keeps a second reference to each parameter, so that pruning it does nothing."""
+    module, inputs = made("LTC"), fixed_inputs()
+    kept = torch.rand_like(module.rnn_cell.mu) > 0.5
+    wanted = copy.deepcopy(module)
+    with torch.no_grad():
+        wanted.rnn_cell.mu.mul_(kept)
+    prune.custom_from_mask(module.rnn_cell, "mu", kept)
+    for _ in range(2):  # a second training step makes what stands in for it anew
+        torch.testing.assert_close(module(inputs)[0], wanted(inputs)[0])
+        found = gradients(module, inputs)["rnn_cell.mu_orig"]
+        torch.testing.assert_close(found, gradients(wanted, inputs)["rnn_cell.mu"] * kept)
+    module.load_state_dict(module.state_dict())
+    torch.testing.assert_close(module(inputs)[0], wanted(inputs)[0])
+
+
+HEADS: dict[str, Callable[[nn.Linear], Any]] = {
+    "pruned": lambda layer: prune.l1_unstructured(layer, "weight", 0.4),
+    "weight-normed": parametrizations.weight_norm,
+    "weight-normed, once": nn.utils.weight_norm,
+    "orthogonal": parametrizations.orthogonal,
+}
+
+
+@both_paths
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("change", HEADS)
+def test_what_stands_in_for_a_layers_weight(change: str) -> None:
+    peer, mine = pair("CfC", "number", mixed_memory=True)
+    inputs, optimisers = fixed_inputs(), []
+    for module in (peer, mine):
+        torch.manual_seed(0)
+        for layer in (module.rnn_cell.ff1, module.rnn_cell.backbone[0], module.lstm.input_map):
+            HEADS[change](layer)
+    mine.load_state_dict(peer.state_dict())
+    for module in (peer, mine):
+        optimisers.append(torch.optim.SGD(module.parameters(), lr=0.1))
+    for _ in range(2):
+        results = []
+        for module, optimiser in zip((peer, mine), optimisers):
+            optimiser.zero_grad()
+            outputs = module(inputs)[0]
+            outputs.square().mean().backward()
+            optimiser.step()
+            results.append(outputs)
+        torch.testing.assert_close(*results, **CLOSE)
+
+
+def test_a_copy_is_a_module_of_its_own() -> None:
+    for kind in KINDS:
+        module, inputs = made(kind, mixed=True), fixed_inputs()
+        wanted, copied = module(inputs)[0], copy.deepcopy(module)
+        with torch.no_grad():
+            for parameter in copied.parameters():
+                if parameter.requires_grad:
+                    parameter.mul_(0.5)
+        assert not torch.allclose(copied(inputs)[0], wanted)
+        assert torch.equal(module(inputs)[0], wanted)
+
+
+# -- masks -------------------------------------------------------------------------------------
+
+
+def other_synapses(package: Any, wirings: Any, kind: str, seed: int) -> Any:
+    torch.manual_seed(seed)
+    wiring = wirings.NCP(8, 5, 2, 4, 3, 4, 3, seed=seed)
+    return getattr(package, kind)(INPUTS, wiring)
+
+
+@both_paths
+@pytest.mark.parametrize("kind", ["LTC", "CfC"])
+def test_the_masks_of_another_wiring_come_with_its_weights(kind: str) -> None:
+    inputs = torch.randn(BATCH, STEPS, INPUTS)
+    mine = other_synapses(ours, ours.wirings, kind, 1)
+    before = mine(inputs)[0]
+    for seed in (2, 1):
+        peer = other_synapses(ncps.torch, ncps.wirings, kind, seed)
+        mine.load_state_dict(peer.state_dict())
+        check_same(peer, mine, False, None)
+    assert torch.equal(mine(inputs)[0], before)
+    mine.load_state_dict(other_synapses(ours, ours.wirings, kind, 2).state_dict(), assign=True)
+    torch.testing.assert_close(
+        mine(inputs)[0], other_synapses(ncps.torch, ncps.wirings, kind, 2)(inputs)[0], **CLOSE
+    )
+
+
+@both_paths
+@pytest.mark.parametrize("kind", ["LTC", "CfC"])
+def test_a_mask_that_is_changed_in_place(kind: str) -> None:
+    """Without ``ncps`` noticing, ``.data`` aside: synapses dropped, and one brought back."""
+    peer, mine = pair(kind, "ncp")
+    names = [name for name, _ in mine.named_parameters() if name.endswith("mask")]
+    for keep in (0.0, 1.0):
+        for module in (peer, mine):
+            module(torch.zeros(1, 1, INPUTS))
+            for name in names:
+                mask = module.get_parameter(name)
+                with torch.no_grad():
+                    mask[mask.nonzero()[0, 0]] *= keep
+                    mask[0, 0] = 1 - keep
+        check_same(peer, mine, False, None)
+
+
+def test_a_mask_of_other_numbers_is_refused() -> None:
+    mine = made("LTC")
+    weights = mine.state_dict()
+    weights["rnn_cell.sparsity_mask"] = weights["rnn_cell.sparsity_mask"] * 0.5
+    with pytest.raises(DomainError, match="sparsity_mask"):
+        mine.load_state_dict(weights)
+
+
 # -- as its users use it -----------------------------------------------------------------------
 
 
@@ -384,12 +661,32 @@ def test_an_optimisers_state_comes_along() -> None:
         torch.testing.assert_close(got[index]["exp_avg"], each["exp_avg"], **CLOSE)
 
 
-def test_weights_that_must_not_be_negative() -> None:
-    cell = ours.LTCCell(grown(ours.wirings, "ncp"), INPUTS)
+@pytest.mark.parametrize("softplus", [False, True])
+def test_weights_that_must_not_be_negative(softplus: bool) -> None:
+    cells = [
+        package.LTCCell(grown(wirings, "ncp"), INPUTS, implicit_param_constraints=softplus)
+        for package, wirings in ((ncps.torch, ncps.wirings), (ours, ours.wirings))
+    ]
+    for cell in cells:
+        with torch.no_grad():
+            for parameter in cell.parameters():
+                parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
+        cell.apply_weight_constraints()
+    wanted, got = (cell.state_dict() for cell in cells)
+    for name, value in wanted.items():
+        assert torch.equal(got[name], value), name
+
+
+@both_paths
+def test_what_was_moved_to_zero_still_runs() -> None:
+    model = ours.LTC(INPUTS, grown(ours.wirings, "ncp"), implicit_param_constraints=False)
     with torch.no_grad():
-        cell.w.fill_(-1.0)
-    cell.apply_weight_constraints()
-    assert (cell.w == 0).all()
+        for parameter in (model.rnn_cell.cm, model.rnn_cell.gleak, model.rnn_cell.w):
+            parameter[:1] = 0.0
+    outputs = model(torch.randn(BATCH, STEPS, INPUTS))[0]
+    outputs.square().mean().backward()
+    assert torch.isfinite(outputs).all()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
 @pytest.mark.parametrize("name", WIRINGS)

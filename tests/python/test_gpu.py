@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any, Optional
 
@@ -26,7 +27,8 @@ from gpu_cases import (
     reason,
     run_interpreted,
 )
-from liquid_neural_networks import LiquidNeuron, conformance, gpu, wiring
+from liquid_neural_networks import LiquidNeuron, conformance, engines, gpu, wiring
+from liquid_neural_networks.compat import ncps
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.gpu import _layout as layout
 
@@ -298,6 +300,27 @@ def test_says_why_not_to_tensors() -> None:
     torch.func.vmap(lambda x: told.append(reason(neuron, given)) or x)(torch.ones(2))
     assert "torch.func" in told[0]
     assert "float64" in reason(neuron.double(), given.on(torch.float64, DEVICE))
+
+
+# -- the drop-in -----------------------------------------------------------------------------------
+
+DROP_INS = {
+    "LTC": lambda: ncps.LTC(4, ncps.wirings.AutoNCP(9, 2), mixed_memory=True),
+    "CfC": lambda: ncps.CfC(4, 7, backbone_units=16),
+    "wired CfC": lambda: ncps.CfC(4, ncps.wirings.AutoNCP(9, 2), mode="pure"),
+}
+
+
+@kernels
+@pytest.mark.parametrize("name", DROP_INS)
+def test_dynamics_with_parameters_stored_otherwise(name: str) -> None:
+    torch.manual_seed(0)
+    module, inputs = DROP_INS[name]().to(DEVICE), torch.randn(2, 3, 4).to(DEVICE)
+    with engines.report() as choices:
+        outputs = module(inputs)[0]
+    assert [choice.engine for choice in choices] == ["gpu"]
+    exact = copy.deepcopy(module).cpu().double()(inputs.cpu().double())[0]
+    torch.testing.assert_close(outputs.cpu().double(), exact, rtol=1e-4, atol=1e-5)
 
 
 # -- lists -----------------------------------------------------------------------------------------

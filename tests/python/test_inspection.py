@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from liquid_neural_networks import LiquidNetwork, wiring
 from liquid_neural_networks.cli.inspect import inspect
-from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.errors import DomainError, OptionError
 from liquid_neural_networks.inspection import describe, synapse_currents
 
 NETWORKS = {
@@ -91,6 +91,22 @@ def test_currents_leak_and_charge_balance(batched: bool) -> None:
     sensory = neuron.dynamics.sensory(values, inputs, None)
     rate, drive = neuron.dynamics.rate_and_drive(values, v, sensory, None)
     torch.testing.assert_close(total / values["c"], drive - rate * v)
+
+
+def test_currents_of_another_layer() -> None:
+    """What the second layer's synapses carry, from its own states and those of the first."""
+    network = LiquidNetwork(2, 5, 1, num_layers=2, seed=1).double()
+    inputs = torch.linspace(-1, 1, 14, dtype=torch.float64).view(7, 2)
+    currents = synapse_currents(network, inputs, population=1)
+    below, v = (network.trace(inputs, population=each).states for each in (0, 1))
+    values, wired = network.neurons[1].values(), network.neurons[1].wiring
+    for found, prefix, sent in ((currents.recurrent, "", v), (currents.sensory, "sensory_", below)):
+        w, sigma, mu, reversal = (values[f"{prefix}{name}"] for name in ("w", "sigma", "mu", "E"))
+        pre, post = (torch.tensor(getattr(wired, f"{prefix}{end}")) for end in ("pre", "post"))
+        opened = w / (1 + torch.exp(-sigma * (sent[:, pre] - mu)))
+        torch.testing.assert_close(found, opened * (reversal - v[:, post]))
+    with pytest.raises(DomainError, match="population"):
+        synapse_currents(network, inputs, population=2)
 
 
 def test_dense_dynamics_have_no_currents() -> None:

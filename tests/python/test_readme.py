@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import bars, migration, org
+from benchmarks import bars, migration
 from liquid_neural_networks import demo
 from liquid_neural_networks.demo._results import rmse
 from liquid_neural_networks.demo._task import baselines, load_record, make_task
@@ -92,7 +92,8 @@ def test_the_page_of_migration_shows_what_was_measured() -> None:
     record = json.loads(migration.RECORD.read_text())
     assert list(record["ratios"]) == list(migration.CASES)
     text = migration.PAGE.read_text()
-    assert text == org.with_table(text, "drop-in", migration.cells(record["ratios"]))
+    assert list(record["network"]["ratios"]) == list(migration.NETWORK_CASES)
+    assert text == migration.written(text, record)
     processor, threads, instructions, *_ = record["machine"].split(", ")
     words = {"2 threads": "two threads", "avx2": "AVX2", "avx512": "AVX-512"}
     assert f"{words[threads]} of an {processor} ({words[instructions]})" in text

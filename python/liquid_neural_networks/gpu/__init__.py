@@ -71,7 +71,7 @@ def why_not(
     given = (*sequences[:5], state, *dynamics.parameters(recurse=False))
     if not all(each is None or type(each) in (Tensor, Parameter) for each in given):
         return "not all tensors are plain ones with memory of their own"
-    kernels = _KERNELS.get(type(dynamics))
+    kernels = _KERNELS.get(dynamics.storage.equations)
     if kernels is None:
         return f"{dynamics.name} dynamics have no GPU kernel"
     reason: str = kernels.why_not(dynamics, method, memory)
@@ -96,5 +96,6 @@ def integrate(
     Raises:
         OptionError: in backward, if its own derivative is wanted.
     """
-    states: Tensor = _KERNELS[type(dynamics)].integrate(dynamics, method, sequences, state, memory)
+    kernels = _KERNELS[dynamics.storage.equations]
+    states: Tensor = kernels.integrate(dynamics, method, sequences, state, memory)
     return states

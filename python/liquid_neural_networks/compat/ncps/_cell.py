@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from torch import Tensor, nn
 
@@ -39,20 +39,23 @@ class Cell(nn.Module, ABC):
     def sizes(self) -> tuple[int, int]:
         """Inputs, and numbers in a state."""
 
-    def _run(
+    def _states(
         self,
         inputs: Tensor,
+        sequences: Sequences,
         state: Optional[Tensor],
-        elapsed: Optional[Number],
-        sequences: Optional[Sequences],
-        memory: Optional[Values],
-    ) -> Union[Tensor, tuple[Tensor, Tensor]]:
-        """One step from inputs (B, I) and a state (B, H); or, of checked sequences, whose inputs
-        are given as well, the states (B, T, H) after each time step, with a memory (B, T, 2 H)."""
-        if sequences is not None:
-            if inputs is not sequences.inputs:  # a hook before the call put others in their place
-                sequences = sequences._replace(inputs=inputs)
-            return self._states(sequences, state, memory)
+        memory: Optional[Values] = None,
+    ) -> Tensor:
+        """(B, T, H) after each step of checked sequences, with a memory (B, T, 2 H). Their inputs
+        are given as well, for hooks before the call of a cell."""
+        if inputs is not sequences.inputs:
+            sequences = sequences._replace(inputs=inputs)
+        return self._population().states(self._lend(), memory, sequences, state, self.training)
+
+    def _step(
+        self, inputs: Tensor, state: Optional[Tensor], elapsed: Optional[Number]
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs and the new state after one step from inputs (B, I) and a state (B, H)."""
         sequences = check_sequences(
             inputs.unsqueeze(1),
             None,
@@ -65,12 +68,7 @@ class Cell(nn.Module, ABC):
         )
         if state is not None:
             state = check_state(state, (len(inputs), self.sizes[1]), "(B, H)", self.like)
-        return self._results(self._states(sequences, state, None).squeeze(1))
-
-    def _states(
-        self, sequences: Sequences, state: Optional[Tensor], memory: Optional[Values]
-    ) -> Tensor:
-        return self._population().states(self._lend(), memory, sequences, state, self.training)
+        return self._results(self._states(sequences.inputs, sequences, state).squeeze(1))
 
 
 def _one_step(elapsed: Optional[Number], batch: int) -> Optional[Number]:

@@ -14,7 +14,7 @@ from ... import wiring as ours
 from ..._checks import check_choice
 from ..._parameters import Values
 from ..._sequences import Number, Sequences
-from ...dynamics import ClosedFormDynamics
+from ...dynamics import ClosedFormDynamics, Storage
 from ...dynamics._closed_form import MODES
 from ._cell import Cell
 from ._population import Population, linear, own
@@ -44,6 +44,7 @@ class JoinedClosedForm(ClosedFormDynamics):
     def __init__(self, wiring: ours.Wiring, masked: bool, **options: Any):
         self._masked = masked
         super().__init__(wiring, **options)
+        self.storage = Storage(ClosedFormDynamics)
 
     def _initial_values(
         self, wiring: ours.Wiring, generator: Optional[torch.Generator]
@@ -82,6 +83,7 @@ class JoinedClosedForm(ClosedFormDynamics):
             "W_in": sensory,
             "bias": torch.cat([values[f"{head}_b"] for head in self.heads]),
             "recurrent": recurrent.t(),
+            "recurrent_all": recurrent.t(),
         }
 
 
@@ -162,7 +164,9 @@ class CfCCell(Cell):
 
         ``sequences`` and ``memory`` are how :class:`CfC` runs its cell over whole sequences.
         """
-        return self._run(input, hx, ts, sequences, memory)
+        if sequences is not None:
+            return self._states(input, sequences, hx, memory)
+        return self._step(input, hx, ts)
 
     def _results(self, state: Tensor) -> tuple[Tensor, Tensor]:
         return state, state

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..._inputs import as_floats, as_reals, check_sequences, check_state
 from ..._sequences import Number, Sequences
-from ...errors import OptionError, ShapeError
+from ...errors import LiquidError, OptionError, ShapeError
 from . import wirings
 from ._cfc_cell import CfCCell
 from ._ltc_cell import LTCCell
@@ -30,6 +30,7 @@ class Layer(nn.Module, ABC):
     return_sequences: bool
 
     def _remember(self, input_size: int, mixed_memory: bool) -> None:
+        self._units = self.state_size
         self.use_mixed = mixed_memory
         if mixed_memory:
             self.lstm = LSTMCell(input_size, self.state_size)
@@ -60,22 +61,16 @@ class Layer(nn.Module, ABC):
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
-        cell, units = self.rnn_cell, self.state_size
+        cell = self.rnn_cell
         like = cell.like
-        sequences = check_sequences(
-            as_floats("input", input, like),
-            None,
-            None if timespans is None else self._elapsed(timespans, input),
-            mask,
-            input_size=self.input_size,
-            units=units,
-            like=like,
-            batch_first=self.batch_first,
-        )
-        state = None if hx is None else self._start(hx, sequences, like)
+        try:
+            sequences = self._sequences(input, timespans, mask, like)
+            state = None if hx is None else self._start(hx, sequences, like)
+        except LiquidError as error:
+            raise _as_named_here(error) from None
         memory = self.lstm() if self.use_mixed else None
         states = cast(Tensor, cell(sequences.inputs, state, sequences=sequences, memory=memory))
-        final = states[:, -1]
+        final = states.select(1, -1)
         outputs = self._read_out(states if self.return_sequences else final)
         if self.return_sequences:
             outputs = cast(Tensor, sequences.layout.as_given(outputs))
@@ -85,8 +80,25 @@ class Layer(nn.Module, ABC):
             final = final.squeeze(0)
         if not self.use_mixed:
             return outputs, final
-        liquid, remembered = torch.split(final, units, -1)
+        liquid, remembered = torch.split(final, self._units, -1)
         return outputs, (liquid, remembered)
+
+    def _sequences(
+        self, input: Tensor, timespans: Optional[Tensor], mask: Optional[Number], like: Tensor
+    ) -> Sequences:
+        elapsed = None
+        if timespans is not None:
+            elapsed = self._elapsed(timespans, as_floats("input", input, like))
+        return check_sequences(
+            input,
+            None,
+            elapsed,
+            mask,
+            input_size=self.input_size,
+            units=self._units,
+            like=like,
+            batch_first=self.batch_first,
+        )
 
     def _start(self, hx: State, sequences: Sequences, like: Tensor) -> Tensor:
         """(B, H), with a memory (B, 2 H)."""
@@ -99,7 +111,7 @@ class Layer(nn.Module, ABC):
         else:
             raise ShapeError("expected a tensor; only mixed_memory takes a pair", "hx")
         state = state if sequences.batched else state.unsqueeze(0)
-        size = self.state_size * (2 if self.use_mixed else 1)
+        size = self._units * (2 if self.use_mixed else 1)
         return check_state(state, (len(sequences.inputs), size), "(B, H)", like)
 
     def _elapsed(self, timespans: Any, input: Tensor) -> Tensor:
@@ -117,6 +129,17 @@ class Layer(nn.Module, ABC):
                 "timespans",
             )
         return spans
+
+
+_NAMES = {"inputs": "input", "elapsed_time": "timespans", "state": "hx"}
+
+
+def _as_named_here(error: LiquidError) -> LiquidError:
+    """The error with the name that the argument at fault has in ``ncps``."""
+    name = error.argument
+    if name not in _NAMES:
+        return error
+    return type(error)(str(error).removeprefix(f"{name}: "), _NAMES[name])
 
 
 class LTC(Layer):
@@ -241,7 +264,7 @@ class CfC(Layer):
             if self.proj_size is not None:
                 read = read[..., : self.output_size]  # of a single layer, its motor neurons
         else:
-            read = states.narrow(-1, 0, self.state_size) if self.use_mixed else states
+            read = states.narrow(-1, 0, self._units) if self.use_mixed else states
         outputs: Tensor = self.fc(read)
         return outputs
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ... import wiring as ours
-from ..._modes import readable
+from ..._modes import compiling, readable
 from ..._parameters import Values
 from ..._sequences import Number, Sequences
 from ...dynamics import ConductanceDynamics, Storage
@@ -150,14 +150,16 @@ class LTCCell(WiredCell):
         ``elapsed_time`` may be a number, or (B,) or (B, 1): one for each sample. ``sequences`` and
         ``memory`` are how :class:`LTC` runs its cell over whole sequences.
         """
-        return self._run(inputs, states, elapsed_time, sequences, memory)
+        if sequences is not None:
+            return self._states(inputs, sequences, states, memory)
+        return self._step(inputs, states, elapsed_time)
 
     def read_out(self, states: Tensor) -> Tensor:
         """Outputs (..., O) from states (..., H)."""
         motor = states.narrow(-1, 0, self.motor_size)
         if self._output_mapping == "affine":
-            return torch.addcmul(self.output_b, self.output_w, motor)
-        return motor * self.output_w if self._output_mapping == "linear" else motor
+            return torch.addcmul(own(self, "output_b"), own(self, "output_w"), motor)
+        return motor * own(self, "output_w") if self._output_mapping == "linear" else motor
 
     def _results(self, state: Tensor) -> tuple[Tensor, Tensor]:
         return self.read_out(state), state
@@ -169,15 +171,21 @@ class LTCCell(WiredCell):
         return self.gleak
 
     def _lend(self) -> Values:
-        lent = {name: own(self, peer) for name, peer in _PEERS.items()}
+        parameters = self._parameters
+        try:
+            lent: Values = {name: parameters[peer] for name, peer in _PEERS.items()}  # type: ignore[misc]
+        except KeyError:  # something stands in for one
+            lent = {name: own(self, peer) for name, peer in _PEERS.items()}
         mapping, size, like = self._input_mapping, self.sensory_size, lent["c"]
         lent["a"] = own(self, "input_w") if mapping in _MAPPINGS else like.new_ones(size)
         lent["b"] = own(self, "input_b") if mapping == "affine" else like.new_zeros(size)
         return lent
 
     def _population(self) -> Population:
-        masks = own(self, "sparsity_mask"), own(self, "sensory_sparsity_mask")
         grown = self._grown
+        if compiling():  # a graph has the wiring that there is when it is recorded
+            return grown.population
+        masks = own(self, "sparsity_mask"), own(self, "sensory_sparsity_mask")
         same = masks[0] is grown.masks[0] and masks[1] is grown.masks[1]
         if not (same and _versions(masks) == grown.versions):
             self._notice(masks)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..._parameters import Values, refresh
-from ._population import linear, own
+from ..._parameters import Values
+from ._population import own, weight
 
 
 class LSTMCell(nn.Module):
@@ -22,6 +22,4 @@ class LSTMCell(nn.Module):
     def forward(self) -> Values:
         """Its parameters by the names of :class:`~liquid_neural_networks.memory.MemoryCell`."""
         inputs, recurrent = self.input_map, self.recurrent_map
-        refresh(recurrent)
-        found = linear("in", inputs)
-        return {"W_in": found["in_W"], "W_rec": own(recurrent, "weight"), "b": found["in_b"]}
+        return {"W_in": weight(inputs), "W_rec": weight(recurrent), "b": own(inputs, "bias")}

@@ -72,7 +72,9 @@ def _with(module: Module, **attributes: Any) -> Module:
     """The same module but for some attributes. Nothing is copied, as in torch's own replicas for
     several devices: what a module has found out about its wiring is shared."""
     other = object.__new__(type(module))
-    other.__dict__.update(module.__dict__, **attributes)
+    own = module.__dict__.copy()
+    own.update(attributes)
+    object.__setattr__(other, "__dict__", own)
     return other
 
 
@@ -85,8 +87,13 @@ def own(module: nn.Module, name: str) -> Tensor:
     return found
 
 
-def linear(name: str, layer: nn.Module) -> Values:
-    """The weights and the bias of a linear layer, as a call of it would find them."""
+def weight(layer: nn.Module) -> Tensor:
+    """The weights of a linear layer, as a call of it would find them."""
     if layer._forward_pre_hooks:
         refresh(layer)
-    return {f"{name}_W": own(layer, "weight"), f"{name}_b": own(layer, "bias")}
+    return own(layer, "weight")
+
+
+def linear(name: str, layer: nn.Module) -> Values:
+    """Its weights and its bias, likewise."""
+    return {f"{name}_W": weight(layer), f"{name}_b": own(layer, "bias")}

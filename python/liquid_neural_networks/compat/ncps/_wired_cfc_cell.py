@@ -12,7 +12,7 @@ from torch.nn import functional
 from ... import wiring as ours
 from ..._parameters import Values
 from ..._sequences import Number, Sequences
-from ...dynamics import ClosedFormDynamics
+from ...dynamics import ClosedFormDynamics, Storage
 from ._cell import WiredCell
 from ._cfc_cell import CfCCell, close
 from ._population import Population
@@ -22,6 +22,10 @@ class BlockClosedForm(ClosedFormDynamics):
     """Closed-form dynamics whose parameters are stored as in ``ncps``: for every layer of the
     wiring and every head one matrix, of the senders before the layer and then its own neurons, here
     ``layer_0_ff1_W`` (n, I + n) and so on, and one for all heads, ``layer_0_mask``."""
+
+    def __init__(self, wiring: ours.Wiring, **options: Any):
+        super().__init__(wiring, leaky_wiring=True, backbone_layers=0, **options)
+        self.storage = Storage(ClosedFormDynamics)
 
     def _initial_values(
         self, wiring: ours.Wiring, generator: Optional[torch.Generator]
@@ -54,26 +58,29 @@ class BlockClosedForm(ClosedFormDynamics):
 
     def _matrices(self, values: Values) -> Values:
         made: Values = {}
-        recurrent, start = [], 0
+        within, everything, start = [], [], 0
         for layer, size in enumerate(self.layout.sizes):
             block = torch.cat([values[f"layer_{layer}_{head}_W"] for head in self.heads])
             before, own = torch.split(block, [block.shape[1] - size, size], 1)
-            recurrent.append(functional.pad(own, (start, self.units - start - size)))
-            start += size
+            within.append(_among(own, start, self.units))
             if layer == 0:
-                made["W_in"] = functional.pad(before, (0, 0, 0, self._rows - len(before)))
+                made["W_in"] = before
+                everything.append(within[0])
             else:
                 made[f"between_{layer}_{layer - 1}"] = before.t()
-        made["recurrent"] = torch.cat(recurrent).t()
-        made["bias"] = torch.cat(
-            [values[f"layer_{layer}_{head}_b"] for layer in self._layers for head in self.heads]
-        )
-        return made
-
-    @property
-    def _rows(self) -> int:
-        """Of all heads of all neurons."""
-        return len(self.heads) * self.units
+                # In the state a layer stands right behind the one before.
+                everything.append(_among(block, start - before.shape[1], self.units))
+            start += size
+        below = len(self.heads) * self.units - len(made["W_in"])
+        return {
+            **made,
+            "W_in": functional.pad(made["W_in"], (0, 0, 0, below)),
+            "recurrent": torch.cat(within).t(),
+            "recurrent_all": torch.cat(everything).t(),
+            "bias": torch.cat(
+                [values[f"layer_{layer}_{head}_b"] for layer in self._layers for head in self.heads]
+            ),
+        }
 
     def _of_layers(self, values: Values) -> Values:
         names = ("w_tau", "A") if self.mode == "pure" else ("time_a_b",)
@@ -82,6 +89,11 @@ class BlockClosedForm(ClosedFormDynamics):
             for name in names
             for layer in self._layers
         }
+
+
+def _among(block: Tensor, start: int, units: int) -> Tensor:
+    """(rows, N) the columns of a block from ``start`` on, and 0 elsewhere."""
+    return functional.pad(block, (start, units - start - block.shape[1]))
 
 
 class WiredCfCCell(WiredCell):
@@ -107,7 +119,7 @@ class WiredCfCCell(WiredCell):
             features, before = len(here), here
         grown = _layered(wiring.input_dim, self.layer_sizes)
         self._own = Population(
-            lambda: BlockClosedForm(grown, mode=mode, backbone_layers=0, leaky_wiring=True),
+            lambda: BlockClosedForm(grown, mode=mode),
             grown,
             dynamics="closed_form",
         )
@@ -137,7 +149,9 @@ class WiredCfCCell(WiredCell):
 
         ``sequences`` and ``memory`` are how :class:`CfC` runs its cell over whole sequences.
         """
-        return self._run(input, hx, timespans, sequences, memory)
+        if sequences is not None:
+            return self._states(input, sequences, hx, memory)
+        return self._step(input, hx, timespans)
 
     def read_out(self, states: Tensor) -> Tensor:
         """Outputs (..., O) from states (..., H): the last layer's neurons."""
