@@ -378,14 +378,15 @@ def test_operators_keep_what_they_promise() -> None:
         operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5])
     )
     recurrent = _recurrence.synapses_of(neuron.dynamics)
+    lists = [recurrent.entries, *recurrent.receiving[1:], *recurrent.sending[1:]]
     sums = torch.rand(2, 2, 2, 5, device=DEVICE, requires_grad=True)
-    values = [
-        neuron.dynamics.values()[name] for name in _recurrence.EQUATIONS["conductance"].parameters
-    ]
-    there = [True] + [False] * 5 + [True] * (len(values) + 8)
-    form = _recurrence.Form(0, 0, 0, 1, *recurrent.most)
-    tensors = [sums, *values, *recurrent.receiving, *recurrent.sending]
-    library.opcheck(torch.ops.liquid_neural_networks.gpu_recurrence, (tensors, there, list(form)))
+    names = _recurrence.EQUATIONS["conductance"].parameters
+    values = [neuron.dynamics.values()[name] for name in names]
+    there = [True] + [False] * 5 + [True] * (len(values) + len(lists))
+    lengths = [len(recurrent.receiving.entries), len(recurrent.sending.entries)]
+    form = [0, 0, 0, 1, lengths[0], recurrent.most[0], lengths[1], recurrent.most[1]]
+    operator = torch.ops.liquid_neural_networks.gpu_recurrence
+    library.opcheck(operator, ([sums, *values, *lists], there, form))
 
 
 @kernels

@@ -16,9 +16,11 @@ from ._device import (
     LN2,
     LOG2E,
     add_lists,
-    load_entries,
+    load_others,
+    load_synapses,
     opening,
     pick,
+    places,
     solver_step,
     solver_step_gradient,
     spread,
@@ -26,17 +28,40 @@ from ._device import (
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "numbers"]
 
 
 @triton.jit
-def load_synapses(w, sigma, mu, E, which):
+def load_parameters(w, sigma, mu, E, which):
     """slope, shift, weight and current of synapses ``which``, 0 where there is none."""
     exists = which >= 0
     slope = tl.load(sigma + which, mask=exists, other=0.0) * -LOG2E
     shift = -slope * tl.load(mu + which, mask=exists, other=0.0)
     weight = tl.load(w + which, mask=exists, other=0.0)
     return slope, shift, weight, weight * tl.load(E + which, mask=exists, other=0.0)
+
+
+@triton.jit(do_not_specialize=SIZES)
+def arrange(arranged, w, sigma, mu, E, entries, numbers, BLOCK: tl.constexpr):
+    """Writes (4, numbers): slope, shift, weight and current at each of so many places of lists."""
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    there = at < numbers
+    which = tl.load(entries + at, mask=there, other=-1) >> 10
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+    tl.store(arranged + at, slope, mask=there)
+    tl.store(arranged + numbers + at, shift, mask=there)
+    tl.store(arranged + 2 * numbers + at, weight, mask=there)
+    tl.store(arranged + 3 * numbers + at, current, mask=there)
+
+
+@triton.jit
+def _load_arranged(arranged, numbers, LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L) slope, shift, weight and current of the synapses of lists."""
+    at = arranged + places(LENGTH, LISTS)
+    slope = tl.load(at)
+    shift = tl.load(at + numbers)
+    weight = tl.load(at + 2 * numbers)
+    return slope, shift, weight, tl.load(at + 3 * numbers)
 
 
 @triton.jit
@@ -83,10 +108,7 @@ def forward(
     c,
     g,
     vleak,
-    w,
-    sigma,
-    mu,
-    E,
+    arranged,
     entries,
     first,
     count,
@@ -95,6 +117,7 @@ def forward(
     steps,
     unfolds,
     units,
+    numbers,
     SOLVER: tl.constexpr,
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
@@ -111,6 +134,7 @@ def forward(
         inputs: (B, T, 2, N), what the inputs contribute to rate and drive.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
+        arranged: (4, numbers), what ``arrange`` made of the synapses' parameters.
         entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
@@ -120,8 +144,8 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    slope, shift, weight, current = _load_arranged(arranged, numbers, LENGTH, LISTS)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
@@ -188,6 +212,8 @@ def backward(
     sigma,
     mu,
     E,
+    arranged,
+    arranged_by_sender,
     entries,
     first,
     count,
@@ -202,6 +228,7 @@ def backward(
     unfolds,
     units,
     synapses,
+    numbers,
     SOLVER: tl.constexpr,
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
@@ -226,6 +253,7 @@ def backward(
             as what they are of, None where that is.
         grad_parameters: (programs, 4 E + 3 N), each program's share of the gradients of w, sigma,
             mu, E, c, g and vleak, in this order.
+        arranged, arranged_by_sender: (4, numbers), each beginning with its own lists.
         weights: W_rec of a memory, (4 N, N), or None.
         kept: (programs, unfolds, 3, ROWS, neurons) numbers that only this program uses.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
@@ -293,8 +321,8 @@ def backward(
 
             # Parameters are loaded for each sample, so that registers need not hold both kinds of
             # lists at the same time.
-            synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
+            sender = load_others(entries, LENGTH, LISTS, REGULAR)
+            slope, shift, weight, current = _load_arranged(arranged, numbers, LENGTH, LISTS)
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
@@ -308,10 +336,10 @@ def backward(
                 x = solver_step(x, rate, drive, length, SOLVER)
             tl.debug_barrier()
 
-            synapse, receiver = load_entries(
-                entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR
+            receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+            slope, shift, weight, current = _load_arranged(
+                arranged_by_sender, numbers, SENDER_LENGTH, SENDER_LISTS
             )
-            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
             of_rate_0 = tl.zeros((ROWS, NEURONS), tl.float32)
             of_drive_0 = of_rate_0
             of_length = of_rate_0
@@ -367,7 +395,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     of_neurons = grad_parameters + program.to(tl.int64) * (4 * synapses + 3 * units)
-    synapse, _ = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+    synapse = load_synapses(entries_by_sender, places(SENDER_LENGTH, SENDER_LISTS))
     store_synapse_gradients(
         of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope, of_shift
     )

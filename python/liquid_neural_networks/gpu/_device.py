@@ -95,13 +95,23 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
 
 
 @triton.jit
-def load_entries(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
-    """(1, K, L) synapses and the neurons at their other ends, -1 and 0 where there is none."""
-    place = tl.arange(0, LENGTH)[None, :, None]
-    entry = tl.load(entries + place * LISTS + tl.arange(0, LISTS)[None, None, :])
+def places(LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L) where each place of the lists is in memory."""
+    return tl.arange(0, LENGTH)[None, :, None] * LISTS + tl.arange(0, LISTS)[None, None, :]
+
+
+@triton.jit
+def load_others(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
+    """(1, K, L) the neurons at the synapses' other ends, 0 where there is no synapse."""
     if REGULAR:
-        return entry >> 10, tl.broadcast_to(place, (1, LENGTH, LISTS))
-    return entry >> 10, entry & 1023
+        return tl.broadcast_to(tl.arange(0, LENGTH)[None, :, None], (1, LENGTH, LISTS))
+    return tl.load(entries + places(LENGTH, LISTS)) & 1023
+
+
+@triton.jit
+def load_synapses(entries, at):
+    """Which synapses, -1 where there is none; see ``Lists``."""
+    return tl.load(entries + at) >> 10
 
 
 @triton.jit
