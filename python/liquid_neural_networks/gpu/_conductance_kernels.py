@@ -24,11 +24,12 @@ from ._device import (
     solver_step,
     solver_step_gradient,
     spread,
+    store_arranged,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses", "numbers"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
 
 
 @triton.jit
@@ -42,26 +43,23 @@ def load_parameters(w, sigma, mu, E, which):
 
 
 @triton.jit(do_not_specialize=SIZES)
-def arrange(arranged, w, sigma, mu, E, entries, numbers, BLOCK: tl.constexpr):
-    """Writes (4, numbers): slope, shift, weight and current at each of so many places of lists."""
+def arrange(arranged, w, sigma, mu, E, entries, receiving, places, BLOCK: tl.constexpr):
+    """Writes slope, shift, weight and current at each place of lists; see ``store_arranged``."""
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    there = at < numbers
-    which = tl.load(entries + at, mask=there, other=-1) >> 10
+    which = tl.load(entries + at, mask=at < places, other=-1) >> 10
     slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
-    tl.store(arranged + at, slope, mask=there)
-    tl.store(arranged + numbers + at, shift, mask=there)
-    tl.store(arranged + 2 * numbers + at, weight, mask=there)
-    tl.store(arranged + 3 * numbers + at, current, mask=there)
+    store_arranged(arranged, slope, at, receiving, places, 0, 4)
+    store_arranged(arranged, shift, at, receiving, places, 1, 4)
+    store_arranged(arranged, weight, at, receiving, places, 2, 4)
+    store_arranged(arranged, current, at, receiving, places, 3, 4)
 
 
 @triton.jit
-def _load_arranged(arranged, numbers, LENGTH: tl.constexpr, LISTS: tl.constexpr):
+def _load_arranged(arranged, LENGTH: tl.constexpr, LISTS: tl.constexpr):
     """(1, K, L) slope, shift, weight and current of the synapses of lists."""
-    at = arranged + places(LENGTH, LISTS)
-    slope = tl.load(at)
-    shift = tl.load(at + numbers)
-    weight = tl.load(at + 2 * numbers)
-    return slope, shift, weight, tl.load(at + 3 * numbers)
+    size: tl.constexpr = LENGTH * LISTS
+    at = places(arranged, LENGTH, LISTS)
+    return tl.load(at), tl.load(at + size), tl.load(at + 2 * size), tl.load(at + 3 * size)
 
 
 @triton.jit
@@ -117,7 +115,6 @@ def forward(
     steps,
     unfolds,
     units,
-    numbers,
     SOLVER: tl.constexpr,
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
@@ -134,7 +131,7 @@ def forward(
         inputs: (B, T, 2, N), what the inputs contribute to rate and drive.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
-        arranged: (4, numbers), what ``arrange`` made of the synapses' parameters.
+        arranged: (4, K, L), what ``arrange`` made of the synapses' parameters.
         entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
@@ -145,7 +142,7 @@ def forward(
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
-    slope, shift, weight, current = _load_arranged(arranged, numbers, LENGTH, LISTS)
+    slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
@@ -228,7 +225,6 @@ def backward(
     unfolds,
     units,
     synapses,
-    numbers,
     SOLVER: tl.constexpr,
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
@@ -253,7 +249,7 @@ def backward(
             as what they are of, None where that is.
         grad_parameters: (programs, 4 E + 3 N), each program's share of the gradients of w, sigma,
             mu, E, c, g and vleak, in this order.
-        arranged, arranged_by_sender: (4, numbers), each beginning with its own lists.
+        arranged, arranged_by_sender: the same for both kinds of lists.
         weights: W_rec of a memory, (4 N, N), or None.
         kept: (programs, unfolds, 3, ROWS, neurons) numbers that only this program uses.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
@@ -322,7 +318,7 @@ def backward(
             # Parameters are loaded for each sample, so that registers need not hold both kinds of
             # lists at the same time.
             sender = load_others(entries, LENGTH, LISTS, REGULAR)
-            slope, shift, weight, current = _load_arranged(arranged, numbers, LENGTH, LISTS)
+            slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
@@ -338,7 +334,7 @@ def backward(
 
             receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
             slope, shift, weight, current = _load_arranged(
-                arranged_by_sender, numbers, SENDER_LENGTH, SENDER_LISTS
+                arranged_by_sender, SENDER_LENGTH, SENDER_LISTS
             )
             of_rate_0 = tl.zeros((ROWS, NEURONS), tl.float32)
             of_drive_0 = of_rate_0
@@ -395,7 +391,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     of_neurons = grad_parameters + program.to(tl.int64) * (4 * synapses + 3 * units)
-    synapse = load_synapses(entries_by_sender, places(SENDER_LENGTH, SENDER_LISTS))
+    synapse = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
     store_synapse_gradients(
         of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope, of_shift
     )

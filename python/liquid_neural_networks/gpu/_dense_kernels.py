@@ -21,21 +21,22 @@ from ._device import (
     solver_step,
     solver_step_gradient,
     spread,
+    store_arranged,
     tanh,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses", "numbers"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
 
 
 @triton.jit(do_not_specialize=SIZES)
-def arrange(arranged, W_rec, entries, numbers, BLOCK: tl.constexpr):
-    """Writes (1, numbers): the weight at each of so many places of lists, 0 where there is none."""
+def arrange(arranged, W_rec, entries, receiving, places, BLOCK: tl.constexpr):
+    """Writes the weight at each place of lists; see ``store_arranged``."""
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    there = at < numbers
-    which = tl.load(entries + at, mask=there, other=-1) >> 10
-    tl.store(arranged + at, tl.load(W_rec + which, mask=which >= 0, other=0.0), mask=there)
+    which = tl.load(entries + at, mask=at < places, other=-1) >> 10
+    weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
+    store_arranged(arranged, weight, at, receiving, places, 0, 1)
 
 
 @triton.jit
@@ -112,7 +113,7 @@ def forward(
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(arranged + places(LENGTH, LISTS))
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
@@ -220,11 +221,11 @@ def backward(
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(arranged + places(LENGTH, LISTS))
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
-    out_weight = tl.load(arranged_by_sender + places(SENDER_LENGTH, SENDER_LISTS))
+    out_weight = tl.load(places(arranged_by_sender, SENDER_LENGTH, SENDER_LISTS))
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     count_by_sender = tl.load(count_by_sender + neurons)
@@ -325,7 +326,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     to = grad_parameters + program.to(tl.int64) * (synapses + 2 * units)
-    which = load_synapses(entries_by_sender, places(SENDER_LENGTH, SENDER_LISTS))
+    which = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units

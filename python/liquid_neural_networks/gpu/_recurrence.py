@@ -274,16 +274,11 @@ class Given(NamedTuple):
     def arguments(self, programs: int) -> dict[str, Any]:
         """What forward and backward both read, by name."""
         batch, steps, units = self.sizes
-        weights = self.call.weights
         numbers = 0 if self.widest <= _layout.MOST_SHUFFLED else programs * self.rows * self.widest
-        tensors = {
-            **self.call._asdict(),
-            "recurrent": None if weights is None else weights.t(),
-            **self.parameters,
-        }
         return {
-            **dense(tensors),
+            **dense({**self.call._asdict(), **self.parameters}),
             **self.arranged(),
+            **self.gates(),
             "entries": self.receiving.entries,
             "first": self.receiving.first,
             "count": self.receiving.counts,
@@ -298,10 +293,17 @@ class Given(NamedTuple):
             "units": units,
         }
 
+    def gates(self) -> dict[str, Optional[Tensor]]:
+        """The weights of a memory as its kernels read them."""
+        if self.call.weights is None:
+            return {"weights": None, "recurrent": None}
+        weights = _layout.gates(self.call.weights, self.neurons)
+        return {"weights": weights, "recurrent": weights.transpose(1, 2).contiguous()}
+
     def arranged(self) -> dict[str, Any]:
         """The synapses' parameters in the order of the lists."""
-        entries = self.synapses.entries
-        arranged = self.call.inputs.new_empty(self.equation.arranged, len(entries))
+        entries, receiving = self.synapses.entries, self.receiving.places
+        arranged = self.call.inputs.new_empty(self.equation.arranged * len(entries))
         launch(
             self.equation.kernels.arrange,
             (triton.cdiv(len(entries), 128),),
@@ -309,15 +311,13 @@ class Given(NamedTuple):
             entries,
             arranged=arranged,
             entries=entries,
-            numbers=len(entries),
+            receiving=receiving,
+            places=len(entries),
             BLOCK=128,
             **dense(dict(self.parameters)),
         )
-        return {
-            "arranged": arranged,
-            "arranged_by_sender": arranged[:, self.receiving.places :],
-            "numbers": len(entries),
-        }
+        of_receivers = self.equation.arranged * receiving
+        return {"arranged": arranged, "arranged_by_sender": arranged[of_receivers:]}
 
 
 def dense(tensors: dict[str, Optional[Tensor]]) -> dict[str, Optional[Tensor]]:
@@ -352,7 +352,12 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
     given = Given.read(options, tensors)
     call, parameters = given.call, given.parameters.values()
-    warps = _layout.warps(max(given.receiving.places, given.sending.places))
+    constants = given.constants()
+    warps = _layout.backward_warps(
+        max(given.receiving.places, given.sending.places),
+        given.neurons,
+        constants["REGULAR"] and constants["SENDER_REGULAR"],
+    )
     programs = min(triton.cdiv(len(call.inputs), given.rows), _layout.PROGRAMS // warps)
     grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
     sizes = [each.shape[0] for each in parameters if each is not None]
@@ -370,7 +375,7 @@ def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) 
         kept=states.new_empty(kept),
         synapses=sizes[0],
         **given.arguments(programs),
-        **given.constants(),
+        **constants,
     )
     if grads.terms is not None:
         grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))

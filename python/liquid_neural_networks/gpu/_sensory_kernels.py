@@ -49,7 +49,7 @@ def forward(
     rate = tl.zeros((ROWS, PLACES, NEURONS), tl.float32)
     drive = rate
     for place in range(0, length, PLACES):
-        entry = tl.load(entries + place * NEURONS + places(PLACES, NEURONS))
+        entry = tl.load(places(entries + place * NEURONS, PLACES, NEURONS))
         which = entry >> 10
         slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
         at = row * features + (entry & 1023)
@@ -92,7 +92,7 @@ def input_gradient(
     sent = tl.load(inputs + row * features + feature, mask=there, other=0.0)
     total = tl.zeros((ROWS, PLACES, FEATURES), tl.float32)
     for place in range(0, length, PLACES):
-        entry = tl.load(entries_by_sender + place * FEATURES + places(PLACES, FEATURES))
+        entry = tl.load(places(entries_by_sender + place * FEATURES, PLACES, FEATURES))
         which = entry >> 10
         slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
         of_rate = grad_sums + row * 2 * units + (entry & 1023)
