@@ -370,16 +370,15 @@ def test_operators_keep_what_they_promise() -> None:
     library.opcheck(
         operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5])
     )
-    recurrent = _recurrence.synapses_of(neuron.dynamics)
-    lists = [recurrent.entries, *recurrent.receiving[1:], *recurrent.sending[1:]]
+    lists = _recurrence.arrangement(neuron.dynamics)
     sums = torch.rand(2, 2, 2, 5, device=DEVICE, requires_grad=True)
     names = _recurrence.EQUATIONS["conductance"].parameters
     values = [neuron.dynamics.values()[name] for name in names]
-    there = [True] + [False] * 5 + [True] * (len(values) + len(lists))
-    lengths = [len(recurrent.receiving.entries), len(recurrent.sending.entries)]
-    form = [0, 0, 0, 1, lengths[0], recurrent.most[0], lengths[1], recurrent.most[1]]
+    there = [True] + [False] * 5 + [True] * (len(values) + len(lists.synapses))
+    by_receiver, by_sender = lists.synapses.entries.shape, lists.synapses.entries_by_sender.shape
+    form = [0, 0, 0, 1, 5, *by_receiver, lists.most, *by_sender, lists.sender_most]
     operator = torch.ops.liquid_neural_networks.gpu_recurrence
-    library.opcheck(operator, ([sums, *values, *lists], there, form))
+    library.opcheck(operator, ([sums, *values, *lists.synapses], there, form))
 
 
 @kernels

@@ -71,7 +71,7 @@ def _rate_and_drive(
     current,
     sender,
     first,
-    count,
+    counts,
     scratch,
     MOST: tl.constexpr,
     SHUFFLE: tl.constexpr,
@@ -81,8 +81,8 @@ def _rate_and_drive(
     # Side by side they are summed in one go where several warps have parts of them.
     rate, drive = tl.split(tl.sum(tl.join(s * weight, s * current), 1))
     return (
-        add_lists(rate, first, count, scratch, MOST, SHUFFLE),
-        add_lists(drive, first, count, scratch, MOST, SHUFFLE),
+        add_lists(rate, first, counts, scratch, MOST, SHUFFLE),
+        add_lists(drive, first, counts, scratch, MOST, SHUFFLE),
     )
 
 
@@ -109,7 +109,7 @@ def forward(
     arranged,
     entries,
     first,
-    count,
+    counts,
     scratch,
     batch,
     steps,
@@ -132,7 +132,7 @@ def forward(
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: (4, K, L), what ``arrange`` made of the synapses' parameters.
-        entries, first, count: the synapses as lists by receiver.
+        entries, first, counts: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
     program = tl.program_id(0)
@@ -144,7 +144,7 @@ def forward(
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
+    counts = tl.load(counts + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
     leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
@@ -174,7 +174,7 @@ def forward(
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
             rate, drive = _rate_and_drive(
-                x, slope, shift, weight, current, sender, first, count, scratch, MOST, SHUFFLE
+                x, slope, shift, weight, current, sender, first, counts, scratch, MOST, SHUFFLE
             )
             rate = rate_0 + rate * inverse_c
             drive = drive_0 + drive * inverse_c
@@ -213,11 +213,11 @@ def backward(
     arranged_by_sender,
     entries,
     first,
-    count,
+    counts,
     entries_by_sender,
     owner,
     first_by_sender,
-    count_by_sender,
+    counts_by_sender,
     scratch,
     kept,
     batch,
@@ -262,10 +262,10 @@ def backward(
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
+    counts = tl.load(counts + neurons)
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
-    count_by_sender = tl.load(count_by_sender + neurons)
+    counts_by_sender = tl.load(counts_by_sender + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
     leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
@@ -322,7 +322,7 @@ def backward(
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
-                    x, slope, shift, weight, current, sender, first, count, scratch, MOST, SHUFFLE
+                    x, slope, shift, weight, current, sender, first, counts, scratch, MOST, SHUFFLE
                 )
                 rate = rate_0 + rate * inverse_c
                 drive = drive_0 + drive * inverse_c
@@ -365,7 +365,7 @@ def backward(
                 of_slope += of_exponent * sent
                 by_list = tl.sum(of_exponent * slope, 1) * -LN2
                 grad += add_lists(
-                    by_list, first_by_sender, count_by_sender, scratch, SENDER_MOST, SHUFFLE
+                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
                 )
 
             of_inputs = grad_inputs + sample * 2 * units + neurons

@@ -46,7 +46,7 @@ def _opened(
     weight,
     sender,
     first,
-    count,
+    counts,
     scratch,
     ACTIVATION: tl.constexpr,
     MOST: tl.constexpr,
@@ -54,7 +54,7 @@ def _opened(
 ):
     """f."""
     sent = tl.sum(weight * spread(x, sender, scratch, SHUFFLE), 1)
-    y = term + add_lists(sent, first, count, scratch, MOST, SHUFFLE)
+    y = term + add_lists(sent, first, counts, scratch, MOST, SHUFFLE)
     return tanh(y) if ACTIVATION == "tanh" else sigmoid(y)
 
 
@@ -79,7 +79,7 @@ def forward(
     arranged,
     entries,
     first,
-    count,
+    counts,
     scratch,
     batch,
     steps,
@@ -103,7 +103,7 @@ def forward(
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: what ``arrange`` made of W_rec.
-        entries, first, count: the synapses as lists by receiver.
+        entries, first, counts: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
     program = tl.program_id(0)
@@ -115,7 +115,7 @@ def forward(
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
+    counts = tl.load(counts + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
@@ -143,7 +143,7 @@ def forward(
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
-            f = _opened(x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE)
+            f = _opened(x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE)
             x = solver_step(x, leak_now + f, f * reversal, length, SOLVER)
         after = states + (row * steps + t) * width + neurons
         tl.store(after, x, mask=there)
@@ -174,11 +174,11 @@ def backward(
     arranged_by_sender,
     entries,
     first,
-    count,
+    counts,
     entries_by_sender,
     owner,
     first_by_sender,
-    count_by_sender,
+    counts_by_sender,
     scratch,
     kept,
     batch,
@@ -223,12 +223,12 @@ def backward(
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
+    counts = tl.load(counts + neurons)
     receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
     out_weight = tl.load(places(arranged_by_sender, SENDER_LENGTH, SENDER_LISTS))
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
-    count_by_sender = tl.load(count_by_sender + neurons)
+    counts_by_sender = tl.load(counts_by_sender + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
@@ -275,7 +275,7 @@ def backward(
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 f = _opened(
-                    x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE
+                    x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE
                 )
                 tl.store(kept + 2 * unfold * stage, x)
                 tl.store(kept + (2 * unfold + 1) * stage, f)
@@ -304,7 +304,7 @@ def backward(
                 of_weight += received * sent[:, None, :]
                 by_list = tl.sum(received * out_weight, 1)
                 grad += add_lists(
-                    by_list, first_by_sender, count_by_sender, scratch, SENDER_MOST, SHUFFLE
+                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
                 )
 
             tl.store(grad_inputs + sample * units + neurons, of_term, mask=there)

@@ -73,10 +73,10 @@ def through(scratch, values):
 
 
 @triton.jit
-def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
+def add_lists(sums, first, counts, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
     """(rows, neurons) from sums over each list (rows, L) those over the lists of each neuron.
 
-    ``first`` and ``count`` (1, neurons): see ``Lists``; ``MOST`` is the largest count.
+    ``first`` and ``counts`` (1, neurons): see ``Lists``; ``MOST`` is the largest count.
     """
     if MOST == 1:
         return sums
@@ -90,7 +90,7 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
             part = pick(sums, index, scratch, SHUFFLE)
         else:
             part = tl.load(source + index)
-        total += tl.where(i < count, part, 0.0)
+        total += tl.where(i < counts, part, 0.0)
     return total
 
 
