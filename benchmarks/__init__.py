@@ -1,6 +1,7 @@
 """Benchmarks, apart from the tests; what they measured is kept beside them, and in the pages.
 
     python -m benchmarks                the compiled step beside its peers, or make bench
+    python -m benchmarks.fit            training by fit beside a loop by hand
     python -m benchmarks.migration      a changed import, for docs/migration.org
     python -m benchmarks.parallel_time  evaluation parallel in time
     python -m benchmarks.sigmoid        the error of the sigmoid, over every float

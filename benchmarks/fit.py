@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from liquid_neural_networks import LiquidNetwork, wiring
-from liquid_neural_networks.benchmark import interleaved, machine
+from liquid_neural_networks.benchmark import interleaved, machine, ratio
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.training import fit
 
@@ -72,9 +72,9 @@ def main(seconds: float) -> None:
     steps = EPOCHS * WINDOWS // BATCH
     click.echo(f"{'':34}  us a step  fit by this")
     for name, own in times.items():
-        ratio = median(ours / theirs for ours, theirs in zip(times["fit"], own))
+        by_this = ratio(times["fit"], own)
         bar = f"  (at most {BARS[name]:g})" if name in BARS else ""
-        click.echo(f"{name:34}  {1e6 * median(own) / steps:9.0f}  {ratio:11.3f}{bar}")
+        click.echo(f"{name:34}  {1e6 * median(own) / steps:9.0f}  {by_this:11.3f}{bar}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,12 @@ def peak_memory(name: str) -> float:
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-ROOF_NUMBERS, ROOF_REPEATS = 2048, 4096  # 8 KiB in and as much out: the nearest cache holds them
+ROOFS = {
+    "a loop of nothing but the sigmoid": ("sigmoid_rate", 2048, 4096),
+    "a loop that also loads each synapse's parameters and adds up": ("synapse_rate", 512, 1024),
+}
+"""What is timed in C; how many numbers or synapses long, for the nearest cache to hold them; and
+how often before the clock is read again."""
 
 
 def roofline(seconds: float = 6.0) -> dict[str, Any]:
@@ -74,34 +79,24 @@ def roofline(seconds: float = 6.0) -> dict[str, Any]:
     """
     inputs = torch.randn(SPARSE.batch, SPARSE.steps, SPARSE.inputs)
     network, kernel = SPARSE.build(), _kernel.kernel_for(inputs.dtype)
+    rates: dict[str, list[float]] = {roof: [] for roof in ROOFS}
 
     def forward() -> None:
         with torch.no_grad():
             network(inputs)
 
+    def loop(roof: str) -> None:
+        name, count, repeats = ROOFS[roof]
+        rates[roof].append(getattr(_kernel.built(), name)(count, repeats, kernel))
+
+    calls = {roof: lambda roof=roof: loop(roof) for roof in ROOFS}
+    with threads(1):
+        times = interleaved({"network": forward, **calls}, seconds)
     wired = network.wiring
     synapses = network.neurons[0].unfolds * wired.synapse_count + wired.sensory_synapse_count
-    with threads(1):
-        times = interleaved(
-            {
-                "network": forward,
-                "sigmoids": lambda: _kernel.built().sigmoid_rate(
-                    ROOF_NUMBERS, ROOF_REPEATS, kernel
-                ),
-                "synapses": lambda: _kernel.built().synapse_rate(
-                    ROOF_NUMBERS, ROOF_REPEATS, kernel
-                ),
-            },
-            seconds,
-        )
-    roof = ROOF_NUMBERS * ROOF_REPEATS
     return {
         "network": SPARSE.batch * SPARSE.steps * synapses / float(np.median(times["network"])),
-        "roofs": {
-            "a loop of nothing but the sigmoid": roof / float(np.median(times["sigmoids"])),
-            "a loop that also loads each synapse's parameters and adds up": roof
-            / float(np.median(times["synapses"])),
-        },
+        "roofs": {roof: float(np.median(found)) for roof, found in rates.items()},
     }
 
 

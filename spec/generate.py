@@ -7,7 +7,7 @@ to 1e-12, since elementary functions differ in their last bit from platform to p
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -150,8 +150,8 @@ def _layouts() -> Iterator[Case]:
                 constraint="softplus")  # fmt: skip
 
 
-def answered(case: Case) -> dict[str, Any]:
-    """The file of a valid case."""
+def answered(case: Case, differentiate: Callable[..., Any] = gradients) -> dict[str, Any]:
+    """The file of a valid case; ``differentiate`` gives its gradients."""
     made, arguments = case.model, case.arguments
     draw = Draw(f"{case.name} weights")
     inner = run(made, prepare(made, arguments))
@@ -172,7 +172,7 @@ def answered(case: Case) -> dict[str, Any]:
             "state": state,
             "states": states,
             "time_constants": constants,
-            "gradients": gradients(made, arguments, weights),
+            "gradients": differentiate(made, arguments, weights),
         },
         "tolerance": ADAPTIVE_TOLERANCE if made["config"]["solver"] == "adaptive" else TOLERANCE,
     }

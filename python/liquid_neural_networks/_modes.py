@@ -14,7 +14,10 @@ def compiling() -> bool:
 
 
 def transform() -> str:
-    """Which transform that sees through plain torch operators only is at work; empty for none."""
+    """Which transform that sees through plain torch operators only is at work; empty for none, and
+    in graphs that are being recorded, which are transformed later."""
+    if compiling():
+        return ""
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is at work"
     if forward_ad._current_level >= 0:
@@ -28,4 +31,9 @@ def readable(tensor: Tensor) -> bool:
     """Whether Python may look at the numbers of a tensor, and branch on them."""
     if tensor.is_meta or (type(tensor) is not Tensor and isinstance(tensor, FakeTensor)):
         return False  # a shape without numbers
-    return not (compiling() or transform())
+    return not (compiling() or transform() or _capturing(tensor))
+
+
+def _capturing(tensor: Tensor) -> bool:
+    """Whether a CUDA graph is being recorded, in which no number may cross to the CPU."""
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()

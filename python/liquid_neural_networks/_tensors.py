@@ -72,8 +72,12 @@ def check_parameters(values: Mapping[str, Tensor]) -> None:
     Raises:
         DtypeError, ShapeError: naming the parameter.
     """
+    if torch.compiler.is_compiling():
+        return  # a graph has no memory yet
     for name, value in values.items():
         check_kind(name, value)
         concrete = type(value) in _PLAIN and not value.is_meta and value.numel() > 0
+        # What torch.func wraps keeps its memory to itself.
+        concrete = concrete and not torch._C._functorch.is_functorch_wrapped_tensor(value)
         if concrete and value.untyped_storage().nbytes() == 0:
             raise ShapeError("has no memory: it was freed, as sharding does between calls", name)

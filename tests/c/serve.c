@@ -1,118 +1,151 @@
-/* The compiled step as a program of its own, so that builds for other machines can be tested in an
- * emulator. Reads questions from standard input and answers each on standard output. A question
- * is its kind (int64), then:
+/* The kernels as a program of their own, without Python, so that builds by other compilers and for
+ * other machines can be tested in an emulator. Reads problems from standard input and answers each
+ * on standard output.
  *
- *   STEP          10 sizes, a kernel, whether backward, the number of arrays (all int64), the lower
- *                 bounds (double), the arrays. Answer: the states and what the memory cell writes,
- *                 or every gradient.
- *   CLOSED_FORM   8 sizes, a kernel, whether backward, the number of arrays, the arrays. Answer:
- *                 the states and what is kept, or every gradient.
- *   WIDTH         a kernel. Answer: rows of a chunk of closed-form dynamics (int64).
+ * A problem is the number of a kernel, a kind (see below), whether backward, and what its plan says
+ * in the order of the reading below; numbers are int64 and double. Then come the arrays, in the
+ * order of fields.h, then the backbone's from the second layer on: each its length in bytes
+ * (int64) and its bytes; one of length 0 is not there.
  *
- * Of a kernel's number, an asker's from another machine, only float or double is taken.
- *
- * An array is its length in bytes (int64) and its bytes; one of length 0 is not there. Arrays come
- * and go in the order of the addresses in problem.h.
+ * The answer is 0 (int64) if this machine has no such kernel; else 1 and all arrays, as they are
+ * afterwards, one after the other.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parallel.h"
-#include "problem.h"
+#include "instruction_sets.h"
+#include "runs.h"
+#include "threads.h"
 
-enum { STEP, CLOSED_FORM, WIDTH_OF_CHUNK };
-#define ARRAYS (2 * MAX_ADDRESSES + MAX_CLOSED_ADDRESSES)
+enum { CONDUCTANCE_KIND, DENSE_KIND, CLOSED_FORM_KIND };
+enum { THREADS = 2, MAX_ARRAYS = 256 };
 
-typedef struct { int64_t length; void *data; } Array;
+static struct { int64_t length; void *data; } arrays[MAX_ARRAYS];
+static int array_count;
 
-static Array arrays[ARRAYS];
-static intptr_t addresses[ARRAYS];
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 static void get(void *to, size_t size) {
-    if (fread(to, 1, size, stdin) != size) exit(2);
+    if (size && fread(to, 1, size, stdin) != size) exit(2);
 }
 
-static void put(const void *from, int64_t size) {
-    if (size && fwrite(from, 1, (size_t)size, stdout) != (size_t)size) exit(3);
+static void put(const void *from, size_t size) {
+    if (size && fwrite(from, 1, size, stdout) != size) exit(3);
 }
 
-static void get_integers(intptr_t *to, int count) {
+static int64_t get_integer(void) {
     int64_t number;
-    for (int i = 0; i < count; i++) {
-        get(&number, sizeof number);
-        to[i] = (intptr_t)number;
+    get(&number, sizeof number);
+    return number;
+}
+
+static void *get_array(void) {
+    int64_t length = get_integer();
+    void *data = length ? aligned_memory((size_t)length) : NULL;
+    if ((length && !data) || array_count == MAX_ARRAYS) exit(4);
+    get(data, (size_t)length);
+    arrays[array_count].length = length;
+    arrays[array_count++].data = data;
+    return data;
+}
+
+static int64_t *get_list(ptrdiff_t *count) {
+    *count = (ptrdiff_t)get_integer();
+    int64_t *list = malloc((size_t)(*count + 1) * sizeof *list);
+    if (!list) exit(4);
+    get(list, (size_t)*count * sizeof *list);
+    return list;
+}
+
+/* The answer to a problem, whether it was run or not. */
+static void put_arrays(int64_t done) {
+    put(&done, sizeof done);
+    for (int i = 0; i < array_count; i++) {
+        if (done) put(arrays[i].data, (size_t)arrays[i].length);
+        free(arrays[i].data);
     }
+    array_count = 0;
 }
 
-static void get_arrays(int count) {
-    for (int i = 0; i < count; i++) {
-        Array *array = &arrays[i];
-        get(&array->length, sizeof array->length);
-        array->data = array->length ? aligned_memory((size_t)array->length) : NULL;
-        if (array->length && !array->data) exit(5);
-        if (array->length) get(array->data, (size_t)array->length);
-        addresses[i] = (intptr_t)array->data;
+/* ---- problems -------------------------------------------------------------------------------- */
+
+#define GET(name, ...) p.name = get_array();
+#define GET_OF_CELL(name, ...) p.cell.name = get_array();
+#define GET_PARAMETER(constant, ...) p.parameters[constant] = get_array();
+#define GET_GRADIENT(constant, ...) p.gradients[constant] = get_array();
+
+static Step get_step(int dynamics) {
+    Step p = {.dynamics = dynamics};
+    p.solver = (int)get_integer();
+    p.activation = (int)get_integer();
+    p.unfolds = (ptrdiff_t)get_integer();
+    p.batch = (ptrdiff_t)get_integer();
+    p.steps = (ptrdiff_t)get_integer();
+    p.input_size = (ptrdiff_t)get_integer();
+    p.units = (ptrdiff_t)get_integer();
+    p.in_matrices = (int)get_integer();
+    get(&p.epsilon, sizeof p.epsilon);
+    p.recurrent.pre = get_list(&p.recurrent.count);
+    p.recurrent.post = get_list(&p.recurrent.count);
+    p.sensory.pre = get_list(&p.sensory.count);
+    p.sensory.post = get_list(&p.sensory.count);
+    for (int i = 0; i < parameter_count(&p); i++) {
+        p.constraints[i].kind = (int)get_integer();
+        get(&p.constraints[i].lower, sizeof(double));
     }
-}
-
-/* Answers with the arrays from `first` to `end`, and frees all. */
-static void put_arrays(int first, int end, int count) {
-    for (int i = first; i < end; i++) put(arrays[i].data, arrays[i].length);
-    for (int i = 0; i < count; i++) free(arrays[i].data);
-}
-
-/* The best of this machine for the same type of numbers. */
-static const Kernel *own_kernel(intptr_t number) {
-    for (number %= 2; !kernel_of(number);) number += 2;
-    return kernel_of(number);
-}
-
-static void step(void) {
-    intptr_t s[13];
-    get_integers(s, 13);
-    Problem p = problem_of(s);
-    int backward = (int)s[11], count = (int)s[12];
-    int gradients = FIRST_PARAMETER + parameter_count(&p);
-    get(p.lower_bounds, (size_t)parameter_count(&p) * sizeof(double));
-    get_arrays(count);
-    set_addresses(&p, addresses);
-    if (backward) set_gradient_addresses(&p, addresses + gradients);
-    if (run_problem(own_kernel(s[10]), &p, backward, 2)) exit(4);
-    if (backward) {
-        put_arrays(gradients + GRAD_INPUTS, count, count);
+    STEP_FIELDS(GET)
+    if (dynamics == CONDUCTANCE) {
+        MASK_FIELDS(GET)
+        CONDUCTANCE_PARAMETERS(GET_PARAMETER)
+        CONDUCTANCE_PARAMETERS(GET_GRADIENT)
     } else {
-        put(arrays[STATES].data, arrays[STATES].length);
-        put_arrays(MEMORIES, FIRST_PARAMETER, count);
+        DENSE_PARAMETERS(GET_PARAMETER)
+        DENSE_PARAMETERS(GET_GRADIENT)
     }
+    CELL_FIELDS(GET_OF_CELL)
+    return p;
 }
 
-static void closed_form(void) {
-    intptr_t s[11];
-    get_integers(s, 11);
-    ClosedForm p = closed_form_of(s);
-    int backward = (int)s[9], count = (int)s[10];
-    get_arrays(count);
-    set_closed_addresses(&p, addresses, backward);
-    if (run_closed_form(own_kernel(s[8]), &p, backward, 2)) exit(4);
-    if (backward)
-        put_arrays(count - CLOSED_WANTED, count, count);
-    else
-        put_arrays(count - CLOSED_WRITTEN, count, count);
+static void run_one_step(const Kernel *kernel, int dynamics, int backward) {
+    Step p = get_step(dynamics);
+    if (kernel && run_step(kernel, &p, backward, THREADS)) exit(4);
+    free((void *)p.recurrent.pre);
+    free((void *)p.recurrent.post);
+    free((void *)p.sensory.pre);
+    free((void *)p.sensory.post);
 }
 
-static void width(void) {
-    intptr_t number;
-    get_integers(&number, 1);
-    int64_t answer = own_kernel(number)->closed_form.width;
-    put(&answer, sizeof answer);
+static void run_one_closed_form(const Kernel *kernel, int backward) {
+    ClosedForm p = {0};
+    p.mode = (int)get_integer();
+    p.activation = (int)get_integer();
+    p.backbone_layers = (int)get_integer();
+    p.batch = (ptrdiff_t)get_integer();
+    p.steps = (ptrdiff_t)get_integer();
+    p.units = (ptrdiff_t)get_integer();
+    p.hidden = (ptrdiff_t)get_integer();
+    p.layers = (int)get_integer();
+    for (int layer = 0; layer < p.layers; layer++)
+        p.layer_start[layer + 1] = p.layer_start[layer] + (ptrdiff_t)get_integer();
+    CLOSED_FORM_FIELDS(GET)
+    CELL_FIELDS(GET_OF_CELL)
+    for (int l = 1; l < p.backbone_layers; l++) {
+        p.hidden_weights[l] = get_array();
+        p.hidden_bias[l] = get_array();
+    }
+    if (kernel && run_closed_form(kernel, &p, backward, THREADS)) exit(4);
 }
 
 int main(void) {
-    int64_t kind;
-    while (fread(&kind, sizeof kind, 1, stdin) == 1) {
-        if (kind == STEP) step();
-        if (kind == CLOSED_FORM) closed_form();
-        if (kind == WIDTH_OF_CHUNK) width();
+    int64_t number;
+    while (fread(&number, sizeof number, 1, stdin) == 1) {
+        const Kernel *kernel = kernel_of((ptrdiff_t)number);
+        int kind = (int)get_integer(), backward = (int)get_integer();
+        if (kind == CLOSED_FORM_KIND)
+            run_one_closed_form(kernel, backward);
+        else
+            run_one_step(kernel, kind == DENSE_KIND ? DENSE : CONDUCTANCE, backward);
+        put_arrays(kernel != NULL);
         fflush(stdout);
     }
     return 0;

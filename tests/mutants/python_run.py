@@ -16,9 +16,10 @@ from .equivalents import Equivalent
 from .generate import Mutant
 
 MODULES = (
-    "wiring", "dynamics", "memory", "constraints", "solvers", "fused", "parallel_time", "neuron",
-    "network", "_sequences", "_parameters", "streaming", "_live", "model_file", "_document", "data",
-    "training", "inspection", "compat", "interop",
+    "wiring", "dynamics", "memory", "constraints", "readout", "solvers", "engines", "fused",
+    "_kernel", "parallel_time", "neuron", "network", "_inputs", "_sequences", "_parameters",
+    "_indices", "streaming", "model_file", "interchange", "data", "training", "inspection",
+    "compat", "interop",
 )  # fmt: skip
 """What is mutated unless other modules are named."""
 
@@ -140,6 +141,12 @@ def _within(
     return kept
 
 
+def share(results: Sequence[Result]) -> float:
+    """Of those that somebody could notice, how many were."""
+    counted = [each.how for each in results if each.how != "equivalent"]
+    return counted.count("caught") / max(len(counted), 1)
+
+
 def report(results: Sequence[Result]) -> str:
     """A table by module, then every survivor's diff."""
     names = sorted({_module(each) for each in results})
@@ -150,11 +157,11 @@ def report(results: Sequence[Result]) -> str:
         rows.append((name, *(str(own.count(how)) for how in hows)))
     lines = ["".join(f"{cell:<18}" if i == 0 else f"{cell:>12}" for i, cell in enumerate(row))
              for row in rows]  # fmt: skip
-    counted = [each for each in results if each.how != "equivalent"]
-    caught = sum(each.how == "caught" for each in counted)
+    counted = sum(each.how != "equivalent" for each in results)
+    caught = sum(each.how == "caught" for each in results)
     spent = sum(each.seconds for each in results) / max(len(results), 1)
-    lines.append(f"{caught} of {len(counted)} caught: {100 * caught / max(len(counted), 1):.1f} %; "
-                 f"{spent:.1f} s a mutant")  # fmt: skip
+    percent = 100 * share(results)
+    lines.append(f"{caught} of {counted} caught: {percent:.1f} %; {spent:.1f} s a mutant")
     for each in results:
         if each.how in ("survived", "not run"):
             lines += ["", f"{each.how}: {each.reason}" if each.reason else each.how, each.diff]

@@ -6,17 +6,19 @@ from the equations, written down here once more and differentiated by autograd.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Callable, Optional
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from liquid_neural_networks._kernel import _native as native
-
-native.bind((torch.Tensor, torch.nn.Parameter), torch.float32, torch.float64, torch.strided)
+native = pytest.importorskip(
+    "liquid_neural_networks._kernel._native", reason="THE COMPILED STEP IS NOT TESTED: not built"
+)
 
 KERNELS = [first + wide for first in native.instruction_sets().values() for wide in (0, 1)]
 """Every kernel of this machine: for float32 and float64 of each instruction set."""
@@ -41,7 +43,7 @@ class Problem:
     """What a plan is given, and what it has to give back.
 
     Attributes:
-        plan: the capsule.
+        plan: the capsule, and ``made_of`` its arguments.
         table: its kind, a key of ``native.FIELDS``.
         sizes: by the letters of that table.
         read: arrays (float64) that forward and backward read.
@@ -52,6 +54,7 @@ class Problem:
     """
 
     plan: Any
+    made_of: tuple[Any, ...]
     table: str
     sizes: dict[str, int]
     read: Arrays
@@ -60,30 +63,34 @@ class Problem:
     gradients: dict[str, str]
     leaves: Arrays = field(default_factory=dict)
 
-    def shape(self, name: str, kernel: int) -> tuple[int, ...]:
-        """The shape of an array as the extension's table has it."""
-        rows = native.kept_rows(self.plan, kernel, self.sizes["B"])
+    def shape(self, name: str, rows: int) -> tuple[int, ...]:
+        """The shape of an array as the extension's table has it, with so many kept rows; a gradient
+        has that of what it is the gradient of."""
+        if name in self.gradients and self.gradients[name] in self.read:
+            return tuple(self.read[self.gradients[name]].shape)
         dims = next(row[2] for row in native.FIELDS[self.table] if row[0] == name)
         return tuple(_product(dim, {**self.sizes, "R": rows}) for dim in dims)
 
-    def forward_arrays(self, kernel: int, keep: bool = True) -> Arrays:
+    def empty(self, names: Iterable[str], kernel: int, rows: Optional[int] = None) -> Arrays:
+        """Arrays of NaN for what is written; ``rows`` as in :meth:`shape`, else the kernel's."""
+        rows = native.kept_rows(self.plan, kernel, self.sizes["B"]) if rows is None else rows
+        shapes = {name: self.shape(name, rows) for name in names}
+        dtype = dtype_of(kernel)
+        return {name: torch.full(each, torch.nan, dtype=dtype) for name, each in shapes.items()}
+
+    def forward_arrays(self, kernel: int, keep: bool = True, rows: Optional[int] = None) -> Arrays:
         """What a forward is called with."""
         dtype = dtype_of(kernel)
         names = self.written if keep else [n for n in self.written if n in ("states", "memories")]
-        written = {
-            name: torch.full(self.shape(name, kernel), torch.nan, dtype=dtype) for name in names
-        }
-        return {**{name: each.to(dtype) for name, each in self.read.items()}, **written}
+        read = {name: each.to(dtype) for name, each in self.read.items()}
+        return read | self.empty(names, kernel, rows)
 
-    def backward_arrays(self, kernel: int, forward: Arrays, given: Arrays) -> Arrays:
+    def backward_arrays(self, kernel: int, forward: Arrays, rows: Optional[int] = None) -> Arrays:
         """What a backward is called with: the same, gradients from outside, and space for those
         wanted."""
         dtype = dtype_of(kernel)
-        wanted = {
-            name: torch.full(self.shape(name, kernel), torch.nan, dtype=dtype)
-            for name in self.gradients
-        }
-        return {**forward, **{name: each.to(dtype) for name, each in given.items()}, **wanted}
+        given = {name: each.to(dtype) for name, each in self.given_gradients().items()}
+        return forward | given | self.empty(self.gradients, kernel, rows)
 
     def given_gradients(self) -> Arrays:
         """Gradients from outside, of the states and of the memories."""
@@ -95,7 +102,7 @@ class Problem:
         """All that forward and backward write."""
         arrays = self.forward_arrays(kernel)
         native.forward(self.plan, kernel, arrays, threads)
-        arrays = self.backward_arrays(kernel, arrays, self.given_gradients())
+        arrays = self.backward_arrays(kernel, arrays)
         native.backward(self.plan, kernel, arrays, threads)
         return {name: arrays[name] for name in (*self.written, *self.gradients)}
 
@@ -171,7 +178,9 @@ def step_problem(
     density: float = 0.6,
     rich: bool = True,
     memory: bool = False,
-    bounds: Optional[dict[str, float]] = None,
+    constraints: Optional[dict[str, tuple[str, float]]] = None,
+    in_matrices: bool = False,
+    epsilon: float = 0.0,
     seed: int = 0,
     change: Optional[Arrays] = None,
 ) -> Problem:
@@ -200,17 +209,28 @@ def step_problem(
         differentiable += ["gates", "memory"]
         written += ["memories", "starts", "kept_gates"]
     read |= change or {}
-    bounds = bounds or {}
-    plan = native.step_plan(
-        dynamics, solver, activation, unfolds, units, inputs,
-        *(as_bytes(each) for each in (*recurrent, *sensory)), bounds,
-    )  # fmt: skip
+    constraints = constraints or {}
+    if in_matrices:
+        for prefix, pair, senders in (("", recurrent, units), ("sensory_", sensory, inputs)):
+            for name in _of_synapses(prefix, dense):
+                matrix = _normal(seed + 300, senders, units)
+                read[name] = matrix.index_put(pair, read[name])
+    lists = [as_bytes(each) for each in (*recurrent, *sensory)]
+    method = (dynamics, solver, activation, unfolds, units, inputs)
+    made_of = (*method, *lists, constraints, in_matrices, epsilon)
+    plan = native.step_plan(*made_of)
 
     def answer(arrays: Arrays) -> Arrays:
-        arrays = {
-            name: each.clamp(min=bounds[name]) if name in bounds else each
-            for name, each in arrays.items()
-        }
+        arrays = dict(arrays)
+        if in_matrices:
+            for prefix, lists in (("", recurrent), ("sensory_", sensory)):
+                for name in _of_synapses(prefix, dense):
+                    arrays[name] = arrays[name][lists]
+        for name, (kind, low) in constraints.items():
+            stored = arrays[name]
+            soft = low + torch.log1p(torch.exp(stored))
+            arrays[name] = soft if kind == "softplus" else stored.clamp(min=low)
+        arrays["epsilon"] = torch.tensor(epsilon, dtype=torch.float64)
         field = _dense_field if dense else _conductance_field
 
         def interval(t: int, x: Tensor) -> Tensor:
@@ -223,7 +243,14 @@ def step_problem(
         return _sequence(arrays, sizes, interval)
 
     gradients = {f"grad_{name}": name for name in differentiable}
-    return Problem(plan, dynamics, sizes, read, answer, written, gradients)
+    return Problem(plan, made_of, dynamics, sizes, read, answer, written, gradients)
+
+
+def _of_synapses(prefix: str, dense: bool) -> list[str]:
+    """The parameters of recurrent synapses, or with the prefix of sensory ones."""
+    if dense:
+        return [] if prefix else ["W_rec"]
+    return [prefix + name for name in ("w", "sigma", "mu", "E")]
 
 
 def _conductance_field(
@@ -246,7 +273,8 @@ def _conductance_field(
 
     def slope(x: Tensor) -> tuple[Tensor, Tensor]:
         more, drive = opened(x, "", recurrent, None)
-        return (g + conductance + more) / c, (g * arrays["vleak"] + current + drive) / c
+        rate = (g + arrays["epsilon"] + conductance + more) / c
+        return rate, (g * arrays["vleak"] + current + drive) / c
 
     return slope
 
@@ -342,7 +370,8 @@ def closed_form_problem(
         read |= _cell_arrays(batch, steps, units, seed)
         gradients |= {"grad_gates": "gates", "grad_memory": "memory"}
         written += ["memories", "starts", "kept_gates"]
-    plan = native.closed_form_plan(mode, activation, backbone, units, hidden, layer_sizes)
+    made_of = (mode, activation, backbone, units, hidden, layer_sizes)
+    plan = native.closed_form_plan(*made_of)
 
     def answer(arrays: Arrays) -> Arrays:
         def interval(t: int, x: Tensor) -> Tensor:
@@ -352,7 +381,7 @@ def closed_form_problem(
 
         return _sequence(arrays, sizes, interval)
 
-    return Problem(plan, "closed_form", sizes, read, answer, written, gradients, leaves)
+    return Problem(plan, made_of, "closed_form", sizes, read, answer, written, gradients, leaves)
 
 
 def _through_backbone(

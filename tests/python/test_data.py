@@ -46,68 +46,80 @@ def counting(rows: int) -> Series:
 sizes = st.integers(1, 12)
 
 
-@given(rows=st.integers(1, 80), length=sizes, stride=sizes, horizon=st.integers(0, 5))
-def test_windows_are_stretches_of_the_series_with_the_target_ahead(
-    rows: int, length: int, stride: int, horizon: int
-) -> None:
-    if rows < length + horizon:
-        with pytest.raises(DataError, match=f"at least {length + horizon}"):
+@st.composite
+def cuts(draw: st.DrawFn, horizon: int = 5, widest: int = 12) -> dict[str, int]:
+    """Rows that hold one window at least, and how they are cut; a stride of ``widest`` at most."""
+    length, ahead = draw(sizes), draw(st.integers(0, horizon))
+    stride = draw(st.integers(1, min(widest, 12)))
+    rows = length + ahead + draw(st.integers(0, 60))
+    return {"rows": rows, "length": length, "stride": stride, "horizon": ahead}
+
+
+@given(cut=cuts())
+def test_windows_are_stretches_of_the_series_with_the_target_ahead(cut: dict[str, int]) -> None:
+    rows, horizon = cut.pop("rows"), cut["horizon"]
+    found = windows(counting(rows), **cut)
+    inputs = found.inputs[..., 0]
+    assert inputs.shape[1] == cut["length"] and (inputs.diff(dim=1) == 1).all()
+    assert torch.equal(found.targets, found.inputs + horizon)
+    # As many as fit, and one more where rows are left over.
+    last = rows - horizon - cut["length"]
+    starts = list(range(0, last + 1, cut["stride"]))
+    assert inputs[:, 0].tolist() == (starts if starts[-1] == last else [*starts, last])
+
+
+@given(length=sizes, stride=sizes, horizon=st.integers(0, 5))
+def test_too_few_rows_for_a_window(length: int, stride: int, horizon: int) -> None:
+    enough = length + horizon
+    assert len(windows(counting(enough), length, stride, horizon)) == 1
+    for rows in {1, enough - 1} - {0, enough}:
+        with pytest.raises(DataError, match=f"at least {enough}"):
             windows(counting(rows), length, stride, horizon)
-        return
-    cut = windows(counting(rows), length, stride, horizon)
-    inputs = cut.inputs[..., 0]
-    assert (inputs.diff(dim=1) == 1).all()
-    assert torch.equal(cut.targets, cut.inputs + horizon)
-    assert int(inputs[-1, -1]) == rows - horizon - 1
-    starts = inputs[:, 0].tolist()
-    assert starts[0] == 0 and starts == sorted(set(starts))
 
 
-@given(rows=st.integers(1, 80), length=sizes, stride=sizes, horizon=st.integers(0, 5))
+@given(length=sizes, horizon=st.integers(0, 5), more=st.integers(0, 60), data=st.data())
 def test_without_gaps_between_windows_every_pair_is_used(
-    rows: int, length: int, stride: int, horizon: int
+    length: int, horizon: int, more: int, data: st.DataObject
 ) -> None:
-    if rows < length + horizon or stride > length:
-        return
+    rows, stride = length + horizon + more, data.draw(st.integers(1, length))
     cut = windows(counting(rows), length, stride, horizon)
     assert set(cut.inputs.flatten().tolist()) == set(range(rows - horizon))
 
 
-@given(rows=st.integers(1, 80), length=sizes, stride=sizes)
-def test_without_a_tail_windows_start_at_multiples_of_the_stride(
-    rows: int, length: int, stride: int
-) -> None:
-    if rows < length:
-        return
-    cut = windows(counting(rows), length, stride, 0, tail=False)
-    assert cut.inputs[:, 0, 0].tolist() == list(range(0, rows - length + 1, stride))
+@given(cut=cuts(horizon=0))
+def test_without_a_tail_windows_start_at_multiples_of_the_stride(cut: dict[str, int]) -> None:
+    rows, length, stride = cut["rows"], cut["length"], cut["stride"]
+    found = windows(counting(rows), length, stride, 0, tail=False)
+    assert found.inputs[:, 0, 0].tolist() == list(range(0, rows - length + 1, stride))
 
 
 @given(
-    rows=st.integers(1, 200),
-    valid=st.floats(0, 0.6),
-    test=st.floats(0, 0.6),
+    rows=st.integers(30, 200),
+    valid=st.floats(0, 0.45),
+    test=st.floats(0, 0.45),
     horizon=st.integers(0, 4),
 )
 def test_a_split_keeps_order_and_rows_and_windows_never_reach_across(
     rows: int, valid: float, test: float, horizon: int
 ) -> None:
-    if rows - round(rows * test) - round(rows * valid) < 1:
-        with pytest.raises(DomainError, match="valid"):
-            split(counting(rows), valid, test)
-        return
     parts = split(counting(rows), valid, test)
     joined = np.concatenate([part.inputs for part in parts])
     assert np.array_equal(joined, counting(rows).inputs)
     assert abs(len(parts[1].inputs) - rows * valid) <= 0.5 + 1e-9
     assert abs(len(parts[2].inputs) - rows * test) <= 0.5 + 1e-9
-    for part in parts:
-        if len(part.inputs) < 3 + horizon:
-            continue
+    long_enough = [part for part in parts if len(part.inputs) >= 3 + horizon]
+    assert long_enough or rows < 3 * (3 + horizon)
+    for part in long_enough:
         cut = windows(part, 3, horizon=horizon)
         for values in (cut.inputs, cut.targets):
             assert part.inputs.min() <= float(values.min())
             assert float(values.max()) <= part.inputs.max()
+
+
+@pytest.mark.parametrize(("rows", "valid", "test"), [(1, 0.5, 0.6), (10, 0.5, 0.5), (4, 0.4, 0.6)])
+def test_a_split_that_leaves_nothing_to_train_on(rows: int, valid: float, test: float) -> None:
+    with pytest.raises(DomainError, match="valid"):
+        split(counting(rows), valid, test)
 
 
 def test_events_of_mixed_numbers_and_dates() -> None:

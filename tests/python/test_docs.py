@@ -103,7 +103,7 @@ def test_every_public_name_is_in_the_api_document() -> None:
     assert missing == []
 
 
-def test_contributing_names_every_room() -> None:
+def test_contributing_names_every_module() -> None:
     """Python modules and packages, and Clojure namespaces."""
     page = (ROOT / "CONTRIBUTING.org").read_text()
     package = ROOT / "python" / "liquid_neural_networks"

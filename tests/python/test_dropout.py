@@ -146,3 +146,18 @@ def test_networks_drop_in_training_only_and_from_the_generators(
     compiled = network(x)
     with fused.disabled():  # the reference engine drops by itself
         torch.testing.assert_close(network(x), compiled)
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="DROPOUT ON A GPU IS NOT TESTED: there is none"
+)
+def test_every_device_has_a_generator_of_its_own() -> None:
+    x, states = torch.ones(500, device="cuda"), (torch.get_rng_state(), torch.cuda.get_rng_state())
+    found = []
+    for _ in range(2):
+        with drawing_from(Generators(3)):
+            dropout(torch.ones(7), 0.5, True)  # which does not change what follows
+            found.append(dropout(x, 0.5, True))
+    assert torch.equal(*found) and 0.3 < float((found[0] == 0).float().mean()) < 0.7
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert torch.equal(torch.cuda.get_rng_state(), states[1])

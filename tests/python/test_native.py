@@ -64,6 +64,51 @@ def test_any_number_of_synapses(dynamics: str, density: float) -> None:
         assert_right(step_problem(dynamics, density=density, units=21, batch=batch, inputs=2))
 
 
+STORED: dict[str, dict[str, Any]] = {
+    "clip": {"c": ("clip", 0.6), "g": ("clip", 0.7), "w": ("clip", 0.5), "sensory_w": ("clip", 1)},
+    "softplus": dict.fromkeys(("c", "g", "w", "sensory_w", "sensory_E"), ("softplus", 0.1)),
+}
+
+
+@pytest.mark.parametrize("rich", [False, True])
+@pytest.mark.parametrize("in_matrices", [False, True])
+@pytest.mark.parametrize("constraint", STORED)
+def test_parameters_as_they_are_stored(constraint: str, in_matrices: bool, rich: bool) -> None:
+    """The kernel makes their values, and gradients of what is stored."""
+    options: dict[str, Any] = {"constraints": STORED[constraint], "in_matrices": in_matrices}
+    for batch in (1, 2, LANES + 1, 3 * LANES):
+        assert_right(step_problem(batch=batch, rich=rich, epsilon=0.05, units=7, **options))
+    assert_right(step_problem(density=0.0, memory=True, epsilon=0.05, **options))
+    tau = {"tau": (constraint, 0.5)}
+    assert_right(step_problem("dense", constraints=tau, in_matrices=in_matrices, rich=rich))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=kernel_id)
+def test_softplus_to_the_last_digits(kernel: int) -> None:
+    """As exact as its argument is, rounded. One euler step of neurons without synapses, from 0 and
+    over a time of 1, makes the leak g itself the state: c and vleak are 1."""
+    dtype, far = dtype_of(kernel), 80 if dtype_of(kernel) == torch.float32 else 650
+    stored = torch.cat([torch.linspace(-far, far, 4001), torch.linspace(-2, 2, 4001)]).double()
+    problem = step_problem(
+        solver="euler", unfolds=1, batch=1, steps=1, units=len(stored), density=0.0, rich=False,
+        constraints={"g": ("softplus", 0.0)},
+        change={"g": stored, "c": torch.ones_like(stored), "vleak": torch.ones_like(stored),
+                "sensory_w": 0 * step_problem(units=len(stored), density=0.0).read["sensory_w"]},
+    )  # fmt: skip
+    found = problem.run(kernel)
+    stored = stored.to(dtype).double()
+    limit = (4 + stored.abs()) * torch.finfo(dtype).eps
+    wanted = torch.nn.functional.softplus(stored, threshold=1e9)
+    wanted = torch.where(stored > 40, stored, wanted)
+    given = problem.given_gradients()["grad_states"].flatten().to(dtype).double()
+    for mine, exact in (
+        (found["states"].flatten(), wanted),
+        (found["grad_g"], given * torch.sigmoid(stored)),
+    ):
+        error = (mine.double() - exact).abs() / exact.abs().clamp(min=torch.finfo(dtype).tiny)
+        assert bool((error < limit).all()), stored[(error / limit).argmax()]
+
+
 CLOSED_FORMS: list[dict[str, Any]] = [
     {"mode": mode, "activation": activation, "backbone": backbone, "layer_sizes": layer_sizes}
     for mode in ("default", "no_gate", "pure")
@@ -140,7 +185,8 @@ def test_states_and_inputs_far_beyond_saturation(size: float) -> None:
 def test_lower_bounds() -> None:
     """What is stored below is taken as the bound, and has no gradient."""
     change = {"c": torch.tensor([-1.0, 0.1, 0.5, 0.7, 0.2], dtype=torch.float64)}
-    problem = step_problem(bounds={"c": 0.3, "w": 0.4, "sensory_w": 0.2}, change=change)
+    bounds = {name: ("clip", low) for name, low in (("c", 0.3), ("w", 0.4), ("sensory_w", 0.2))}
+    problem = step_problem(constraints=bounds, change=change)
     assert_right(problem)
     gradient = problem.run(KERNELS[0])["grad_c"]
     assert gradient.ne(0).tolist() == [False, False, True, True, False]

@@ -45,7 +45,7 @@ def arrays_of(problem: Problem, backward: bool) -> Arrays:
     arrays = problem.forward_arrays(KERNEL)
     if backward:
         native.forward(problem.plan, KERNEL, arrays, 1)
-        arrays = problem.backward_arrays(KERNEL, arrays, problem.given_gradients())
+        arrays = problem.backward_arrays(KERNEL, arrays)
     return arrays
 
 
@@ -292,7 +292,7 @@ def step_plan(**changes: Any) -> Any:
     arguments = {
         "dynamics": "conductance", "solver": "fused", "activation": "sigmoid", "unfolds": 6,
         "units": 4, "inputs": 2, "pre": none, "post": none, "sensory_pre": none,
-        "sensory_post": none, "lower_bounds": {},
+        "sensory_post": none, "constraints": {},
     }  # fmt: skip
     return native.step_plan(**{**arguments, **changes})
 
@@ -322,8 +322,15 @@ BAD_STEP_PLANS: list[tuple[str, dict[str, Any]]] = [
     ("pre", {"pre": indices(1, 1), "post": indices(0, 0)}),
     ("sensory_pre", {"sensory_pre": indices(2), "sensory_post": indices(0)}),
     ("sensory_post", {"sensory_pre": indices(0)}),
-    ("lower_bounds", {"lower_bounds": {"tau": 1.0}}),
-    ("lower_bounds", {"lower_bounds": {"c": 1.0, "": 1.0}}),
+    ("constraints", {"constraints": {"tau": ("clip", 1.0)}}),
+    ("constraints", {"constraints": {"c": ("clip", 1.0), "": ("clip", 1.0)}}),
+    ("constraints", {"constraints": {"c": ("relu", 1.0)}}),
+    ("constraints", {"constraints": {"c": 1.0}}),
+    ("constraints", {"constraints": {"c": ["clip", 1.0]}}),
+    ("epsilon", {"epsilon": -1e-9}),
+    ("epsilon", {"epsilon": float("nan")}),
+    ("epsilon", {"epsilon": float("inf")}),
+    ("epsilon", {"dynamics": "dense", "inputs": 4, "epsilon": 1e-9}),
     ("inputs", {"dynamics": "dense"}),
     (
         "sensory_pre",
@@ -339,10 +346,23 @@ def test_hostile_step_plans(name: str, changes: dict[str, Any]) -> None:
         step_plan(**changes)
 
 
-@pytest.mark.parametrize("bounds", [{"c": "low"}, {"c": None}, {3: 1.0}])
-def test_lower_bounds_of_a_wrong_type(bounds: Any) -> None:
+@pytest.mark.parametrize(
+    "constraints",
+    [{"c": ("clip", "low")}, {"c": ("clip",)}, {"c": (None, 1.0)}, {3: ("clip", 1.0)}],
+    ids=str,
+)
+def test_constraints_of_a_wrong_type(constraints: Any) -> None:
     with pytest.raises(TypeError):
-        step_plan(lower_bounds=bounds)
+        step_plan(constraints=constraints)
+
+
+def test_parameters_in_matrices_have_their_shape() -> None:
+    """A list of the synapses is refused, and so is a matrix of another size."""
+    problem = step_problem(in_matrices=True)
+    arrays = problem.forward_arrays(KERNEL)
+    for name, shape in (("w", (5,)), ("sigma", (5, 4)), ("sensory_E", (5, 3))):
+        with pytest.raises(native.Refused, match=rf"^{name}: shape"):
+            native.forward(problem.plan, KERNEL, {**arrays, name: torch.ones(shape)}, 1)
 
 
 BAD_CLOSED_FORM_PLANS: list[tuple[str, tuple[Any, ...]]] = [
@@ -381,7 +401,7 @@ def test_no_memory() -> None:
     """Unfolds whose scratch no machine has."""
     problem = step_problem(rich=False, unfolds=2**30, solver="fused", steps=1, units=500, density=0)
     arrays = problem.forward_arrays(KERNEL) | {"grad_states": torch.zeros(3, 1, 500)}
-    arrays = problem.backward_arrays(KERNEL, arrays, problem.given_gradients())
+    arrays = problem.backward_arrays(KERNEL, arrays)
     with pytest.raises(MemoryError):
         native.backward(problem.plan, KERNEL, arrays, 1)
 

@@ -1,28 +1,36 @@
-"""The C sources built by other compilers, and for other machines: the conformance vectors again.
+"""The C sources built by other compilers, and for other machines.
 
-Each build runs as a program of its own, in an emulator where it must, and answers the problems
-that the Python side would have put to the extension.
+Each build runs as a program of its own, in an emulator where it must, and answers the problems of
+``native_cases``: those that the kernels differ in, for every kernel that the machine has.
 """
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import pytest
 import torch
 
-from liquid_neural_networks import conformance, fused
-from liquid_neural_networks.fused import _operator as operator
+from native_cases import (
+    LANES,
+    Arrays,
+    Problem,
+    closed_form_problem,
+    errors,
+    native,
+    step_problem,
+)
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "python/liquid_neural_networks/fused/src"
+SOURCES = ROOT / "python/liquid_neural_networks/_kernel/src"
+WITHOUT_PYTHON = ("instruction_sets.c", "runs.c", "threads.c", "kernel_*.c")
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=fast", "-fno-trapping-math", "-fno-math-errno"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi", "-Werror"]
 
 
 class Build(NamedTuple):
@@ -34,7 +42,6 @@ class Build(NamedTuple):
 
 
 BUILDS = {
-    "gcc": Build("gcc"),
     "clang": Build("clang"),
     "gcc's sanitizers": Build("gcc", ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")),
     "an x86-64 without AVX": Build("gcc", emulator=("qemu-x86_64", "-cpu", "qemu64")),
@@ -44,135 +51,121 @@ BUILDS = {
     ),
 }
 
+PROBLEMS: dict[str, Problem] = {
+    "conductance": step_problem(batch=LANES + 1, unfolds=6, units=11),
+    "conductance, sparse": step_problem(batch=1, rich=False, density=0.1, units=20, inputs=2),
+    "conductance, nothing there": step_problem(density=0.0, inputs=0, rich=False),
+    "conductance, euler": step_problem(
+        solver="euler", batch=2, constraints={"w": ("clip", 0.4), "c": ("softplus", 0.1)}
+    ),
+    "conductance, exponential": step_problem(solver="exponential", batch=LANES + 1),
+    "conductance, beyond saturation": step_problem(
+        batch=3, rich=False, change={"sigma": torch.full((16,), 1e6, dtype=torch.float64)}
+    ),
+    "conductance, memory": step_problem(batch=LANES + 1, memory=True),
+    "conductance, in matrices": step_problem(batch=1, in_matrices=True, epsilon=1e-3),
+    "dense": step_problem("dense", batch=LANES + 1, units=11, density=1.0),
+    "dense, tanh": step_problem("dense", activation="tanh", density=0.1, units=11, memory=True),
+    "dense, one row": step_problem("dense", batch=1, units=11, density=1.0),
+    "closed form": closed_form_problem(batch=LANES + 1, layer_sizes=(3, 4), backbone=0),
+    "closed form, backbone": closed_form_problem(activation="silu", backbone=3, memory=True),
+    "closed form, relu": closed_form_problem("no_gate", "relu", batch=2 * LANES + 1),
+    "closed form, pure": closed_form_problem("pure", batch=1),
+}
 
-STEP, CLOSED_FORM, WIDTH = range(3)
-"""Kinds of questions, see ``tests/c/serve.c``."""
+TABLES = ("conductance", "dense", "closed_form")
+WORDS = (
+    ("fused", "euler", "exponential"),
+    ("sigmoid", "tanh"),
+    ("default", "no_gate", "pure"),
+    ("tanh", "relu", "silu", "none"),
+)
+CONSTRAINTS = ("as stored", "clip", "softplus")
+"""These four and one in the order of the enumerations in problems.h."""
 
 
 class Program:
-    """Stands in for the extension module."""
+    """Answers problems; see ``tests/c/serve.c``."""
 
     def __init__(self, command: list[str]):
-        self.calls = [0, 0, 0]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def forward(self, sizes: Any, addresses: Any, bounds: Any, threads: int) -> None:
-        lengths = arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]))
-        self._put_step(sizes, bounds, addresses, lengths, backward=False)
-        written = (5, 13, 14, 15)
-        self._get_into([addresses[i] for i in written], [lengths[i] for i in written])
+    def run(self, problem: Problem, kernel: int) -> Optional[Arrays]:
+        """All that forward and backward write; None if the machine has no such kernel."""
+        rows = -(-problem.sizes["B"] // LANES) * LANES  # enough for any kernel
+        arrays = problem.forward_arrays(kernel, rows=rows)
+        if not self._ask(problem, kernel, arrays, backward=False):
+            return None
+        arrays = problem.backward_arrays(kernel, arrays, rows)
+        assert self._ask(problem, kernel, arrays, backward=True)
+        return arrays
 
-    def backward(self, sizes: Any, addresses: Any, bounds: Any, grads: Any, threads: int) -> None:
-        lengths = arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]))
-        # Gradients are as long as what they are gradients of.
-        of = [lengths[i] for i in (5, 13, 0, 2, 3, 4, 10, 12)] + lengths[16:]
-        self._put_step(sizes, bounds, (*addresses, *grads), lengths + of, backward=True)
-        self._get_into(grads[2:], of[2:])
-
-    def closed_form(self, sizes: Any, addresses: Any, backward: bool, threads: int) -> None:
-        lengths = closed_arrays_of(sizes, self._whole_chunks(sizes[4], sizes[-1]), backward)
-        self._ask(CLOSED_FORM, *sizes, backward, len(addresses))
-        self._put_arrays(addresses, lengths)
-        answered = slice(-8, None) if backward else slice(-7, None)
-        self._get_into(addresses[answered], lengths[answered])
-
-    def closed_form_width(self, kernel: int) -> int:
-        self._ask(WIDTH, kernel)
-        (width,) = struct.unpack("<q", self._get(8))
-        return int(width)
-
-    def _whole_chunks(self, batch: int, kernel: int) -> int:
-        rows = self.closed_form_width(kernel)
-        return -(-batch // rows) * rows
-
-    def lowest(self, *arguments: Any) -> float:
-        lowest: float = REAL.lowest(*arguments)
-        return lowest
-
-    def _put_step(
-        self, sizes: Any, bounds: Any, addresses: Any, lengths: list[int], backward: bool
-    ) -> None:
-        bounds = bounds or [-float("inf")] * parameter_count(sizes)
-        self._ask(STEP, *sizes, backward, len(addresses))
-        self._write(struct.pack(f"<{len(bounds)}d", *bounds))
-        self._put_arrays(addresses, lengths)
-
-    def _ask(self, kind: int, *integers: int) -> None:
-        self.calls[kind] += 1
-        self._write(struct.pack(f"<{1 + len(integers)}q", kind, *integers))
-
-    def _put_arrays(self, addresses: Any, lengths: list[int]) -> None:
-        for address, length in zip(addresses, lengths):
-            size = length if address else 0
-            self._write(struct.pack("<q", size) + ctypes.string_at(address, size))
-
-    def _write(self, data: bytes) -> None:
+    def _ask(self, problem: Problem, kernel: int, arrays: Arrays, backward: bool) -> bool:
+        """Runs one direction, whose answer comes into the arrays."""
+        names = _names(problem)
+        question = _integers(kernel, TABLES.index(problem.table), backward)
+        question += _description(problem)
+        for name in names:
+            data = arrays[name].contiguous().numpy().tobytes() if name in arrays else b""
+            question += _integers(len(data)) + data
         assert self.process.stdin is not None
-        self.process.stdin.write(data)
-
-    def _get_into(self, addresses: Any, lengths: list[int]) -> None:
-        for address, length in zip(addresses, lengths):
-            if address:
-                ctypes.memmove(address, self._get(length), length)
+        self.process.stdin.write(question)
+        self.process.stdin.flush()
+        if not struct.unpack("<q", self._get(8))[0]:
+            return False
+        for name in names:
+            if name in arrays and arrays[name].numel():
+                size = arrays[name].numel() * arrays[name].element_size()
+                found = torch.frombuffer(bytearray(self._get(size)), dtype=arrays[name].dtype)
+                arrays[name] = found.view(arrays[name].shape)
+        return True
 
     def _get(self, length: int) -> bytes:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.flush()
+        assert self.process.stdout is not None
         answer = self.process.stdout.read(length)
         assert len(answer) == length, f"the program ended with {self.process.wait()}"
         return answer
 
 
-REAL: Any = operator.kernel
+def _integers(*numbers: int) -> bytes:
+    return struct.pack(f"<{len(numbers)}q", *numbers)
 
 
-def parameter_count(sizes: Any) -> int:
-    return 3 if operator.DYNAMICS[sizes[0]] == "dense" else 13
+def _names(problem: Problem) -> list[str]:
+    """All arrays in the order in which they are asked for."""
+    names = [row[0] for row in native.FIELDS[problem.table] if not row[0].startswith("hidden_")]
+    further = range(1, problem.sizes.get("L", 0))
+    return names + [f"hidden_{part}{layer}" for layer in further for part in ("", "bias_")]
 
 
-def arrays_of(sizes: Any, padded_batch: int) -> list[int]:
-    """Bytes of every array of a problem, in the order of the addresses."""
-    dynamics, _, _, _, batch, steps, inputs, units, recurrent, sensory, kernel = sizes
-    real, samples = 8 if kernel % 2 else 4, batch * steps
-    reals = [samples * inputs, samples * inputs, samples, samples * units, batch * units]
-    reals.append(samples * units)
-    indices = [recurrent, recurrent, sensory, sensory]
-    of_memory = memory_arrays_of(batch, steps, units, padded_batch)
-    if operator.DYNAMICS[dynamics] == "dense":
-        parameters = [recurrent, units, units]
-    else:
-        parameters = [units] * 3 + [recurrent] * 4 + [sensory] * 4 + [inputs] * 2
-    return (
-        [real * n for n in reals]
-        + [8 * n for n in indices]
-        + [real * n for n in (*of_memory, *parameters)]
+def _description(problem: Problem) -> bytes:
+    """What the plan says."""
+    solvers, activations, modes, backbone_activations = WORDS
+    batch, steps = problem.sizes["B"], problem.sizes["T"]
+    if problem.table == "closed_form":
+        mode, activation, backbone, units, hidden, layer_sizes = problem.made_of
+        words = modes.index(mode), backbone_activations.index(activation)
+        sizes = (backbone, batch, steps, units, hidden, len(layer_sizes), *layer_sizes)
+        return _integers(*words, *sizes)
+    _, solver, activation, unfolds, units, inputs, *lists, constraints, in_matrices, epsilon = (
+        problem.made_of
     )
+    words = solvers.index(solver), activations.index(activation)
+    written = _integers(*words, unfolds, batch, steps, inputs, units, in_matrices)
+    written += struct.pack("<d", epsilon)
+    for each in lists:
+        written += _integers(len(each) // 8) + each
+    for name in _parameters(problem.table):
+        kind, lower = constraints.get(name, ("as stored", 0.0))
+        written += struct.pack("<qd", CONSTRAINTS.index(kind), lower)
+    return written
 
 
-def memory_arrays_of(batch: int, steps: int, units: int, padded_batch: int) -> list[int]:
-    """Numbers in what a memory cell reads and writes."""
-    states = batch * steps * units
-    read = [4 * states, 4 * units * units, batch * units]
-    return [*read, states, states, padded_batch * steps * 4 * units]
-
-
-def closed_arrays_of(sizes: Any, padded_batch: int, backward: bool) -> list[int]:
-    """The same of closed-form dynamics; what is kept of the heads is for whole chunks."""
-    mode, _, layers, tiers, batch, steps, units, hidden, kernel = sizes
-    samples, heads = batch * steps, units if mode == 2 else 4 * units
-    states, of_backbone = samples * units, layers * samples * hidden
-    of_memory = memory_arrays_of(batch, steps, units, padded_batch)
-    numbers = [samples * hidden, samples, states, batch * units]
-    numbers += [hidden * units, heads * hidden, heads, heads * units, 0, units, *of_memory[:3]]
-    numbers += [hidden * hidden, hidden] * max(layers - 1, 0)
-    numbers += [states, of_backbone, padded_batch * steps * heads, of_backbone, *of_memory[3:]]
-    if backward:
-        numbers += [states, states, of_backbone, samples * heads, samples, batch * units]
-        numbers += [states, states]
-        numbers += [of_memory[0], of_memory[2]]
-    lengths = [n * (8 if kernel % 2 else 4) for n in numbers]
-    lengths[8] = 8 * (tiers + 1)  # where tiers start
-    return lengths
+def _parameters(table: str) -> list[str]:
+    """Those that have one size, of neurons, synapses or inputs."""
+    names = {row[0] for row in native.FIELDS[table]}
+    rows = native.FIELDS[table]
+    return [row[0] for row in rows if f"grad_{row[0]}" in names and len(row[2]) == 1]
 
 
 def missing(build: Build) -> Optional[str]:
@@ -180,43 +173,36 @@ def missing(build: Build) -> Optional[str]:
     return next((tool for tool in needed if shutil.which(tool) is None), None)
 
 
-@pytest.fixture(params=BUILDS)
+@pytest.fixture(scope="module", params=BUILDS)
 def program(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Program]:
     build = BUILDS[request.param]
     tool = missing(build)
     if tool:
-        pytest.skip(f"THE STEP ON {request.param.upper()} IS NOT TESTED: no {tool} on the path")
-    if not fused.status().available:
-        pytest.skip(f"THE STEP ON {request.param.upper()} IS NOT TESTED: {fused.status().reason}")
-    kernels = [path.name for path in SOURCES.glob("kernel_*.c")]
-    files = [SOURCES / name for name in ("problem.c", "parallel.c", *kernels)]
-    binary = tmp_path / "serve"
-    command = [build.compiler, *FLAGS, *build.flags, f"-I{SOURCES}", str(ROOT / "tests/c/serve.c")]
-    command += [*map(str, files), "-o", str(binary), "-pthread", "-ldl", "-Wall", "-Wextra"]
-    command += ["-Wno-psabi", "-Werror"]
+        pytest.skip(f"THE KERNELS ON {request.param.upper()} ARE NOT TESTED: no {tool} on the path")
+    files = [str(path) for pattern in WITHOUT_PYTHON for path in SOURCES.glob(pattern)]
+    binary = str(tmp_path_factory.mktemp("portable") / "serve")
+    command = [build.compiler, *FLAGS, *build.flags, *WARNINGS, f"-I{SOURCES}"]
+    command += [str(ROOT / "tests/c/serve.c"), *files, "-o", binary, "-pthread", "-ldl"]
     subprocess.run(command, check=True)
-    program = Program([*build.emulator, str(binary)])
-    monkeypatch.setattr(operator, "kernel", program)
+    program = Program([*build.emulator, binary])
     yield program
     assert program.process.stdin is not None
     program.process.stdin.close()
     assert program.process.wait(10) == 0
 
 
-def test_the_extension_is_there_where_it_can_be_built() -> None:
-    """Its build is optional, and what needs it is skipped without it: that must have a reason."""
-    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
-        pytest.skip("THE COMPILED STEP IS NOT TESTED: no C compiler on the path")
-    assert fused.status().available, fused.status().reason
-
-
-def test_conformance(program: Program) -> None:
-    torch.set_num_threads(1)
-    try:
-        failed = [result for result in conformance.run() if not result.passed]
-    finally:
-        torch.set_num_threads(2)
-    assert not failed
-    assert program.calls[STEP] > 200 and program.calls[CLOSED_FORM] > 10
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_answers(program: Program, name: str) -> None:
+    problem = PROBLEMS[name]
+    expected, answered = problem.expected(), 0
+    for kernel in range(6):
+        found = program.run(problem, kernel)
+        if found is None:
+            continue
+        answered += 1
+        allowed = 1e-11 if kernel % 2 else 2e-4
+        off = {each: error for each, error in errors(found, expected).items() if error > allowed}
+        assert not off, kernel
+    assert answered >= 2  # at least the instruction set that every machine has

@@ -57,10 +57,10 @@ def numbers_in_tables() -> list[re.Match[str]]:
     ]
 
 
-def changed(number: str) -> list[str]:
+def changed(number: str) -> set[str]:
     """The number with its first digit, and with its last, one higher; 9 becomes 0."""
     higher = str.maketrans("0123456789", "1234567890")
-    return [number[0].translate(higher) + number[1:], number[:-1] + number[-1].translate(higher)]
+    return {number[0].translate(higher) + number[1:], number[:-1] + number[-1].translate(higher)}
 
 
 def test_any_number_of_a_table_changed_alone_is_noticed() -> None:

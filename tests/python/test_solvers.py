@@ -60,6 +60,11 @@ def test_adaptive_keeps_to_its_tolerance(dynamics: str) -> None:
     torch.testing.assert_close(states(dynamics, "adaptive", 1), exact, rtol=0, atol=1e-5)
 
 
+def test_the_adaptive_solver_says_the_order_of_its_method() -> None:
+    """Dormand and Prince's 5(4) steps with the fifth-order solution."""
+    assert SOLVERS["adaptive"].order == 5
+
+
 @pytest.mark.parametrize("dynamics", ODES)
 def test_adaptive_does_not_use_unfolds(dynamics: str) -> None:
     assert torch.equal(states(dynamics, "adaptive", 1), states(dynamics, "adaptive", 7))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from spec import generate
 from spec.cases import Draw, arguments, model
-from spec.gradients import gradients, loss
+from spec.encoding import VECTORS, decode, encode, path_of
+from spec.gradients import along, gradients, loss
 from spec.reference import forward, prepare, run
 
 
@@ -100,8 +101,47 @@ def test_complex_step_agrees_with_differences(dynamics: str) -> None:
             assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slopes[index], abs=1e-7)
 
 
-def test_no_vector_is_stale() -> None:
-    assert generate.stale() == []
+VALID = {case.name: case for case in generate.valid_cases()}
+REFUSED = {case["name"]: case for case in generate.refused_cases()}
+
+
+def test_there_is_a_vector_for_every_case_and_no_other() -> None:
+    assert {path.stem for path in VECTORS.glob("*.msgpack")} == VALID.keys() | REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_no_refused_vector_is_stale(name: str) -> None:
+    assert generate.same(decode(path_of(name).read_bytes()), decode(encode(REFUSED[name])))
+
+
+@pytest.mark.parametrize("name", sorted(VALID))
+def test_no_vector_is_stale(name: str) -> None:
+    """Gradients are compared along one direction a tensor; ``--check`` looks at every element."""
+    found, case = decode(path_of(name).read_bytes()), VALID[name]
+    stored = found["expected"]["gradients"]
+    wanted = generate.answered(case, differentiate=lambda *_: stored)
+    assert generate.same(found, decode(encode(wanted)))
+    flat = {**stored["tensors"], **{n: each for n, each in stored.items() if n != "tensors"}}
+    draw = Draw(f"{name} directions")
+    directions = {n: draw(-1, 1, *each.shape) for n, each in flat.items() if each is not None}
+    slopes = along(case.model, case.arguments, wanted["weights"], directions)
+    for n, direction in directions.items():
+        terms = flat[n] * direction
+        assert terms.sum() == pytest.approx(
+            slopes[n], rel=1e-12, abs=1e-12 + 1e-12 * abs(terms).sum()
+        )
+
+
+def test_a_gradient_that_was_changed_is_stale() -> None:
+    case = VALID["conductance-fused"]
+    wanted = generate.answered(case)
+    stored, weights = wanted["expected"]["gradients"], wanted["weights"]
+    direction = Draw("changed")(-1, 1, *stored["inputs"].shape)
+    slope = along(case.model, case.arguments, weights, {"inputs": direction})["inputs"]
+    assert (stored["inputs"] * direction).sum() == pytest.approx(slope, rel=1e-12)
+    changed = stored["inputs"].copy()
+    changed[0, 0, 0] += 1e-6
+    assert (changed * direction).sum() != pytest.approx(slope, rel=1e-9)
 
 
 def test_a_changed_number_is_stale() -> None:

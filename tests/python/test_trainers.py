@@ -12,7 +12,7 @@ from typing import Any, Optional
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrize, prune
 from torch.utils.data import DataLoader, Dataset
 
 from core_cases import METHODS
@@ -183,6 +183,18 @@ def test_bounds_hold_whatever_becomes_of_a_network() -> None:
     network.neurons[0].dynamics.c = shared.neurons[0].dynamics.c
     del shared
     gc.collect()
+    sink(optimizer, network)
+    assert not below(network)
+
+
+def test_a_bound_holds_again_after_a_parametrization() -> None:
+    network = LiquidNetwork(1, 4, 1, seed=0)
+    dynamics = network.neurons[0].dynamics
+    parametrize.register_parametrization(dynamics, "c", nn.Identity())
+    optimizer = torch.optim.SGD(dynamics.parametrizations.parameters(), lr=1.0)
+    sink(optimizer, network)
+    parametrize.remove_parametrizations(dynamics, "c", leave_parametrized=False)
+    assert below(network)  # what is stored in a parametrization is not the value
     sink(optimizer, network)
     assert not below(network)
 

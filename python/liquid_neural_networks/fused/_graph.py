@@ -88,7 +88,7 @@ class _Arguments:
                 state.shape[1],
                 inputs,
                 [_index_bytes(each) for each in synapses],
-                {},
+                _step.VALUES,
             ),
             kernel_for(sequence[0].dtype),
             READ[dynamics],

@@ -18,11 +18,12 @@ from ._calls import Call, Gradients, Tensors, each_alone
 from ._fields import DYNAMICS, READ
 
 SOLVERS = ("fused", "euler", "exponential")
+EQUATIONS = (ConductanceDynamics, DenseDynamics)
 
 
 def unsupported(dynamics: Dynamics, method: Method) -> str:
     """Why these dynamics cannot run here; empty if they can."""
-    if type(dynamics) not in (ConductanceDynamics, DenseDynamics):
+    if dynamics.storage.equations not in EQUATIONS:
         return f"it has no kernel for {dynamics.name} dynamics"
     if method.solver not in SOLVERS:
         return f"it has no kernel for the {method.solver} solver"
@@ -41,10 +42,11 @@ def integrate(
     Without elapsed time it is 1, without a state zeros: to make such tensors would cost a short
     sequence a tenth of its time.
     """
-    # Clipping in the kernel spares torch two operators a parameter. Graphs show what happens.
-    clip = dynamics.constraint == "clip" and not compiling()
-    if not clip:
-        values = dynamics.values()
+    # The kernel makes values of what is stored, which spares torch several operators a parameter.
+    # Graphs show what happens; and torch makes softplus, whose last bit a file must bring back.
+    stored: Optional[_step.Stored] = None
+    if compiling() or (dynamics.constraint == "softplus" and not dynamics.storage.in_matrices):
+        values, stored = dynamics.values(), _step.VALUES
     elif dynamics.name == "dense":
         values = dynamics.stored()
     else:
@@ -62,7 +64,7 @@ def integrate(
     }
     if compiling():
         return _graph.step(dynamics, method, tensors)
-    plan = plan_for(dynamics, method, clip)
+    plan = plan_for(dynamics, method, stored)
     call = Call(plan, kernel_for(sequences.inputs.dtype), READ[dynamics.name], dynamics.units)
     if torch.is_grad_enabled():
         return _memory.joined(*Step.apply(call, *tensors.values()))  # type: ignore[no-untyped-call]
@@ -76,14 +78,14 @@ def _input_terms(dynamics: Dynamics, values: Values, sequences: Sequences) -> Te
     return terms
 
 
-def plan_for(dynamics: Dynamics, method: Method, clip: bool) -> Any:
-    """What C keeps of a population; ``clip`` has it hold parameters at their lower bounds."""
+def plan_for(dynamics: Dynamics, method: Method, stored: Optional[_step.Stored]) -> Any:
+    """What C keeps of a population. How values come from what it is given is up to the dynamics if
+    ``stored`` is None."""
     activation: str = dynamics.options().get("activation", "sigmoid")
-    key = (method, activation, clip)
+    key = (method, activation, stored is None)
     plan = dynamics.derived.get(key)
     if plan is None:
         lists = dynamics.index_lists
-        bounds = dynamics.lower_bounds if clip else {}
         plan = _step.make(
             dynamics.name,
             method,
@@ -91,10 +93,20 @@ def plan_for(dynamics: Dynamics, method: Method, clip: bool) -> Any:
             dynamics.units,
             dynamics.input_size,
             [lists[name].tobytes() for name in ("pre", "post", "sensory_pre", "sensory_post")],
-            {name: low for name, low in bounds.items() if name in DYNAMICS[dynamics.name]},
+            _stored_by(dynamics) if stored is None else stored,
         )
         dynamics.derived[key] = plan
     return plan
+
+
+def _stored_by(dynamics: Dynamics) -> _step.Stored:
+    constraints = {
+        name: (dynamics.constraint, lower)
+        for name, lower in dynamics.lower_bounds.items()
+        if name in DYNAMICS[dynamics.name]
+    }
+    storage = dynamics.storage
+    return _step.Stored(constraints, storage.in_matrices, storage.epsilon)
 
 
 class Step(torch.autograd.Function):

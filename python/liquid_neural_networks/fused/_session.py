@@ -14,7 +14,7 @@ from .._kernel import built, kernel_for
 from ..dynamics import ClosedFormDynamics, DenseDynamics, Dynamics, Values
 from ..memory import MemoryCell
 from ..solvers import Method
-from . import _closed_form, _ode
+from . import _closed_form, _ode, _step
 from ._calls import Tensors
 from ._fields import DYNAMICS
 
@@ -147,7 +147,7 @@ class Session:
             "time_constants": self._given,
             **{name: values[name] for name in DYNAMICS[dynamics.name]},
         }
-        plan = _ode.plan_for(dynamics, population.method, clip=False)
+        plan = _ode.plan_for(dynamics, population.method, _step.VALUES)
         return [*stages, {"kind": "step", "plan": plan, "tensors": tensors}]
 
     def _closed_form(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from torch import Tensor
 
@@ -12,6 +12,23 @@ from . import _memory
 from ._calls import Call, Tensors, backward, forward, kept_rows, make_plan
 
 
+class Stored(NamedTuple):
+    """How values come from the parameters that C is given.
+
+    Attributes:
+        constraints: parameter -> which constraint keeps it, and its lower bound.
+        in_matrices, epsilon: see :class:`~liquid_neural_networks.dynamics.Storage`.
+    """
+
+    constraints: dict[str, tuple[str, float]]
+    in_matrices: bool
+    epsilon: float
+
+
+VALUES = Stored({}, False, 0.0)
+"""C is given the values themselves."""
+
+
 def make(
     dynamics: str,
     method: Method,
@@ -19,7 +36,7 @@ def make(
     units: int,
     inputs: int,
     indices: list[bytes],
-    bounds: dict[str, float],
+    stored: Stored,
 ) -> Any:
     """A plan from plain data. Dense dynamics get W_in u + b of every neuron as their inputs."""
     if dynamics == "dense":
@@ -33,7 +50,7 @@ def make(
         units,
         inputs,
         *indices,
-        bounds,
+        *stored,
     )
 
 

@@ -17,6 +17,8 @@ from ._operator import Operator, Options, Tensors
 
 MODES = ("default", "no_gate", "pure")
 ACTIVATIONS = tuple(passes.ACTIVATIONS)
+DIFFERENTIABLE = 4
+"""Of the tensors of a :class:`Call`, the first ones."""
 _SAME = {"lecun_tanh": "tanh"}
 """What differs from an activation of the kernels by constants, which the weights include."""
 
@@ -46,7 +48,7 @@ def _activation(dynamics: ClosedFormDynamics) -> str:
     return _SAME.get(dynamics.backbone_activation, dynamics.backbone_activation)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@torch.compiler.assume_constant_result
 def _shared_bytes_of(device: torch.device) -> int:
     """Shared memory that a program can have; Triton's interpreter sets no limit."""
     if device.type != "cuda":
@@ -64,7 +66,6 @@ def integrate(
 ) -> Tensor:
     """See :func:`liquid_neural_networks.gpu.integrate`."""
     values = dynamics.prepare(dynamics.values())
-    # A missing feature is 0 in the inputs, so that a mask would change nothing.
     inputs, constants = sequences.inputs, sequences.time_constants
     if state is None:
         state = inputs.new_zeros(len(inputs), dynamics.units * (1 if memory is None else 2))
@@ -73,7 +74,7 @@ def integrate(
         shift = shift.expand(*inputs.shape[:2], dynamics.units)
     layout = dynamics.layout
     back = None if layout.one_layer else layout.back(inputs.device)
-    call = Call(inputs, sequences.elapsed_time, state, shift, back)
+    call = Call(inputs, sequences.elapsed_time, state, shift, sequences.mask, back)
     cell = {} if memory is None else memory.stored()
     weights = Weights(
         inputs=values["W_in"],
@@ -89,8 +90,8 @@ def integrate(
         a=torch.cat(layout.by_layer(values["A"])) if dynamics.mode == "pure" else None,
     )
     form = (MODES.index(dynamics.mode), ACTIVATIONS.index(_activation(dynamics)))
-    *differentiable, order = call
-    return closed_form([*form, *layout.sizes], [*differentiable, *weights, order])
+    tensors = [*call[:DIFFERENTIABLE], *weights, *call[DIFFERENTIABLE:]]
+    return closed_form([*form, *layout.sizes], tensors)
 
 
 # -- the operator: options are mode, activation and layer sizes, tensors as above ------------------
@@ -99,14 +100,14 @@ def integrate(
 def _read(options: Options, tensors: Tensors) -> tuple[Form, Call, Weights]:
     """By name. Tensors are dense, but a shift may be the same for all rows or samples."""
     mode, activation, *layer_sizes = options
-    inputs, elapsed, state, shift, *weights, back = (
-        each if each is None or place == 3 else each.contiguous()
-        for place, each in enumerate(tensors)
-    )
-    if shift is not None and shift.stride(-1) != 1:
-        shift = shift.contiguous()
     form = Form(MODES[mode], ACTIVATIONS[activation], tuple(layer_sizes))
-    return form, Call(inputs, elapsed, state, shift, back), Weights(*weights)  # type: ignore[arg-type]
+    dense = [None if each is None else each.contiguous() for each in tensors]
+    end = DIFFERENTIABLE + len(Weights._fields)
+    call = Call(*dense[:DIFFERENTIABLE], *dense[end:])  # type: ignore[arg-type]
+    shift = tensors[Call._fields.index("shift")]
+    if shift is not None and shift.stride(-1) == 1:
+        call = call._replace(shift=shift)
+    return form, call, Weights(*dense[DIFFERENTIABLE:end])  # type: ignore[arg-type]
 
 
 def _forward(options: Options, tensors: Tensors) -> Tensor:
@@ -117,7 +118,7 @@ def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) 
     # Torch restores no autocast for backward: it would shorten the matrix products.
     with torch.autocast(states.device.type, enabled=False):
         of_call, of_weights = passes.backward(*_read(options, tensors), states, grad.contiguous())
-    return [*of_call[:4], *of_weights]
+    return [*of_call[:DIFFERENTIABLE], *of_weights]
 
 
 def _shape(options: Options, tensors: Tensors) -> list[int]:
@@ -127,7 +128,7 @@ def _shape(options: Options, tensors: Tensors) -> list[int]:
 
 
 def _differentiable(options: Options) -> int:
-    return len(Call._fields) - 1 + len(Weights._fields)
+    return DIFFERENTIABLE + len(Weights._fields)
 
 
 closed_form = Operator("gpu_closed_form", _shape, _forward, _backward, _differentiable)

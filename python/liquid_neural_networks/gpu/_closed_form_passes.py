@@ -64,6 +64,7 @@ class Call(NamedTuple):
         state: (B, N), or (B, 2 N) with a memory.
         shift: (B, T, N), neurons by layer, what given time constants add to time_a; in mode "pure"
             the base rates.
+        mask: (B, T, I), 1 where a feature was seen, or None. A memory hears the inputs as they are.
         back: (N,) the place of each neuron in the order of the layers, None if there is one layer.
     """
 
@@ -71,7 +72,13 @@ class Call(NamedTuple):
     elapsed: Optional[Tensor]
     state: Tensor
     shift: Optional[Tensor]
+    mask: Optional[Tensor]
     back: Optional[Tensor]
+
+    def seen(self, samples: slice) -> Tensor:
+        """(B, T, I) the inputs of some samples, 0 where a feature is missing."""
+        inputs = self.inputs[:, samples]
+        return inputs if self.mask is None else inputs * self.mask[:, samples]
 
 
 class Weights(NamedTuple):
@@ -138,7 +145,7 @@ def forward(form: Form, call: Call, weights: Weights) -> Tensor:
             samples,
             states=states,
             state=state_before(call, states, samples),
-            terms=functional.linear(call.inputs[:, samples], weights.inputs, weights.bias),
+            terms=functional.linear(call.seen(samples), weights.inputs, weights.bias),
             gates=gates_of(weights, call.inputs[:, samples]),
             gates_weights=gates_weights,
         )
@@ -190,6 +197,7 @@ def backward(
         torch.zeros_like(call.state),
         None if call.shift is None else call.shift.new_empty(call.shift.shape),
         None,
+        None,
     )
     for samples in reversed(list(parts(form, call, weights))):
         backward_part(form, call, weights, states, grad_states, samples, grads, sums)
@@ -227,8 +235,9 @@ def backward_part(
         gates_weights=by_gate(weights),
     )
     # In the place of what entered an activation the kernel left its gradient.
-    add_gradients(form, call, again, call.inputs[:, samples], states[:, samples], sums)
-    grads.inputs[:, samples] = again.first_layer @ weights.inputs
+    add_gradients(form, call, again, states, samples, sums)
+    of_inputs = again.first_layer @ weights.inputs
+    grads.inputs[:, samples] = of_inputs if call.mask is None else of_inputs * call.mask[:, samples]
     if again.gates is not None and weights.gates_inputs is not None:
         grads.inputs[:, samples] += again.gates @ weights.gates_inputs
 
@@ -261,14 +270,14 @@ def forward_again(
     form: Form, call: Call, weights: Weights, states: Tensor, samples: slice
 ) -> Again:
     """All samples at once, in matrix products."""
-    units, inputs, now = weights.units, call.inputs[:, samples], states[:, samples]
+    units, now = weights.units, states[:, samples]
     first_state = state_before(call, states, samples).unsqueeze(1)
     before = torch.cat([first_state, now[:, :-1]], 1)[..., :units]
-    gates, starts = gates_of(weights, inputs), before
+    gates, starts = gates_of(weights, call.inputs[:, samples]), before
     if gates is not None and weights.gates_recurrent is not None:
         gates += functional.linear(before, weights.gates_recurrent)
         starts = torch.sigmoid(gates[..., 3 * units :]) * torch.tanh(now[..., units:])
-    first_layer = functional.linear(inputs, weights.inputs, weights.bias)
+    first_layer = functional.linear(call.seen(samples), weights.inputs, weights.bias)
     if form.layered:
         new = from_earlier_layers(form, call.back)
         first_layer += functional.linear(now[..., :units], weights.recurrent * new)
@@ -289,7 +298,7 @@ def through_backbone(
     function = ACTIVATIONS[form.activation]
     y = first_layer.new_empty(weights.backbone_layers, *first_layer.shape)
     y[0] = first_layer
-    z = (function(first_layer),)
+    z: tuple[Tensor, ...] = (function(first_layer),)
     if weights.hidden is not None:
         y[1] = functional.linear(z[0], weights.hidden, weights.hidden_bias)
         z += (function(y[1]),)
@@ -318,21 +327,21 @@ def layer_of_heads(sizes: tuple[int, ...], heads: int, device: torch.device) -> 
 
 
 def add_gradients(
-    form: Form, call: Call, again: Again, inputs: Tensor, states: Tensor, sums: Weights
+    form: Form, call: Call, again: Again, states: Tensor, samples: slice, sums: Weights
 ) -> None:
     """Adds those of the weights; in ``again``, gradients are in the place of what they are of."""
     if again.y is not None:
         add_layer(sums.heads, sums.heads_bias, again.heads, again.z[-1])
         if len(again.z) > 1:
             add_layer(sums.hidden, sums.hidden_bias, again.y[1], again.z[0])
-    add_layer(sums.inputs, sums.bias, again.first_layer, inputs)
+    add_layer(sums.inputs, sums.bias, again.first_layer, call.seen(samples))
     recurrent = outer(again.first_layer, again.starts)
     if form.layered:
-        by_new = outer(again.first_layer, states[..., : sums.units])
+        by_new = outer(again.first_layer, states[:, samples, : sums.units])
         recurrent = torch.where(from_earlier_layers(form, call.back), by_new, recurrent)
     sums.recurrent.add_(recurrent)
     if again.gates is not None:
-        add_layer(sums.gates_inputs, sums.gates_bias, again.gates, inputs)
+        add_layer(sums.gates_inputs, sums.gates_bias, again.gates, call.inputs[:, samples])
         add_layer(sums.gates_recurrent, None, again.gates, again.before)
 
 

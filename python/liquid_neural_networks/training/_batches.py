@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple, Optional
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -57,14 +59,18 @@ class Batches:
         # Classes and masks stay what they are.
         return found.to(self._like if found.is_floating_point() else self._like.device)
 
-    def count(self, chosen: Tensor) -> int:
-        """How many targets of these windows are known: what they weigh in a mean."""
-        return int(self._counts[chosen].sum())
+    def counts(self, order: Tensor, size: int) -> list[int]:
+        """How many targets are known in each minibatch of ``size`` windows, taken in this order:
+        what it weighs in a mean."""
+        starts = np.arange(0, len(order), size)
+        counts: list[int] = np.add.reduceat(self._counts[order.numpy()], starts).tolist()
+        return counts
 
     @cached_property
-    def _counts(self) -> Tensor:
+    def _counts(self) -> npt.NDArray[np.int64]:
         there = known(self._targets)
-        return there.reshape(len(there), -1).sum(1).cpu()
+        counts: npt.NDArray[np.int64] = there.reshape(len(there), -1).sum(1).cpu().numpy()
+        return counts
 
 
 def known(targets: Tensor) -> Tensor:

@@ -78,10 +78,9 @@ class Course:
         ) as order:
             if self.options.drop_last:
                 order = order[: len(order) // size * size]
-            minibatches = torch.split(order, size)
-            train_loss = self._minibatches(minibatches)
+            train_loss = self._minibatches(order)
             self._check_parameters()
-            valid_loss = self._validation(minibatches[-1])
+            valid_loss = self._validation(order)
         if self.history.add(train_loss, valid_loss):
             self.best = _copy(self.network.state_dict())
 
@@ -128,12 +127,11 @@ class Course:
             raise ModelFileError(f"does not fit this network: {reason}", str(path)) from None
         self.best = found["best"]
 
-    def _minibatches(self, minibatches: tuple[Tensor, ...]) -> float:
-        """A step of the optimiser for each; the mean of their losses."""
-        total, weight = 0.0, 0
+    def _minibatches(self, order: Tensor) -> float:
+        """A step of the optimiser for each minibatch; the mean of their losses."""
+        total, weight, size = 0.0, 0, self.options.batch_size
         self.network.train()
-        for chosen in minibatches:
-            count = self.train.count(chosen)
+        for chosen, count in zip(torch.split(order, size), self.train.counts(order, size)):
             total += self._step(chosen, count) * count
             weight += count
             if self.interrupted():
@@ -155,7 +153,7 @@ class Course:
         share = count
         if parallel.together():
             chosen = parallel.share(chosen)
-            share = self.train.count(chosen)
+            share = sum(self.train.counts(chosen, self.options.batch_size))
             if share == 0 and (count > 0 or len(chosen) == 0):
                 return 0.0
         batch = self.train.batch(chosen)
@@ -169,19 +167,20 @@ class Course:
             loss.backward()  # type: ignore[no-untyped-call]
         return value
 
-    def _validation(self, last: Tensor) -> Optional[float]:
+    def _validation(self, order: Tensor) -> Optional[float]:
         """The validation loss after an epoch, if there is a validation part.
 
-        Otherwise the ``last`` minibatch stands in for it as far as to tell that the network
-        still works after the last step.
+        Otherwise the last minibatch of the epoch's ``order`` is measured once more, which tells
+        that the network still works after the last step.
         """
         size = self.options.batch_size
-        if self.valid is None:
-            self._check_loss(mean_loss(self.network, self.train, self.loss, size, last))
-            return None
-        value = mean_loss(self.network, self.valid, self.selection, size)
-        self._check_loss(value)
-        return value
+        if self.valid is not None:
+            value = mean_loss(self.network, self.valid, self.selection, size)
+            self._check_loss(value)
+            return value
+        last = torch.split(order, size)[-1]
+        self._check_loss(mean_loss(self.network, self.train, self.loss, size, last))
+        return None
 
     def _check_loss(self, value: float) -> None:
         if not math.isfinite(value):
@@ -189,9 +188,11 @@ class Course:
 
     @torch.no_grad()
     def _check_parameters(self) -> None:
+        # A sum is quick, and finite only if every number is; it may overflow, though.
+        if all(math.isfinite(each.sum().item()) for each in self._parameters):
+            return
         for name, parameter in self.network.named_parameters():
-            # A sum is quick, and finite only if every number is; it may overflow, though.
-            if not math.isfinite(parameter.sum().item()) and not bool(parameter.isfinite().all()):
+            if not bool(parameter.isfinite().all()):
                 raise self._divergence("became infinite or NaN", name)
 
     def _divergence(self, what: str, name: str) -> DivergenceError:

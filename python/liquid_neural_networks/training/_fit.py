@@ -136,6 +136,7 @@ def fit(
     _check_functions(loss=loss, selection=selection, optimizer=optimizer, callback=callback,
                      interrupted=interrupted)  # fmt: skip
     _check_parts(network, train, valid, options)
+    parallel.align(network)
     chosen = loss or (cross_entropy if train.are_classes else squared_error)
     course = Course(
         network,
@@ -148,7 +149,6 @@ def fit(
         interrupted or (lambda: False),
     )
     try:
-        parallel.align(network)
         settings: dict[str, Any] = {}
         if checkpoint is not None:
             settings = _settings(course, train, valid)

@@ -119,8 +119,7 @@ def mean_loss(
     total, weight = 0.0, 0
     own = parallel.share(indices(len(data)) if chosen is None else chosen)
     with evaluation(network):
-        for some in torch.split(own, batch_size):
-            count = data.count(some)
+        for some, count in zip(torch.split(own, batch_size), data.counts(own, batch_size)):
             if count > 0:
                 batch = data.batch(some)
                 total += float(loss(run(network, batch), batch.targets)) * count

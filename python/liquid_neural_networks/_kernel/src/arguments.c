@@ -131,6 +131,13 @@ static Demand demand(const Reading *reading, const Field *field, PyObject *const
     return in_plan && field->plans != ANY_PLAN ? NEEDED : ALLOWED;
 }
 
+/* Of parameters of synapses in matrices: a row each sender. */
+static const char *shape_of(const Reading *reading, const Field *field) {
+    if (!(reading->properties & IN_MATRICES)) return field->shape;
+    if (!strcmp(field->shape, "E")) return "N N";
+    return strcmp(field->shape, "S") ? field->shape : "I N";
+}
+
 static int read_array(const Reading *reading, const Field *field, PyObject *tensor, Sizes *sizes,
                       void *problem, PyObject **held, PyObject **own) {
     Demand demanded = demand(reading, field, held);
@@ -140,7 +147,7 @@ static int read_array(const Reading *reading, const Field *field, PyObject *tens
     }
     if (demanded == FORBIDDEN) return refuse(field->name, "is not used by this call");
     Role role = field->roles[reading->backward];
-    Need need = {field->name, field->shape, reading->number_size,
+    Need need = {field->name, shape_of(reading, field), reading->number_size,
                  reading->in_place || role == WRITTEN || role == WRITTEN_OR_NONE};
     return array_of(tensor, &need, sizes, own, (void **)((char *)problem + field->offset));
 }

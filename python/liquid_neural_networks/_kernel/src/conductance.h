@@ -218,9 +218,10 @@ static void conductance_inputs(const Step *p, const Packed *packed, Scratch *w, 
     const real *vleak = packed->parameters[VLEAK];
     const real *a = packed->parameters[A_IN], *b = packed->parameters[B_IN];
     for (ptrdiff_t k = 0; k < p->input_size; k++) w->scaled_inputs[k] = a[k] * w->inputs[k] + b[k];
+    real epsilon = (real)p->epsilon;
     for (ptrdiff_t i = 0; i < p->units; i++) {
         vec leak = p->time_constants ? c[i] / w->time_constants[i] : splat(g[i]);
-        w->base_rate[i] = leak;
+        w->base_rate[i] = leak + epsilon;
         w->base_drive[i] = leak * vleak[i];
         w->z[i] = h / c[i];
     }
@@ -297,8 +298,9 @@ static void conductance_inputs_row(const Step *p, const Packed *packed, const Sc
     for (ptrdiff_t k = 0; k < p->input_size; k++) u[k] = a[k] * inputs[k] + b[k];
     for (ptrdiff_t place = 0; place < p->units; place++) {
         ptrdiff_t i = packed->order[place];
-        rate[place] = tau ? c[i] / tau[i] : g[i];
-        drive[place] = rate[place] * vleak[i];
+        real leak = tau ? c[i] / tau[i] : g[i];
+        rate[place] = leak + (real)p->epsilon;
+        drive[place] = leak * vleak[i];
         ((real *)w->z)[place] = h / c[i];
     }
     add_slices(&packed->sensory_slices, u, mask, w->base_rate, w->base_drive, w->base_rate,
@@ -341,7 +343,7 @@ static real conductance_inputs_backward_row(const Step *p, const Packed *packed,
     const real *inputs = (const real *)p->inputs + step * p->input_size;
     real *d_inputs = (real *)p->grad_inputs + step * p->input_size;
     real d_h = leak_backward_row(p, packed, w, step);
-    memset(d_inputs, 0, (size_t)p->input_size * sizeof(real));
+    for (ptrdiff_t k = 0; k < p->input_size; k++) d_inputs[k] = 0;
     add_slices_backward(&packed->sensory_slices, (real *)w->scaled_inputs, w->sensory_activations,
                         w->sum_rate, w->sum_drive, &w->sensory_slices, d_inputs);
     for (ptrdiff_t k = 0; k < p->input_size; k++) {

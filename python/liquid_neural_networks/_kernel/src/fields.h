@@ -23,7 +23,8 @@ enum plan_property {
     WITH_SILU = 2,
     OF_SEVERAL_LAYERS = 4,
     IN_PURE_MODE = 8,
-    IN_A_SESSION = 16
+    IN_A_SESSION = 16,
+    IN_MATRICES = 32 /* parameters of synapses have the shapes "N N" and "I N", not "E" and "S" */
 };
 
 /* Conductance and dense dynamics; the inputs of dense ones are pre-activations W_in u + b, I = N. */

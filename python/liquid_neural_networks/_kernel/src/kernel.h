@@ -48,6 +48,9 @@ typedef struct {
                      ptrdiff_t last, void *gradients);
     /* Adds `count` numbers of `from` to `to`. */
     void (*add)(void *to, const void *from, ptrdiff_t count);
+    /* From the gradients of all values, one parameter after the other, to those of what is stored,
+     * in the arrays of the problem. */
+    void (*store_gradients)(const Step *, const void *gradients);
     /* For measuring error and speed: the sigmoid of `count` numbers; and `count` synapses onto one
      * neuron, one chunk of rows each, with their parameters loaded and rate and drive added up. */
     void (*sigmoid)(const void *from, void *to, ptrdiff_t count);

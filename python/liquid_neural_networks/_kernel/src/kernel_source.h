@@ -27,6 +27,7 @@ const Kernel KERNEL = {
     .forward = forward,
     .backward = backward,
     .add = add,
+    .store_gradients = store_gradients,
     .sigmoid = sigmoid,
     .synapses = synapses_onto_one,
     .affine = affine,

@@ -6,7 +6,7 @@
 #include "measuring.h"
 #include "sessions.h"
 
-#define VERSION 1
+#define VERSION 2
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
 

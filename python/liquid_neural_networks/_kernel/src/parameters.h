@@ -3,6 +3,7 @@
 #define LIQUID_PARAMETERS_H
 
 #include "memory_cell.h"
+#include "stored.h"
 #include "synapses.h"
 
 /* Whether dense dynamics use the recurrent weights as a matrix: above some density going through
@@ -19,7 +20,7 @@ static int has_single_row(const Step *p) {
 /* ---- parameters in working order ------------------------------------------------------------- */
 
 typedef struct {
-    real *parameters[MAX_PARAMETERS]; /* none below its bound */
+    real *parameters[MAX_PARAMETERS]; /* values, not what is stored */
     Synapses recurrent, sensory;
     /* For a row alone: neuron at each place and place of each neuron, (N,), and, for conductance
      * dynamics, the synapses with neurons by place. */
@@ -63,14 +64,6 @@ static Packed unpack(const Step *p, const void *memory, int backward) {
 
 /* ---- packing --------------------------------------------------------------------------------- */
 
-static void pack_values(const Packed *packed, const Step *p) {
-    for (int i = 0; i < parameter_count(p); i++) {
-        const real *from = p->parameters[i], low = (real)p->lower_bounds[i];
-        for (ptrdiff_t j = 0; j < parameter_size(p, i); j++)
-            packed->parameters[i][j] = from[j] < low ? low : from[j];
-    }
-}
-
 static void pack_recurrent_matrix(const Matrix *m, const SynapseList *list, const real *w,
                                   int transposed) {
     clear_matrix(m);
@@ -91,7 +84,7 @@ static void pack_single_row(const Step *p, const Packed *packed) {
 
 static void pack(const Step *p, void *memory, int backward) {
     Packed packed = unpack(p, memory, backward);
-    pack_values(&packed, p);
+    for (int i = 0; i < parameter_count(p); i++) pack_values(p, i, packed.parameters[i]);
     pack_list(&packed.recurrent, &p->recurrent, p->units);
     pack_list(&packed.sensory, &p->sensory, p->units);
     if (p->dynamics == CONDUCTANCE) {

@@ -1,6 +1,5 @@
 #include "plans.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "instruction_sets.h"
@@ -116,20 +115,37 @@ static int read_lists(Plan *plan, PyObject *const *lists) {
 static const char *const conductance_parameters[] = {CONDUCTANCE_PARAMETERS(NAME) NULL};
 static const char *const dense_parameters[] = {DENSE_PARAMETERS(NAME) NULL};
 
-static int read_bounds(Step *step, PyObject *bounds) {
+/* From a pair: "clip" or "softplus", and a lower bound. */
+static int read_constraint(Constraint *constraint, PyObject *pair) {
+    static const char *const kinds[] = {"clip", "softplus", NULL};
+    const char *kind;
+    if (!PyTuple_Check(pair))
+        return refuse("constraints", "%R is no pair of a kind and a lower bound", pair);
+    if (!PyArg_ParseTuple(pair, "sd", &kind, &constraint->lower)) return -1;
+    int chosen = choose("constraints", kind, kinds);
+    constraint->kind = chosen == 0 ? CLIP : SOFTPLUS;
+    return chosen < 0 ? -1 : 0;
+}
+
+static int read_constraints(Step *step, PyObject *constraints) {
     const char *const *names =
         step->dynamics == DENSE ? dense_parameters : conductance_parameters;
-    PyObject *name, *bound;
+    PyObject *name, *pair;
     Py_ssize_t position = 0;
-    for (int i = 0; i < MAX_PARAMETERS; i++) step->lower_bounds[i] = -INFINITY;
-    while (PyDict_Next(bounds, &position, &name, &bound)) {
+    while (PyDict_Next(constraints, &position, &name, &pair)) {
         PyObject *bytes = PyUnicode_AsUTF8String(name);
-        int index = bytes ? choose("lower_bounds", PyBytes_AsString(bytes), names) : -1;
+        int index = bytes ? choose("constraints", PyBytes_AsString(bytes), names) : -1;
         Py_XDECREF(bytes);
-        if (index < 0) return -1;
-        step->lower_bounds[index] = PyFloat_AsDouble(bound);
-        if (PyErr_Occurred()) return -1;
+        if (index < 0 || read_constraint(&step->constraints[index], pair)) return -1;
     }
+    return 0;
+}
+
+static int check_epsilon(const Step *p) {
+    if (!(p->epsilon >= 0 && p->epsilon <= FLT_MAX))
+        return refuse("epsilon", "is not a finite number from 0");
+    if (p->dynamics == DENSE && p->epsilon > 0)
+        return refuse("epsilon", "is not 0, but dense dynamics have no leak");
     return 0;
 }
 
@@ -151,10 +167,11 @@ static void set_step_sizes(Plan *plan) {
     SIZE(&plan->sizes, 'N') = p->units;
     SIZE(&plan->sizes, 'E') = p->recurrent.count;
     SIZE(&plan->sizes, 'S') = p->sensory.count;
+    plan->properties = p->in_matrices ? IN_MATRICES : 0;
 }
 
 static int set_step(Plan *plan, const char *const *words, PyObject *const *lists,
-                    PyObject *bounds) {
+                    PyObject *constraints) {
     static const char *const dynamics[] = {"conductance", "dense", NULL};
     static const char *const solvers[] = {"fused", "euler", "exponential", NULL};
     static const char *const activations[] = {"sigmoid", "tanh", NULL};
@@ -164,7 +181,7 @@ static int set_step(Plan *plan, const char *const *words, PyObject *const *lists
         (p->activation = choose("activation", words[2], activations)) < 0 ||
         check_size("unfolds", p->unfolds, 1) || check_size("units", p->units, 1) ||
         check_size("inputs", p->input_size, 0) || read_lists(plan, lists) ||
-        read_bounds(p, bounds) || check_scratch(p))
+        read_constraints(p, constraints) || check_epsilon(p) || check_scratch(p))
         return -1;
     if (p->dynamics == DENSE && p->input_size != p->units)
         return refuse("inputs", "is %zd, that of units is needed", (Py_ssize_t)p->input_size);
@@ -176,26 +193,34 @@ static int set_step(Plan *plan, const char *const *words, PyObject *const *lists
 
 const char step_plan_doc[] =
     "step_plan(dynamics, solver, activation, unfolds, units, inputs, pre, post, sensory_pre, "
-    "sensory_post, lower_bounds): a plan of conductance or dense dynamics. Index lists are bytes "
-    "of int64, sorted by post, then pre; lower bounds a dict by parameter.";
+    "sensory_post, constraints, in_matrices=False, epsilon=0.0): a plan of conductance or dense "
+    "dynamics. Index lists are bytes of int64, sorted by post, then pre. Constraints are a dict, "
+    "parameter to ('clip' or 'softplus', lower bound). In matrices: parameters of synapses are "
+    "(N, N) and (I, N), a row each sender. Epsilon: conductance of a further leak, towards 0.";
 
 PyObject *step_plan(PyObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"dynamics", "solver", "activation", "unfolds", "units", "inputs",
-                            "pre", "post", "sensory_pre", "sensory_post", "lower_bounds", NULL};
+                            "pre", "post", "sensory_pre", "sensory_post", "constraints",
+                            "in_matrices", "epsilon", NULL};
     const char *words[3];
     Py_ssize_t unfolds, units, inputs;
-    PyObject *lists[4], *bounds;
+    int in_matrices = 0;
+    double epsilon = 0;
+    PyObject *lists[4], *constraints;
     (void)self;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sssnnnSSSSO!", names, &words[0], &words[1],
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sssnnnSSSSO!|pd", names, &words[0], &words[1],
                                      &words[2], &unfolds, &units, &inputs, &lists[0], &lists[1],
-                                     &lists[2], &lists[3], &PyDict_Type, &bounds))
+                                     &lists[2], &lists[3], &PyDict_Type, &constraints,
+                                     &in_matrices, &epsilon))
         return NULL;
     Plan *plan = calloc(1, sizeof *plan);
     if (!plan) return PyErr_NoMemory();
     plan->step.unfolds = unfolds;
     plan->step.units = units;
     plan->step.input_size = inputs;
-    return finish(plan, set_step(plan, words, lists, bounds));
+    plan->step.in_matrices = in_matrices;
+    plan->step.epsilon = epsilon;
+    return finish(plan, set_step(plan, words, lists, constraints));
 }
 
 /* ---- closed-form dynamics -------------------------------------------------------------------- */

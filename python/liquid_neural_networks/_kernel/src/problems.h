@@ -34,12 +34,22 @@ typedef struct {
     const int64_t *pre, *post; /* (count,), sorted by post, then pre */
 } SynapseList;
 
+/* How the value of a parameter comes from what is stored: as it is, no less than the bound, or the
+ * bound + log(1 + exp(stored)). */
+enum constraint { AS_STORED, CLIP, SOFTPLUS };
+typedef struct {
+    int kind;
+    double lower;
+} Constraint;
+
 /* Conductance or dense dynamics over whole sequences. */
 typedef struct {
     int dynamics, solver, activation;
     ptrdiff_t unfolds, batch, steps, input_size, units;
     SynapseList recurrent, sensory;
-    double lower_bounds[MAX_PARAMETERS]; /* what is stored below is taken as the bound */
+    Constraint constraints[MAX_PARAMETERS];
+    int in_matrices; /* parameters of synapses are stored in matrices, a row each sender */
+    double epsilon;  /* conductance of a further leak, towards 0 */
     STEP_FIELDS(POINTER)
     MASK_FIELDS(POINTER)
     void *parameters[MAX_PARAMETERS], *gradients[MAX_PARAMETERS];
@@ -48,8 +58,12 @@ typedef struct {
 
 int parameter_count(const Step *);
 
-/* Number of entries of one parameter. */
+/* Number of values of one parameter. */
 ptrdiff_t parameter_size(const Step *, int parameter);
+
+/* The synapses whose values are picked from the matrix that a parameter is stored in, or NULL: they
+ * are stored one after the other. */
+const SynapseList *synapses_in_matrix(const Step *, int parameter);
 
 #define MAX_BACKBONE 64
 #define MAX_LAYERS 16

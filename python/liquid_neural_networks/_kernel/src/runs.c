@@ -12,10 +12,20 @@ int parameter_count(const Step *p) {
     return p->dynamics == DENSE ? DENSE_PARAMETER_COUNT : CONDUCTANCE_PARAMETER_COUNT;
 }
 
-ptrdiff_t parameter_size(const Step *p, int parameter) {
+static char letter_of(const Step *p, int parameter) {
     static const char conductance[] = {CONDUCTANCE_PARAMETERS(LETTER)};
     static const char dense[] = {DENSE_PARAMETERS(LETTER)};
-    switch (p->dynamics == DENSE ? dense[parameter] : conductance[parameter]) {
+    return p->dynamics == DENSE ? dense[parameter] : conductance[parameter];
+}
+
+const SynapseList *synapses_in_matrix(const Step *p, int parameter) {
+    char letter = letter_of(p, parameter);
+    if (!p->in_matrices || (letter != 'E' && letter != 'S')) return NULL;
+    return letter == 'E' ? &p->recurrent : &p->sensory;
+}
+
+ptrdiff_t parameter_size(const Step *p, int parameter) {
+    switch (letter_of(p, parameter)) {
     case 'N': return p->units;
     case 'E': return p->recurrent.count;
     case 'S': return p->sensory.count;
@@ -52,15 +62,6 @@ static void backward_task(void *context, void *scratch, ptrdiff_t group) {
                           run->gradients + (size_t)group * run->gradients_size);
 }
 
-static void copy_gradients(const Run *run) {
-    const char *from = run->gradients;
-    for (int i = 0; i < parameter_count(run->problem); i++) {
-        size_t size = (size_t)parameter_size(run->problem, i) * run->kernel->real_size;
-        if (size) memcpy(run->problem->gradients[i], from, size); /* an empty one has no address */
-        from += size;
-    }
-}
-
 static int run_backward(Run *run, int threads) {
     ptrdiff_t count = total_parameters(run->problem);
     ptrdiff_t blocks = run->groups ? run->groups : 1; /* no batch row: gradients of 0 */
@@ -72,7 +73,7 @@ static int run_backward(Run *run, int threads) {
     int failed = parallel(backward_task, run, run->groups, threads, scratch);
     for (ptrdiff_t i = 1; !failed && i < run->groups; i++)
         run->kernel->add(run->gradients, run->gradients + (size_t)i * run->gradients_size, count);
-    if (!failed) copy_gradients(run);
+    if (!failed) run->kernel->store_gradients(run->problem, run->gradients);
     free(run->gradients);
     return failed;
 }

@@ -276,7 +276,7 @@ static void forward(const Step *p, const void *packed_memory, void *scratch, ptr
         forward_chunk(p, &packed, &w, at);
 }
 
-/* Parameter gradients from the sums over time; what lies below its bound has none. */
+/* Gradients of the parameters' values from the sums over time. */
 static void finish(const Step *p, const Packed *packed, const Scratch *w, real *gradients) {
     real *to[MAX_PARAMETERS], *next = gradients;
     for (int i = 0; i < parameter_count(p); i++) {
@@ -287,11 +287,6 @@ static void finish(const Step *p, const Packed *packed, const Scratch *w, real *
         finish_dense(p, w, to);
     else
         finish_conductance(p, packed, w, to);
-    for (int i = 0; i < parameter_count(p); i++) {
-        const real *stored = p->parameters[i], low = (real)p->lower_bounds[i];
-        for (ptrdiff_t j = 0; j < parameter_size(p, i); j++)
-            if (stored[j] < low) to[i][j] = 0;
-    }
 }
 
 static void backward(const Step *p, const void *packed_memory, void *scratch, ptrdiff_t first,

@@ -166,6 +166,25 @@ INLINE vec exp_minus(vec y) {
     return whole + whole * exp2_fraction_m1(power - integer_of(n));
 }
 
+/* The coefficients of atanh(z) / z in powers of z squared, enough of them for |z| <= 1/3, highest
+ * first. */
+static const real ATANH[] = {
+#if REAL_BITS == 64
+    1 / 33.0, 1 / 31.0, 1 / 29.0, 1 / 27.0, 1 / 25.0, 1 / 23.0, 1 / 21.0, 1 / 19.0, 1 / 17.0,
+#endif
+    (real)(1 / 15.0), (real)(1 / 13.0), (real)(1 / 11.0), (real)(1 / 9.0),
+    (real)(1 / 7.0),  (real)(1 / 5.0),  (real)(1 / 3.0),  1,
+};
+#define ATANH_TERMS (int)(sizeof ATANH / sizeof *ATANH)
+
+/* log(1 + exp(y)) = max(y, 0) + log(1 + e) with e = exp(-|y|), and log(1 + e) = 2 atanh(z) with
+ * z = e / (2 + e). */
+INLINE vec softplus_of(vec y) {
+    vec e = exp_minus(absolute(y)), z = e / (2 + e), squared = z * z, sum = splat(ATANH[0]);
+    for (int i = 1; i < ATANH_TERMS; i++) sum = sum * squared + ATANH[i];
+    return vmax(splat(0), y) + 2 * z * sum;
+}
+
 /* For measuring, see kernel.h: TOGETHER vectors side by side, as in the innermost loops. */
 static void sigmoid(const void *from, void *to, ptrdiff_t count) {
     const real *x = from;

@@ -36,7 +36,8 @@ class Layer(nn.Module, ABC):
 
     @abstractmethod
     def _read_out(self, states: Tensor) -> Tensor:
-        """Outputs from states, both (B, L, ...) or (B, ...)."""
+        """Outputs from states, both (B, L, ...) or (B, ...); behind the H neurons of a state may
+        stand their memory."""
 
     def forward(
         self,
@@ -75,8 +76,7 @@ class Layer(nn.Module, ABC):
         memory = self.lstm() if self.use_mixed else None
         states = cast(Tensor, cell(sequences.inputs, state, sequences=sequences, memory=memory))
         final = states[:, -1]
-        kept = states if self.return_sequences else final
-        outputs = self._read_out(kept.narrow(-1, 0, units) if self.use_mixed else kept)
+        outputs = self._read_out(states if self.return_sequences else final)
         if self.return_sequences:
             outputs = cast(Tensor, sequences.layout.as_given(outputs))
         elif not sequences.batched:
@@ -236,9 +236,12 @@ class CfC(Layer):
 
     def _read_out(self, states: Tensor) -> Tensor:
         cell = self.rnn_cell
-        read = cell.read_out(states) if isinstance(cell, WiredCfCCell) else states
-        if self.proj_size is not None:
-            read = read[..., : self.output_size]  # of a single layer, its motor neurons
+        if isinstance(cell, WiredCfCCell):
+            read = cell.read_out(states)
+            if self.proj_size is not None:
+                read = read[..., : self.output_size]  # of a single layer, its motor neurons
+        else:
+            read = states.narrow(-1, 0, self.state_size) if self.use_mixed else states
         outputs: Tensor = self.fc(read)
         return outputs
 

@@ -56,8 +56,8 @@ class Population:
             dynamics=_lent(self._neuron.dynamics, parameters, training),
             memory=None if memory is None else _lent(self._memory, memory, training),
         )
-        states: Tensor = neuron(sequences.inputs, state, sequences=sequences)
-        return states
+        # No one can have hung hooks on it, so it need not be called as a module.
+        return neuron.forward(sequences.inputs, state, sequences=sequences)
 
 
 def _lent(module: Parameters, parameters: Values, training: bool) -> Parameters:
