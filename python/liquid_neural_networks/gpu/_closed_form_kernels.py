@@ -249,7 +249,7 @@ def forward(
             each of these (layers + 1,) begins; None if there is one layer.
         heads_weights, heads_bias: (K N, H) and (K N,) of a backbone, or None.
         hidden_weights, hidden_bias: (H, H) and (H,) of its second layer, or None.
-        gates_weights: (N, 4 N), or None.
+        gates_weights: W_rec of a memory as ``open_gates`` reads it, or None.
     """
     K: tl.constexpr = 1 if MODE == "pure" else 4
     tile = tl.program_id(0).to(tl.int64) * ROWS
@@ -395,7 +395,7 @@ def backward(
         grad_shift: (B, total, N), written; or None.
         grad_a: (B, N), added to, in mode "pure".
         grad_states: (B, total, N or 2 N).
-        gates_weights: (4 N, N), or None.
+        gates_weights: W_rec as ``remember_gradient`` reads it, or None.
         The others: see ``forward``.
     """
     K: tl.constexpr = 1 if MODE == "pure" else 4

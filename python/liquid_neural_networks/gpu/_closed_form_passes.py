@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import _closed_form_kernels as kernels
+from . import _layout
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "silu": functional.silu}
 
@@ -132,9 +133,9 @@ def shared_bytes(heads: int, units: int, hidden: int, layers: int) -> int:
 def forward(form: Form, call: Call, weights: Weights) -> Tensor:
     """(B, T, N) or (B, T, 2 N) the states after each sample."""
     states = call.state.new_empty(*call.inputs.shape[:2], call.state.shape[1])
-    gates_weights = None
-    if weights.gates_recurrent is not None:
-        gates_weights = weights.gates_recurrent.t().contiguous()
+    gates_weights = by_gate(weights)
+    if gates_weights is not None:
+        gates_weights = gates_weights.transpose(1, 2).contiguous()
     for samples in parts(form, call, weights):
         launch(
             kernels.forward,
@@ -149,6 +150,13 @@ def forward(form: Form, call: Call, weights: Weights) -> Tensor:
             gates_weights=gates_weights,
         )
     return states
+
+
+def by_gate(weights: Weights) -> Optional[Tensor]:
+    """(4, neurons, neurons) a memory's weights of the neurons, as large as the kernels' tiles."""
+    if weights.gates_recurrent is None:
+        return None
+    return _layout.gates(weights.gates_recurrent, size_class(weights.units, NEURONS))
 
 
 def parts(form: Form, call: Call, weights: Weights) -> Iterator[slice]:
@@ -224,7 +232,7 @@ def backward_part(
         grad_states=grad_states,
         states=states,
         state=state_before(call, states, samples),
-        gates_weights=weights.gates_recurrent,
+        gates_weights=by_gate(weights),
     )
     # In the place of what entered an activation the kernel left its gradient.
     add_gradients(form, call, again, states, samples, sums)

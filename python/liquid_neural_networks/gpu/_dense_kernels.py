@@ -13,18 +13,30 @@ import triton.language as tl
 
 from ._device import (
     add_lists,
-    load_entries,
+    load_others,
+    load_synapses,
     pick,
+    places,
     sigmoid,
     solver_step,
     solver_step_gradient,
     spread,
+    store_arranged,
     tanh,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
+
+
+@triton.jit(do_not_specialize=SIZES)
+def arrange(arranged, W_rec, entries, receiving, places, BLOCK: tl.constexpr):
+    """Writes the weight at each place of lists; see ``store_arranged``."""
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    which = tl.load(entries + at, mask=at < places, other=-1) >> 10
+    weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
+    store_arranged(arranged, weight, at, receiving, places, 0, 1)
 
 
 @triton.jit
@@ -34,7 +46,7 @@ def _opened(
     weight,
     sender,
     first,
-    count,
+    counts,
     scratch,
     ACTIVATION: tl.constexpr,
     MOST: tl.constexpr,
@@ -42,7 +54,7 @@ def _opened(
 ):
     """f."""
     sent = tl.sum(weight * spread(x, sender, scratch, SHUFFLE), 1)
-    y = term + add_lists(sent, first, count, scratch, MOST, SHUFFLE)
+    y = term + add_lists(sent, first, counts, scratch, MOST, SHUFFLE)
     return tanh(y) if ACTIVATION == "tanh" else sigmoid(y)
 
 
@@ -64,10 +76,10 @@ def forward(
     recurrent,
     tau,
     A,
-    W_rec,
+    arranged,
     entries,
     first,
-    count,
+    counts,
     scratch,
     batch,
     steps,
@@ -90,7 +102,8 @@ def forward(
         inputs: (B, T, N), what the inputs contribute.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
-        entries, first, count: the synapses as lists by receiver.
+        arranged: what ``arrange`` made of W_rec.
+        entries, first, counts: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
     program = tl.program_id(0)
@@ -99,10 +112,10 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
+    counts = tl.load(counts + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
@@ -130,7 +143,7 @@ def forward(
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
-            f = _opened(x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE)
+            f = _opened(x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE)
             x = solver_step(x, leak_now + f, f * reversal, length, SOLVER)
         after = states + (row * steps + t) * width + neurons
         tl.store(after, x, mask=there)
@@ -157,14 +170,15 @@ def backward(
     weights,
     tau,
     A,
-    W_rec,
+    arranged,
+    arranged_by_sender,
     entries,
     first,
-    count,
+    counts,
     entries_by_sender,
     owner,
     first_by_sender,
-    count_by_sender,
+    counts_by_sender,
     scratch,
     kept,
     batch,
@@ -194,6 +208,7 @@ def backward(
             as what they are of, None where that is.
         grad_parameters: (programs, E + 2 N), each program's share of the gradients of W_rec, tau
             and A, in this order.
+        arranged, arranged_by_sender: the same for both kinds of lists.
         weights: W_rec of a memory, (4 N, N), or None.
         kept: (programs, unfolds, 2, ROWS, neurons) numbers that only this program uses.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
@@ -205,15 +220,15 @@ def backward(
     kept += program.to(tl.int64) * unfolds * 2 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
-    count = tl.load(count + neurons)
-    which, receiver = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
-    out_weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
+    counts = tl.load(counts + neurons)
+    receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+    out_weight = tl.load(places(arranged_by_sender, SENDER_LENGTH, SENDER_LISTS))
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
-    count_by_sender = tl.load(count_by_sender + neurons)
+    counts_by_sender = tl.load(counts_by_sender + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
@@ -260,7 +275,7 @@ def backward(
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 f = _opened(
-                    x, term, weight, sender, first, count, scratch, ACTIVATION, MOST, SHUFFLE
+                    x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE
                 )
                 tl.store(kept + 2 * unfold * stage, x)
                 tl.store(kept + (2 * unfold + 1) * stage, f)
@@ -289,7 +304,7 @@ def backward(
                 of_weight += received * sent[:, None, :]
                 by_list = tl.sum(received * out_weight, 1)
                 grad += add_lists(
-                    by_list, first_by_sender, count_by_sender, scratch, SENDER_MOST, SHUFFLE
+                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
                 )
 
             tl.store(grad_inputs + sample * units + neurons, of_term, mask=there)
@@ -311,6 +326,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     to = grad_parameters + program.to(tl.int64) * (synapses + 2 * units)
+    which = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units

@@ -6,11 +6,11 @@ Gradients of parameters leave a kernel as a share of each program, which torch a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple, Optional
 from weakref import WeakKeyDictionary
 
 import torch
-import triton
 from torch import Tensor
 
 from .._sequences import Sequences
@@ -18,11 +18,12 @@ from ..dynamics import Dynamics
 from ..memory import MemoryCell
 from ..solvers import Method
 from . import _conductance_kernels, _dense_kernels, _layout
-from ._layout import Lists
 from ._operator import Operator, Options, Tensors
 
 SOLVERS = ("fused", "euler", "exponential")
 ACTIVATIONS = ("sigmoid", "tanh")
+SENDERS = 8
+"""Whose weights to the gates of a memory are loaded at a time."""
 COMPILED = {"num_stages": 1, "enable_fp_fusion": True}
 """How every kernel is compiled: nothing copied ahead, multiplications and additions fused."""
 
@@ -31,33 +32,48 @@ class Equation(NamedTuple):
     """What the kernels of one dynamics have of their own.
 
     Attributes:
-        kernels: a module with ``forward`` and ``backward``.
+        kernels: a module with ``arrange``, ``forward`` and ``backward``.
         parameters: their names, those of synapses first, in the order of their gradients.
+        arranged: how many numbers a place ``arrange`` writes.
         kept: how many numbers a neuron backward keeps of each unfold.
     """
 
     kernels: Any
     parameters: tuple[str, ...]
+    arranged: int
     kept: int
 
 
 EQUATIONS = {
-    "conductance": Equation(_conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 3),
-    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 2),
+    "conductance": Equation(
+        _conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 4, 3
+    ),
+    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2),
 }
 _NAMES = tuple(EQUATIONS)
 
 
 class Form(NamedTuple):
-    """What is computed, as an operator's options: places in the tuples above, and how many lists a
-    receiver and a sender have at most."""
+    """What is computed, as an operator's options.
+
+    Attributes:
+        equation, solver, activation: places in the tuples above.
+        unfolds, units: U and N.
+        length, lists, most: K and L of the lists by receiver, and how many a receiver has at most.
+        sender_length, sender_lists, sender_most: likewise by sender.
+    """
 
     equation: int
     solver: int
     activation: int
     unfolds: int
+    units: int
+    length: int
+    lists: int
     most: int
-    most_sent: int
+    sender_length: int
+    sender_lists: int
+    sender_most: int
 
 
 class Call(NamedTuple):
@@ -81,30 +97,62 @@ class Call(NamedTuple):
 
 
 class Synapses(NamedTuple):
-    """Recurrent synapses as the kernels read them: in lists by receiver and by sender."""
+    """Recurrent synapses as the kernels read them, by the names these have for them.
 
-    receiving: Lists
-    sending: Lists
-    most: tuple[int, int]
+    Attributes:
+        every_entry: the entries of the lists by receiver, then those by sender.
+        entries, first, counts: of the lists by receiver; see ``Lists``.
+        entries_by_sender, owner, first_by_sender, counts_by_sender: of the lists by sender.
+    """
+
+    every_entry: Tensor
+    entries: Tensor
+    first: Tensor
+    counts: Tensor
+    entries_by_sender: Tensor
+    owner: Tensor
+    first_by_sender: Tensor
+    counts_by_sender: Tensor
 
 
-_synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
+class Arrangement(NamedTuple):
+    """A population's synapses, and the most lists that a receiver and a sender have."""
+
+    synapses: Synapses
+    most: int
+    sender_most: int
 
 
-def synapses_of(dynamics: Dynamics) -> Synapses:
+_arrangements: WeakKeyDictionary[Dynamics, Arrangement] = WeakKeyDictionary()
+
+
+def arrangement(dynamics: Dynamics) -> Arrangement:
     """On the device of the population; made when first asked for."""
     _arrange(dynamics)
-    return _synapses[dynamics]
+    return _arrangements[dynamics]
 
 
-@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+# Python runs it where torch.compile traces its caller.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _arrange(dynamics: Dynamics) -> bool:
-    device = dynamics.like.device
-    if dynamics not in _synapses or _synapses[dynamics].receiving.entries.device != device:
+    device, there = dynamics.like.device, _arrangements.get(dynamics)
+    if there is None or there.synapses.entries.device != device:
         pre, post = dynamics.index_lists["pre"], dynamics.index_lists["post"]
         receiving, most = _layout.balanced(post, pre, dynamics.units)
-        sending, most_sent = _layout.balanced(pre, post, dynamics.units)
-        _synapses[dynamics] = Synapses(receiving.to(device), sending.to(device), (most, most_sent))
+        sending, sender_most = _layout.balanced(pre, post, dynamics.units)
+        every_entry = torch.cat([receiving.entries.flatten(), sending.entries.flatten()]).to(device)
+        by_receiver, by_sender = every_entry.split([receiving.places, sending.places])
+        synapses = Synapses(
+            every_entry,
+            by_receiver.view(receiving.entries.shape),
+            receiving.first.to(device),
+            receiving.counts.to(device),
+            by_sender.view(sending.entries.shape),
+            sending.owner.to(device),
+            sending.first.to(device),
+            sending.counts.to(device),
+        )
+        _arrangements[dynamics] = Arrangement(synapses, most, sender_most)
     return True
 
 
@@ -114,8 +162,8 @@ def why_not(dynamics: Dynamics, method: Method) -> str:
         return f"the {method.solver} solver has no GPU kernel"
     if max(dynamics.units, dynamics.input_size) > _layout.MOST_NEURONS:
         return f"kernels take up to {_layout.MOST_NEURONS} neurons and inputs"
-    synapses = synapses_of(dynamics)
-    if max(synapses.receiving.places, synapses.sending.places) > _layout.MOST_PLACES:
+    synapses = arrangement(dynamics).synapses
+    if max(synapses.entries.numel(), synapses.entries_by_sender.numel()) > _layout.MOST_PLACES:
         return f"{len(dynamics.index_lists['pre'])} synapses do not fit a GPU kernel"
     return ""
 
@@ -131,13 +179,21 @@ def integrate(
     memory: Optional[MemoryCell],
 ) -> Tensor:
     """(B, T, N) states, or (B, T, 2 N), given what the inputs contribute; see ``Call``."""
-    synapses = synapses_of(dynamics)
+    synapses, most, sender_most = arrangement(dynamics)
+    length, lists = synapses.entries.shape
+    sender_length, sender_lists = synapses.entries_by_sender.shape
     form = Form(
         _NAMES.index(dynamics.name),
         SOLVERS.index(str(method.solver)),
         ACTIVATIONS.index(activation),
         int(method.unfolds or 1),
-        *synapses.most,
+        dynamics.units,
+        length,
+        lists,
+        most,
+        sender_length,
+        sender_lists,
+        sender_most,
     )
     call = Call(
         inputs,
@@ -148,167 +204,154 @@ def integrate(
         None if memory is None else memory.W_rec,
     )
     given = [parameters[name] for name in EQUATIONS[dynamics.name].parameters]
-    return recurrence(form, [*call, *given, *synapses.receiving, *synapses.sending])
+    return recurrence(form, [*call, *given, *synapses])
 
 
 # -- the operator ----------------------------------------------------------------------------------
 
 
-class Given(NamedTuple):
-    """The options and tensors of the operator by name."""
+class Plan(NamedTuple):
+    """What follows from a form.
 
-    form: Form
+    Attributes:
+        equation: see there.
+        names: of the operator's tensors.
+        constants: what kernels are compiled for, by the names they have for it.
+        rows: batch rows of a program: more than one where a warp has lanes left.
+        warps, backward_warps: of a program.
+        scratch: numbers a program gathers through, 0 if it does so through registers.
+        places: of the lists by receiver.
+    """
+
     equation: Equation
-    call: Call
-    parameters: dict[str, Optional[Tensor]]
-    receiving: Lists
-    sending: Lists
+    names: tuple[str, ...]
+    constants: dict[str, Any]
+    rows: int
+    warps: int
+    backward_warps: int
+    scratch: int
+    places: int
 
-    @staticmethod
-    def read(options: Options, tensors: Tensors) -> Given:
-        form = Form(*options)
-        equation = EQUATIONS[_NAMES[form.equation]]
-        count = len(equation.parameters)
-        call, rest = Call(*tensors[:6]), tensors[6:]  # type: ignore[arg-type]
-        return Given(
-            form,
-            equation,
-            call,
-            dict(zip(equation.parameters, rest[:count])),
-            Lists(*rest[count : count + 4]),  # type: ignore[arg-type]
-            Lists(*rest[count + 4 :]),  # type: ignore[arg-type]
-        )
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """B, T and N."""
-        shape = self.call.inputs.shape
-        return shape[0], shape[1], shape[-1]
-
-    @property
-    def width(self) -> int:
-        """Numbers of a state."""
-        return self.sizes[2] * (1 if self.call.terms is None else 2)
-
-    @property
-    def rows(self) -> int:
-        """Batch rows of a program: more than one where a warp has lanes left."""
-        return max(32 // self.widest, 1)
-
-    @property
-    def neurons(self) -> int:
-        """Neurons of a tile."""
-        return self.receiving.first.shape[0]
-
-    @property
-    def widest(self) -> int:
-        """The most that a gather takes from."""
-        return max(self.neurons, len(self.receiving.owner), len(self.sending.owner))
-
-    def constants(self) -> dict[str, Any]:
-        """What a kernel is compiled for."""
-        form, units = self.form, self.sizes[2]
-        length, lists = self.receiving.entries.shape
-        sender_length, sender_lists = self.sending.entries.shape
-        return {
-            "SOLVER": SOLVERS[form.solver],
-            "ACTIVATION": ACTIVATIONS[form.activation],
-            "ROWS": self.rows,
-            "NEURONS": self.neurons,
-            "LENGTH": length,
-            "LISTS": lists,
-            "MOST": form.most,
-            "REGULAR": _layout.is_regular(units, length, form.most),
-            "SENDER_LENGTH": sender_length,
-            "SENDER_LISTS": sender_lists,
-            "SENDER_MOST": form.most_sent,
-            "SENDER_REGULAR": _layout.is_regular(units, sender_length, form.most_sent),
-            "SENDERS": 8,
-            "SHUFFLE": self.widest <= _layout.MOST_SHUFFLED,
-        }
-
-    def arguments(self, programs: int) -> dict[str, Any]:
-        """What forward and backward both read, by name."""
-        batch, steps, units = self.sizes
-        weights = self.call.weights
-        numbers = 0 if self.widest <= _layout.MOST_SHUFFLED else programs * self.rows * self.widest
-        tensors = {
-            **self.call._asdict(),
-            "recurrent": None if weights is None else weights.t(),
-            **self.parameters,
-        }
-        return {
-            **dense(tensors),
-            "entries": self.receiving.entries,
-            "first": self.receiving.first,
-            "count": self.receiving.counts,
-            "entries_by_sender": self.sending.entries,
-            "owner": self.sending.owner,
-            "first_by_sender": self.sending.first,
-            "count_by_sender": self.sending.counts,
-            "scratch": self.call.inputs.new_empty(numbers),
-            "batch": batch,
-            "steps": steps,
-            "unfolds": self.form.unfolds,
-            "units": units,
-        }
+    def read(self, tensors: Tensors) -> dict[str, Any]:
+        """The operator's tensors by name, those of the caller without gaps in memory."""
+        dense = len(Call._fields) + len(self.equation.parameters)
+        caller = [None if each is None else each.contiguous() for each in tensors[:dense]]
+        return dict(zip(self.names, (*caller, *tensors[dense:])))
 
 
-def dense(tensors: dict[str, Optional[Tensor]]) -> dict[str, Optional[Tensor]]:
-    """The same without gaps in memory."""
-    return {name: None if each is None else each.contiguous() for name, each in tensors.items()}
+@cache
+def _plan(form: Form) -> Plan:
+    equation = EQUATIONS[_NAMES[form.equation]]
+    neurons = _layout.tile(form.units)
+    widest = max(neurons, form.lists, form.sender_lists)
+    shuffle = widest <= _layout.MOST_SHUFFLED
+    places, sender_places = form.length * form.lists, form.sender_length * form.sender_lists
+    regular = _layout.is_regular(form.units, form.length, form.most)
+    sender_regular = _layout.is_regular(form.units, form.sender_length, form.sender_most)
+    rows = max(32 // widest, 1)
+    constants = {
+        "SOLVER": SOLVERS[form.solver],
+        "ACTIVATION": ACTIVATIONS[form.activation],
+        "ROWS": rows,
+        "NEURONS": neurons,
+        "LENGTH": form.length,
+        "LISTS": form.lists,
+        "MOST": form.most,
+        "REGULAR": regular,
+        "SENDER_LENGTH": form.sender_length,
+        "SENDER_LISTS": form.sender_lists,
+        "SENDER_MOST": form.sender_most,
+        "SENDER_REGULAR": sender_regular,
+        "SENDERS": SENDERS,
+        "SHUFFLE": shuffle,
+    }
+    return Plan(
+        equation,
+        (*Call._fields, *equation.parameters, *Synapses._fields),
+        constants,
+        rows,
+        _layout.warps(places),
+        _layout.backward_warps(max(places, sender_places), neurons, regular and sender_regular),
+        0 if shuffle else rows * widest,
+        places,
+    )
 
 
-def launch(kernel: Any, grid: tuple[int, ...], warps: int, like: Tensor, **arguments: Any) -> None:
-    """Runs a kernel on the device of a tensor, giving it the arguments that it has."""
+def launch(kernel: Any, programs: tuple[int, ...], warps: int, arguments: dict[str, Any]) -> None:
+    """Runs a kernel, giving it those of the arguments that it has."""
     given = {name: arguments[name] for name in kernel.arg_names}
-    with torch.cuda.device_of(like):
-        kernel[grid](**given, num_warps=warps, **COMPILED)
+    with torch.cuda.device_of(given[kernel.arg_names[0]]):
+        kernel[programs](**given, num_warps=warps, **COMPILED)
 
 
 def _forward(options: Options, tensors: Tensors) -> Tensor:
-    given = Given.read(options, tensors)
-    inputs = given.call.inputs
+    form, plan = Form(*options), _plan(Form(*options))
+    arguments = plan.read(tensors)
+    inputs: Tensor = arguments["inputs"]
     states = inputs.new_empty(_shape(options, tensors))
-    programs = triton.cdiv(len(inputs), given.rows)
-    launch(
-        given.equation.kernels.forward,
-        (programs,),
-        _layout.warps(given.receiving.places),
-        inputs,
-        states=states,
-        **given.arguments(programs),
-        **given.constants(),
-    )
+    programs = -(-len(inputs) // plan.rows)
+    arguments |= _made(form, plan, arguments, programs)
+    arguments["states"] = states
+    launch(plan.equation.kernels.forward, (programs,), plan.warps, arguments)
     return states
 
 
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
-    given = Given.read(options, tensors)
-    call, parameters = given.call, given.parameters.values()
-    warps = _layout.warps(max(given.receiving.places, given.sending.places))
-    programs = min(triton.cdiv(len(call.inputs), given.rows), _layout.PROGRAMS // warps)
-    grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
-    sizes = [each.shape[0] for each in parameters if each is not None]
-    shares = states.new_empty(programs, sum(sizes))
-    kept = (programs, given.form.unfolds, given.equation.kept, given.rows, given.neurons)
-    launch(
-        given.equation.kernels.backward,
-        (programs,),
-        warps,
-        states,
-        states=states,
-        grad_states=grad.contiguous(),
-        **{f"grad_{name}": each for name, each in grads._asdict().items()},
-        grad_parameters=shares,
-        kept=states.new_empty(kept),
-        synapses=sizes[0],
-        **given.arguments(programs),
-        **given.constants(),
+    form, plan = Form(*options), _plan(Form(*options))
+    arguments = plan.read(tensors)
+    call = Call(*tensors[: len(Call._fields)])  # type: ignore[arg-type]
+    programs = min(
+        -(-len(call.inputs) // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1)
     )
+    grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
+    sizes = [len(arguments[name]) for name in plan.equation.parameters]
+    shares = states.new_empty(programs, sum(sizes))
+    kept = (programs, form.unfolds, plan.equation.kept, plan.rows, plan.constants["NEURONS"])
+    arguments |= _made(form, plan, arguments, programs)
+    arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
+    arguments |= {
+        "states": states,
+        "grad_states": grad.contiguous(),
+        "grad_parameters": shares,
+        "kept": states.new_empty(kept),
+        "synapses": sizes[0],
+    }
+    launch(plan.equation.kernels.backward, (programs,), plan.backward_warps, arguments)
     if grads.terms is not None:
         grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
     return [*grads, *shares.sum(0).split(sizes)]
+
+
+def _made(form: Form, plan: Plan, arguments: dict[str, Any], programs: int) -> dict[str, Any]:
+    """What forward and backward both need beside what the operator is given."""
+    inputs: Tensor = arguments["inputs"]
+    weights, recurrent = arguments["weights"], None
+    if weights is not None:
+        weights = _layout.gates(weights, plan.constants["NEURONS"])
+        recurrent = weights.transpose(1, 2).contiguous()
+    return {
+        **plan.constants,
+        **_arranged(plan, arguments),
+        "weights": weights,
+        "recurrent": recurrent,
+        "scratch": inputs.new_empty(programs * plan.scratch),
+        "batch": inputs.shape[0],
+        "steps": inputs.shape[1],
+        "unfolds": form.unfolds,
+        "units": form.units,
+    }
+
+
+def _arranged(plan: Plan, arguments: dict[str, Any]) -> dict[str, Tensor]:
+    """The synapses' parameters in the order of the lists."""
+    entries: Tensor = arguments["every_entry"]
+    count, block = len(entries), 128
+    arranged = arguments["inputs"].new_empty(plan.equation.arranged * count)
+    given = {"arranged": arranged, "entries": entries, "receiving": plan.places, "places": count}
+    kernel = plan.equation.kernels.arrange
+    launch(kernel, (-(-count // block),), 4, {**arguments, **given, "BLOCK": block})
+    by_sender = arranged[plan.equation.arranged * plan.places :]
+    return {"arranged": arranged, "arranged_by_sender": by_sender}
 
 
 def _of_weights(grad_terms: Tensor, state: Optional[Tensor], states: Tensor) -> Tensor:
@@ -320,8 +363,9 @@ def _of_weights(grad_terms: Tensor, state: Optional[Tensor], states: Tensor) -> 
 
 
 def _shape(options: Options, tensors: Tensors) -> list[int]:
-    given = Given.read(options, tensors)
-    return [*given.sizes[:2], given.width]
+    call = Call(*tensors[: len(Call._fields)])  # type: ignore[arg-type]
+    batch, steps = call.inputs.shape[:2]
+    return [batch, steps, Form(*options).units * (1 if call.terms is None else 2)]
 
 
 def _differentiable(options: Options) -> int:

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-import triton
 from torch import Tensor
 
 from ..dynamics import Dynamics
@@ -15,7 +14,7 @@ from . import _layout
 from . import _sensory_kernels as kernels
 from ._layout import PLACES
 from ._operator import Operator, Options, Tensors
-from ._recurrence import dense, launch
+from ._recurrence import launch
 
 LANES = 32
 """Synapses of a program that adds up gradients of parameters."""
@@ -45,7 +44,8 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
     return _synapses[dynamics]
 
 
-@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+# Python runs it where torch.compile traces its caller.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
@@ -84,17 +84,20 @@ def sensory(units: int, call: Call, synapses: Synapses) -> Tensor:
     return _sensory((units,), [*call, *synapses])
 
 
+_NAMES = (*Call._fields, *Synapses._fields)
+
+
 def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
     """The arguments of every kernel by name."""
-    call, synapses = Call(*tensors[:6]), Synapses(*tensors[6:])  # type: ignore[arg-type]
-    batch, steps, features = call.inputs.shape
+    caller = [None if each is None else each.contiguous() for each in tensors[:6]]
+    arguments: dict[str, Any] = dict(zip(_NAMES, (*caller, *tensors[6:])))
+    batch, steps, features = arguments["inputs"].shape
     return {
-        **dense(call._asdict()),
-        **synapses._asdict(),
+        **arguments,
         "rows": batch * steps,
         "units": options[0],
         "features": features,
-        "synapses": len(call.w),
+        "synapses": len(arguments["w"]),
         "PLACES": PLACES,
     }
 
@@ -113,13 +116,11 @@ def _shape(options: Options, tensors: Tensors) -> list[int]:
 
 def _forward(options: Options, tensors: Tensors) -> Tensor:
     arguments = _read(options, tensors)
-    inputs: Tensor = arguments["inputs"]
-    sums = inputs.new_empty(_shape(options, tensors))
+    sums: Tensor = arguments["inputs"].new_empty(_shape(options, tensors))
     length, neurons = arguments["entries"].shape
     rows, warps = _tile(neurons)
-    grid = (triton.cdiv(arguments["rows"], rows),)
-    tile = {"length": length, "ROWS": rows, "NEURONS": neurons}
-    launch(kernels.forward, grid, warps, inputs, sums=sums, **tile, **arguments)
+    arguments |= {"sums": sums, "length": length, "ROWS": rows, "NEURONS": neurons}
+    launch(kernels.forward, (-(-arguments["rows"] // rows),), warps, arguments)
     return sums
 
 
@@ -130,27 +131,25 @@ def _backward(options: Options, grad: Tensor, sums: Tensor, tensors: Tensors) ->
 
 
 def _of_inputs(arguments: dict[str, Any]) -> Tensor:
-    grad_inputs = torch.empty_like(arguments["inputs"])
+    grad = torch.empty_like(arguments["inputs"])
     length, features = arguments["entries_by_sender"].shape
     rows, warps = _tile(features)
-    grid = (triton.cdiv(arguments["rows"], rows),)
-    tile = {"length": length, "ROWS": rows, "FEATURES": features}
-    written = {"grad_inputs": grad_inputs}
-    launch(kernels.input_gradient, grid, warps, grad_inputs, **written, **tile, **arguments)
-    return grad_inputs
+    tile = {"grad_inputs": grad, "length": length, "ROWS": rows, "FEATURES": features}
+    programs = (-(-arguments["rows"] // rows),)
+    launch(kernels.input_gradient, programs, warps, {**arguments, **tile})
+    return grad
 
 
 def _of_parameters(arguments: dict[str, Any]) -> Tensor:
     """(4, S) of w, sigma, mu and E."""
     rows, synapses = 8, arguments["synapses"]
-    blocks = triton.cdiv(synapses, LANES)
+    blocks = -(-synapses // LANES)
     if blocks == 0:
         return arguments["inputs"].new_zeros(4, 0)  # type: ignore[no-any-return]
-    programs = min(triton.cdiv(arguments["rows"], rows), max(_layout.PROGRAMS // blocks, 1))
+    programs = min(-(-arguments["rows"] // rows), max(_layout.PROGRAMS // blocks, 1))
     shares: Tensor = arguments["inputs"].new_empty(programs, 4, synapses)
-    tile = {"ROWS": rows, "LANES": LANES}
-    grid = (blocks, programs)
-    launch(kernels.parameter_gradient, grid, 1, shares, grad_parameters=shares, **tile, **arguments)
+    tile = {"grad_parameters": shares, "ROWS": rows, "LANES": LANES}
+    launch(kernels.parameter_gradient, (blocks, programs), 1, {**arguments, **tile})
     return shares.sum(0)
 
 
