@@ -132,9 +132,12 @@ def shared_bytes(heads: int, units: int, hidden: int, layers: int) -> int:
 def forward(form: Form, call: Call, weights: Weights) -> Tensor:
     """(B, T, N) or (B, T, 2 N) the states after each sample."""
     states = call.state.new_empty(*call.inputs.shape[:2], call.state.shape[1])
-    gates_weights = None
-    if weights.gates_recurrent is not None:
-        gates_weights = weights.gates_recurrent.t().contiguous()
+    by_sender = {"gates_weights": transposed(weights.gates_recurrent)}
+    if weights.heads is not None:
+        by_neuron = weights.heads.view(form.heads, weights.units, -1).permute(2, 1, 0)
+        by_sender["heads_weights"] = by_neuron.contiguous()
+        by_sender["recurrent"] = transposed(weights.recurrent)
+        by_sender["hidden_weights"] = transposed(weights.hidden)
     for samples in parts(form, call, weights):
         launch(
             kernels.forward,
@@ -146,9 +149,14 @@ def forward(form: Form, call: Call, weights: Weights) -> Tensor:
             state=state_before(call, states, samples),
             terms=functional.linear(call.seen(samples), weights.inputs, weights.bias),
             gates=gates_of(weights, call.inputs[:, samples]),
-            gates_weights=gates_weights,
+            **by_sender,
         )
     return states
+
+
+def transposed(matrix: Optional[Tensor]) -> Optional[Tensor]:
+    """Laid out anew, None if there is none."""
+    return None if matrix is None else matrix.t().contiguous()
 
 
 def parts(form: Form, call: Call, weights: Weights) -> Iterator[slice]:
@@ -370,7 +378,6 @@ def launch(
     state, shift = tensors["state"], call.shift
     assert state is not None
     arguments: dict[str, Any] = {
-        **tensors,
         "elapsed": call.elapsed,
         "shift": shift,
         "recurrent": weights.recurrent,
@@ -396,6 +403,7 @@ def launch(
         "ROWS": ROWS,
         "NEURONS": size_class(units, NEURONS),
         "HIDDEN": size_class(hidden, HIDDEN),
+        **tensors,
     }
     named = {name: arguments[name] for name in kernel.arg_names}
     with torch.cuda.device_of(state):
