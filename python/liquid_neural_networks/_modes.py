@@ -14,7 +14,10 @@ def compiling() -> bool:
 
 
 def transform() -> str:
-    """Which transform that sees through plain torch operators only is at work; empty for none."""
+    """Which transform that sees through plain torch operators only is at work; empty for none, and
+    in graphs that are being recorded, which are transformed later."""
+    if compiling():
+        return ""
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is at work"
     if forward_ad._current_level >= 0:

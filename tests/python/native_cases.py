@@ -85,12 +85,12 @@ class Problem:
         read = {name: each.to(dtype) for name, each in self.read.items()}
         return read | self.empty(names, kernel, rows)
 
-    def backward_arrays(self, kernel: int, forward: Arrays) -> Arrays:
+    def backward_arrays(self, kernel: int, forward: Arrays, rows: Optional[int] = None) -> Arrays:
         """What a backward is called with: the same, gradients from outside, and space for those
         wanted."""
         dtype = dtype_of(kernel)
         given = {name: each.to(dtype) for name, each in self.given_gradients().items()}
-        return forward | given | self.empty(self.gradients, kernel)
+        return forward | given | self.empty(self.gradients, kernel, rows)
 
     def given_gradients(self) -> Arrays:
         """Gradients from outside, of the states and of the memories."""

@@ -96,7 +96,7 @@ class Program:
         arrays = problem.forward_arrays(kernel, rows=rows)
         if not self._ask(problem, kernel, arrays, backward=False):
             return None
-        arrays = problem.backward_arrays(kernel, arrays)
+        arrays = problem.backward_arrays(kernel, arrays, rows)
         assert self._ask(problem, kernel, arrays, backward=True)
         return arrays
 

@@ -43,9 +43,10 @@ def integrate(
     sequence a tenth of its time.
     """
     # The kernel makes values of what is stored, which spares torch several operators a parameter.
-    # Graphs show what happens.
-    if compiling():
-        values = dynamics.values()
+    # Graphs show what happens; and torch makes softplus, whose last bit a file must bring back.
+    stored: Optional[_step.Stored] = None
+    if compiling() or (dynamics.constraint == "softplus" and not dynamics.storage.in_matrices):
+        values, stored = dynamics.values(), _step.VALUES
     elif dynamics.name == "dense":
         values = dynamics.stored()
     else:
@@ -63,7 +64,7 @@ def integrate(
     }
     if compiling():
         return _graph.step(dynamics, method, tensors)
-    plan = plan_for(dynamics, method, None)
+    plan = plan_for(dynamics, method, stored)
     call = Call(plan, kernel_for(sequences.inputs.dtype), READ[dynamics.name], dynamics.units)
     if torch.is_grad_enabled():
         return _memory.joined(*Step.apply(call, *tensors.values()))  # type: ignore[no-untyped-call]

@@ -343,7 +343,7 @@ static real conductance_inputs_backward_row(const Step *p, const Packed *packed,
     const real *inputs = (const real *)p->inputs + step * p->input_size;
     real *d_inputs = (real *)p->grad_inputs + step * p->input_size;
     real d_h = leak_backward_row(p, packed, w, step);
-    memset(d_inputs, 0, (size_t)p->input_size * sizeof(real));
+    for (ptrdiff_t k = 0; k < p->input_size; k++) d_inputs[k] = 0;
     add_slices_backward(&packed->sensory_slices, (real *)w->scaled_inputs, w->sensory_activations,
                         w->sum_rate, w->sum_drive, &w->sensory_slices, d_inputs);
     for (ptrdiff_t k = 0; k < p->input_size; k++) {
