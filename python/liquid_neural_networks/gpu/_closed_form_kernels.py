@@ -250,7 +250,7 @@ def forward(
         heads_weights: (H, N, K) of a backbone, or None; heads_bias: (K N,) likewise.
         hidden_weights, hidden_bias: (H, H), from a unit to all others, and (H,) of its second
             layer, or None.
-        gates_weights: (N, 4 N), or None.
+        gates_weights: W_rec of a memory as ``open_gates`` reads it, or None.
     """
     K: tl.constexpr = 1 if MODE == "pure" else 4
     tile = tl.program_id(0).to(tl.int64) * ROWS
@@ -399,7 +399,7 @@ def backward(
         recurrent: (K N, N), or (H, N) of a backbone.
         heads_weights: (K N, H) of a backbone, or None.
         hidden_weights: (H, H) of its second layer, to a unit from all others, or None.
-        gates_weights: (4 N, N), or None.
+        gates_weights: W_rec as ``remember_gradient`` reads it, or None.
         The others: see ``forward``.
     """
     K: tl.constexpr = 1 if MODE == "pure" else 4

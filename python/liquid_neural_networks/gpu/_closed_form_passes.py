@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import _closed_form_kernels as kernels
+from . import _layout
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "silu": functional.silu}
 
@@ -132,7 +133,7 @@ def shared_bytes(heads: int, units: int, hidden: int, layers: int) -> int:
 def forward(form: Form, call: Call, weights: Weights) -> Tensor:
     """(B, T, N) or (B, T, 2 N) the states after each sample."""
     states = call.state.new_empty(*call.inputs.shape[:2], call.state.shape[1])
-    by_sender = {"gates_weights": transposed(weights.gates_recurrent)}
+    by_sender = {"gates_weights": transposed(by_gate(weights))}
     if weights.heads is not None:
         by_neuron = weights.heads.view(form.heads, weights.units, -1).permute(2, 1, 0)
         by_sender["heads_weights"] = by_neuron.contiguous()
@@ -155,8 +156,15 @@ def forward(form: Form, call: Call, weights: Weights) -> Tensor:
 
 
 def transposed(matrix: Optional[Tensor]) -> Optional[Tensor]:
-    """Laid out anew, None if there is none."""
-    return None if matrix is None else matrix.t().contiguous()
+    """The last two dimensions exchanged, dense; None if there is none."""
+    return None if matrix is None else matrix.transpose(-1, -2).contiguous()
+
+
+def by_gate(weights: Weights) -> Optional[Tensor]:
+    """(4, neurons, neurons) a memory's weights of the neurons, as large as the kernels' tiles."""
+    if weights.gates_recurrent is None:
+        return None
+    return _layout.gates(weights.gates_recurrent, size_class(weights.units, NEURONS))
 
 
 def parts(form: Form, call: Call, weights: Weights) -> Iterator[slice]:
@@ -232,7 +240,7 @@ def backward_part(
         grad_states=grad_states,
         states=states,
         state=state_before(call, states, samples),
-        gates_weights=weights.gates_recurrent,
+        gates_weights=by_gate(weights),
     )
     # In the place of what entered an activation the kernel left its gradient.
     add_gradients(form, call, again, states, samples, sums)

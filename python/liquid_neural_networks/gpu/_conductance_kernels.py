@@ -16,27 +16,50 @@ from ._device import (
     LN2,
     LOG2E,
     add_lists,
-    load_entries,
+    load_others,
+    load_synapses,
     opening,
     pick,
+    places,
     solver_step,
     solver_step_gradient,
     spread,
+    store_arranged,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
 
 
 @triton.jit
-def load_synapses(w, sigma, mu, E, which):
+def load_parameters(w, sigma, mu, E, which):
     """slope, shift, weight and current of synapses ``which``, 0 where there is none."""
     exists = which >= 0
     slope = tl.load(sigma + which, mask=exists, other=0.0) * -LOG2E
     shift = -slope * tl.load(mu + which, mask=exists, other=0.0)
     weight = tl.load(w + which, mask=exists, other=0.0)
     return slope, shift, weight, weight * tl.load(E + which, mask=exists, other=0.0)
+
+
+@triton.jit(do_not_specialize=SIZES)
+def arrange(arranged, w, sigma, mu, E, entries, receiving, places, BLOCK: tl.constexpr):
+    """Writes slope, shift, weight and current at each place of lists; see ``store_arranged``."""
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    which = tl.load(entries + at, mask=at < places, other=-1) >> 10
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+    store_arranged(arranged, slope, at, receiving, places, 0, 4)
+    store_arranged(arranged, shift, at, receiving, places, 1, 4)
+    store_arranged(arranged, weight, at, receiving, places, 2, 4)
+    store_arranged(arranged, current, at, receiving, places, 3, 4)
+
+
+@triton.jit
+def _load_arranged(arranged, LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L) slope, shift, weight and current of the synapses of lists."""
+    size: tl.constexpr = LENGTH * LISTS
+    at = places(arranged, LENGTH, LISTS)
+    return tl.load(at), tl.load(at + size), tl.load(at + 2 * size), tl.load(at + 3 * size)
 
 
 @triton.jit
@@ -83,10 +106,7 @@ def forward(
     c,
     g,
     vleak,
-    w,
-    sigma,
-    mu,
-    E,
+    arranged,
     entries,
     first,
     count,
@@ -111,6 +131,7 @@ def forward(
         inputs: (B, T, 2, N), what the inputs contribute to rate and drive.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
+        arranged: (4, K, L), what ``arrange`` made of the synapses' parameters.
         entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
@@ -120,8 +141,8 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
@@ -188,6 +209,8 @@ def backward(
     sigma,
     mu,
     E,
+    arranged,
+    arranged_by_sender,
     entries,
     first,
     count,
@@ -226,6 +249,7 @@ def backward(
             as what they are of, None where that is.
         grad_parameters: (programs, 4 E + 3 N), each program's share of the gradients of w, sigma,
             mu, E, c, g and vleak, in this order.
+        arranged, arranged_by_sender: the same for both kinds of lists.
         weights: W_rec of a memory, (4 N, N), or None.
         kept: (programs, unfolds, 3, ROWS, neurons) numbers that only this program uses.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
@@ -293,8 +317,8 @@ def backward(
 
             # Parameters are loaded for each sample, so that registers need not hold both kinds of
             # lists at the same time.
-            synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
+            sender = load_others(entries, LENGTH, LISTS, REGULAR)
+            slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
@@ -308,10 +332,10 @@ def backward(
                 x = solver_step(x, rate, drive, length, SOLVER)
             tl.debug_barrier()
 
-            synapse, receiver = load_entries(
-                entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR
+            receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+            slope, shift, weight, current = _load_arranged(
+                arranged_by_sender, SENDER_LENGTH, SENDER_LISTS
             )
-            slope, shift, weight, current = load_synapses(w, sigma, mu, E, synapse)
             of_rate_0 = tl.zeros((ROWS, NEURONS), tl.float32)
             of_drive_0 = of_rate_0
             of_length = of_rate_0
@@ -367,7 +391,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     of_neurons = grad_parameters + program.to(tl.int64) * (4 * synapses + 3 * units)
-    synapse, _ = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+    synapse = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
     store_synapse_gradients(
         of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope, of_shift
     )

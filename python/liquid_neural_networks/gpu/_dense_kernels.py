@@ -13,18 +13,30 @@ import triton.language as tl
 
 from ._device import (
     add_lists,
-    load_entries,
+    load_others,
+    load_synapses,
     pick,
+    places,
     sigmoid,
     solver_step,
     solver_step_gradient,
     spread,
+    store_arranged,
     tanh,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses"]
+SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
+
+
+@triton.jit(do_not_specialize=SIZES)
+def arrange(arranged, W_rec, entries, receiving, places, BLOCK: tl.constexpr):
+    """Writes the weight at each place of lists; see ``store_arranged``."""
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    which = tl.load(entries + at, mask=at < places, other=-1) >> 10
+    weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
+    store_arranged(arranged, weight, at, receiving, places, 0, 1)
 
 
 @triton.jit
@@ -64,7 +76,7 @@ def forward(
     recurrent,
     tau,
     A,
-    W_rec,
+    arranged,
     entries,
     first,
     count,
@@ -90,6 +102,7 @@ def forward(
         inputs: (B, T, N), what the inputs contribute.
         elapsed_time, time_constants, state: (B, T), (B, T, N), (B, N or 2 N), or None.
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
+        arranged: what ``arrange`` made of W_rec.
         entries, first, count: the synapses as lists by receiver.
         scratch: see ``spread``.
     """
@@ -99,8 +112,8 @@ def forward(
     there = (row < batch) & (neurons < units)
     scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
     leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
@@ -157,7 +170,8 @@ def backward(
     weights,
     tau,
     A,
-    W_rec,
+    arranged,
+    arranged_by_sender,
     entries,
     first,
     count,
@@ -194,6 +208,7 @@ def backward(
             as what they are of, None where that is.
         grad_parameters: (programs, E + 2 N), each program's share of the gradients of W_rec, tau
             and A, in this order.
+        arranged, arranged_by_sender: the same for both kinds of lists.
         weights: W_rec of a memory, (4 N, N), or None.
         kept: (programs, unfolds, 2, ROWS, neurons) numbers that only this program uses.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
@@ -205,12 +220,12 @@ def backward(
     kept += program.to(tl.int64) * unfolds * 2 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
-    synapse, sender = load_entries(entries, LENGTH, LISTS, REGULAR)
-    weight = tl.load(W_rec + synapse, mask=synapse >= 0, other=0.0)
+    sender = load_others(entries, LENGTH, LISTS, REGULAR)
+    weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     count = tl.load(count + neurons)
-    which, receiver = load_entries(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
-    out_weight = tl.load(W_rec + which, mask=which >= 0, other=0.0)
+    receiver = load_others(entries_by_sender, SENDER_LENGTH, SENDER_LISTS, SENDER_REGULAR)
+    out_weight = tl.load(places(arranged_by_sender, SENDER_LENGTH, SENDER_LISTS))
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     count_by_sender = tl.load(count_by_sender + neurons)
@@ -311,6 +326,7 @@ def backward(
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
     to = grad_parameters + program.to(tl.int64) * (synapses + 2 * units)
+    which = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units

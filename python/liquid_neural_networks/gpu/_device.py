@@ -95,13 +95,38 @@ def add_lists(sums, first, count, scratch, MOST: tl.constexpr, SHUFFLE: tl.const
 
 
 @triton.jit
-def load_entries(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
-    """(1, K, L) synapses and the neurons at their other ends, -1 and 0 where there is none."""
-    place = tl.arange(0, LENGTH)[None, :, None]
-    entry = tl.load(entries + place * LISTS + tl.arange(0, LISTS)[None, None, :])
+def places(array, LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L) pointers to each place of lists."""
+    # Lists first: what is then added is known when the kernel is compiled, and needs no register.
+    lanes = array + tl.arange(0, LISTS)[None, None, :]
+    return lanes + tl.arange(0, LENGTH)[None, :, None] * LISTS
+
+
+@triton.jit
+def load_others(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr, REGULAR: tl.constexpr):
+    """(1, K, L) the neurons at the synapses' other ends, 0 where there is no synapse."""
     if REGULAR:
-        return entry >> 10, tl.broadcast_to(place, (1, LENGTH, LISTS))
-    return entry >> 10, entry & 1023
+        return tl.broadcast_to(tl.arange(0, LENGTH)[None, :, None], (1, LENGTH, LISTS))
+    return tl.load(places(entries, LENGTH, LISTS)) & 1023
+
+
+@triton.jit
+def load_synapses(entries, LENGTH: tl.constexpr, LISTS: tl.constexpr):
+    """(1, K, L) which synapses, -1 where there is none."""
+    return tl.load(places(entries, LENGTH, LISTS)) >> 10
+
+
+@triton.jit
+def store_arranged(arranged, values, at, receiving, places, ROW: tl.constexpr, ROWS: tl.constexpr):
+    """Stores one of ROWS values of each place.
+
+    Places before ``receiving`` are those of lists by receiver, which have an array (ROWS, places)
+    of their own; behind it is that of the others.
+    """
+    by_receiver = at < receiving
+    size = tl.where(by_receiver, receiving, places - receiving)
+    begin = tl.where(by_receiver, 0, (ROWS - 1) * receiving)
+    tl.store(arranged + begin + ROW * size + at, values, mask=at < places)
 
 
 @triton.jit

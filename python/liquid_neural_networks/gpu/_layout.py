@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Indices = npt.NDArray[np.int64]
 
@@ -77,9 +78,23 @@ def tile(units: int) -> int:
     return max(power_of_2(units), SMALLEST)
 
 
-def warps(places: int) -> int:
-    """Of a program that works on so many places: 16 of them a thread, if there are threads."""
-    return min(power_of_2(-(-places // (32 * 16))), WARPS)
+def gates(weights: Tensor, neurons: int) -> Tensor:
+    """A memory's weights (4 N, N) of the neurons by gate, receiver and sender, (4, neurons,
+    neurons), 0 beyond the neurons there are; see :mod:`._memory_cell`."""
+    units = weights.shape[1]
+    beyond = neurons - units
+    return functional.pad(weights.view(4, units, units), (0, beyond, 0, beyond))
+
+
+def warps(places: int, each: int = 16) -> int:
+    """Of a program that works on so many places, ``each`` a thread if there are threads enough."""
+    return min(power_of_2(-(-places // (32 * each))), WARPS)
+
+
+def backward_warps(places: int, neurons: int, regular: bool) -> int:
+    """Of a backward kernel: with fewer places a thread where neurons need more registers."""
+    roomy = neurons <= 32 or neurons > MOST_SHUFFLED or regular
+    return warps(places, 16 if roomy else 8)
 
 
 def balanced(owners: Indices, others: Indices, units: int) -> tuple[Lists, int]:

@@ -9,7 +9,7 @@ See :mod:`liquid_neural_networks.memory`.
 
 Tiles are (rows, neurons). ``terms`` and ``grad_terms`` point into (B, T, 4 N), to the candidate of
 each row and neuron of the tile at this sample. Rows and neurons that do not exist have a memory and
-a state of 0 before a sample, and after it.
+a state of 0 before a sample, and after it; weights to and from them are 0, see ``_layout.gates``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ._device import sigmoid, spread, tanh
+from ._device import places, sigmoid, spread, tanh
 
 
 @triton.jit
@@ -29,26 +29,25 @@ def open_gates(
     Args:
         x: the state before the sample.
         terms: see above.
-        recurrent: W_rec transposed, (N, 4 N).
+        recurrent: W_rec by gate, sender and receiver, (4, neurons, neurons).
         there: which of the tile's rows and neurons exist.
         units: N.
         scratch, SHUFFLE: see ``spread``.
         SENDERS: how many senders' weights are loaded at a time, a power of 2.
     """
-    neurons = tl.arange(0, x.shape[1])[None, None, :]
-    candidate = tl.zeros((x.shape[0], SENDERS, x.shape[1]), tl.float32)
+    width: tl.constexpr = x.shape[1]
+    size: tl.constexpr = width * width
+    candidate = tl.zeros((x.shape[0], SENDERS, width), tl.float32)
     input_ = candidate
     forget = candidate
     output = candidate
     for first in range(0, units, SENDERS):
-        senders = first + tl.arange(0, SENDERS)[None, :, None]
-        exists = (senders < units) & (neurons < units)
-        weights = recurrent + senders * 4 * units + neurons
-        sent = spread(x, _same(senders, units, x.shape[1]), scratch, SHUFFLE)
-        candidate += sent * tl.load(weights, mask=exists, other=0.0)
-        input_ += sent * tl.load(weights + units, mask=exists, other=0.0)
-        forget += sent * tl.load(weights + 2 * units, mask=exists, other=0.0)
-        output += sent * tl.load(weights + 3 * units, mask=exists, other=0.0)
+        sent = spread(x, _senders(first, SENDERS, width), scratch, SHUFFLE)
+        weights = places(recurrent + first * width, SENDERS, width)
+        candidate += sent * tl.load(weights)
+        input_ += sent * tl.load(weights + size)
+        forget += sent * tl.load(weights + 2 * size)
+        output += sent * tl.load(weights + 3 * size)
     return (
         tanh(tl.sum(candidate, 1) + tl.load(terms, mask=there, other=0.0)),
         sigmoid(tl.sum(input_, 1) + tl.load(terms + units, mask=there, other=0.0)),
@@ -89,7 +88,7 @@ def remember_gradient(
         grad_x, grad_memory: of the state the interval started from, and of the new memory.
         memory: before the sample.
         candidate, input_, forget, output: the open gates.
-        weights: W_rec, (4 N, N).
+        weights: W_rec by gate, receiver and sender, (4, neurons, neurons).
         The others: as for ``open_gates``.
     """
     after = tanh(forget * memory + input_ * candidate)
@@ -102,28 +101,21 @@ def remember_gradient(
     tl.store(grad_terms + units, of_input, mask=there)
     tl.store(grad_terms + 2 * units, of_forget, mask=there)
     tl.store(grad_terms + 3 * units, of_output, mask=there)
-    block = units * units
-    grad_x = _product(of_candidate, weights, units, scratch, SENDERS, SHUFFLE)
-    grad_x += _product(of_input, weights + block, units, scratch, SENDERS, SHUFFLE)
-    grad_x += _product(of_forget, weights + 2 * block, units, scratch, SENDERS, SHUFFLE)
-    grad_x += _product(of_output, weights + 3 * block, units, scratch, SENDERS, SHUFFLE)
-    return grad_x, grad_memory * forget
-
-
-@triton.jit
-def _product(values, weights, units, scratch, SENDERS: tl.constexpr, SHUFFLE: tl.constexpr):
-    """(rows, neurons): values (rows, neurons) times a matrix (N, N)."""
-    neurons = tl.arange(0, values.shape[1])[None, None, :]
-    total = tl.zeros((values.shape[0], SENDERS, values.shape[1]), tl.float32)
+    width: tl.constexpr = memory.shape[1]
+    size: tl.constexpr = width * width
+    total = tl.zeros((memory.shape[0], SENDERS, width), tl.float32)
     for first in range(0, units, SENDERS):
-        senders = first + tl.arange(0, SENDERS)[None, :, None]
-        exists = (senders < units) & (neurons < units)
-        each = tl.load(weights + senders * units + neurons, mask=exists, other=0.0)
-        total += each * spread(values, _same(senders, units, values.shape[1]), scratch, SHUFFLE)
-    return tl.sum(total, 1)
+        receivers = _senders(first, SENDERS, width)
+        at = places(weights + first * width, SENDERS, width)
+        total += spread(of_candidate, receivers, scratch, SHUFFLE) * tl.load(at)
+        total += spread(of_input, receivers, scratch, SHUFFLE) * tl.load(at + size)
+        total += spread(of_forget, receivers, scratch, SHUFFLE) * tl.load(at + 2 * size)
+        total += spread(of_output, receivers, scratch, SHUFFLE) * tl.load(at + 3 * size)
+    return tl.sum(total, 1), grad_memory * forget
 
 
 @triton.jit
-def _same(senders, units, width: tl.constexpr):
-    """(1, SENDERS, width): the senders (1, SENDERS, 1) that exist, the same for each neuron."""
-    return tl.broadcast_to(tl.minimum(senders, units - 1), (1, senders.shape[1], width))
+def _senders(first, SENDERS: tl.constexpr, width: tl.constexpr):
+    """(1, SENDERS, width): so many neurons, the same for each of the width."""
+    senders = first + tl.arange(0, SENDERS)[None, :, None]
+    return tl.broadcast_to(senders, (1, SENDERS, width))

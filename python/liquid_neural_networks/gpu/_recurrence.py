@@ -31,33 +31,45 @@ class Equation(NamedTuple):
     """What the kernels of one dynamics have of their own.
 
     Attributes:
-        kernels: a module with ``forward`` and ``backward``.
+        kernels: a module with ``arrange``, ``forward`` and ``backward``.
         parameters: their names, those of synapses first, in the order of their gradients.
+        arranged: how many numbers a place ``arrange`` writes.
         kept: how many numbers a neuron backward keeps of each unfold.
     """
 
     kernels: Any
     parameters: tuple[str, ...]
+    arranged: int
     kept: int
 
 
 EQUATIONS = {
-    "conductance": Equation(_conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 3),
-    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 2),
+    "conductance": Equation(
+        _conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 4, 3
+    ),
+    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2),
 }
 _NAMES = tuple(EQUATIONS)
 
 
 class Form(NamedTuple):
-    """What is computed, as an operator's options: places in the tuples above, and how many lists a
-    receiver and a sender have at most."""
+    """What is computed, as an operator's options.
+
+    Attributes:
+        equation, solver, activation: places in the tuples above.
+        unfolds: U.
+        length, most: the length of lists by receiver, and how many a receiver has at most.
+        sender_length, sender_most: likewise by sender.
+    """
 
     equation: int
     solver: int
     activation: int
     unfolds: int
+    length: int
     most: int
-    most_sent: int
+    sender_length: int
+    sender_most: int
 
 
 class Call(NamedTuple):
@@ -81,11 +93,31 @@ class Call(NamedTuple):
 
 
 class Synapses(NamedTuple):
-    """Recurrent synapses as the kernels read them: in lists by receiver and by sender."""
+    """Recurrent synapses as the kernels read them.
 
+    Attributes:
+        entries: of lists by receiver, then of lists by sender, one after the other.
+        receiving, sending: those lists; their entries are views.
+        most: how many lists a receiver and a sender have at most.
+    """
+
+    entries: Tensor
     receiving: Lists
     sending: Lists
-    most: tuple[int, int]
+    most: tuple[int, int] = (1, 1)
+
+    @staticmethod
+    def of(
+        entries: Tensor, receiving: list[Tensor], sending: list[Tensor], lengths: tuple[int, int]
+    ) -> Synapses:
+        """From what lists of these lengths have beside their entries: owner, first and counts."""
+        places = lengths[0] * len(receiving[0])
+        first, second = entries[:places], entries[places:]
+        return Synapses(
+            entries,
+            Lists(first.view(lengths[0], -1), *receiving),
+            Lists(second.view(lengths[1], -1), *sending),
+        )
 
 
 _synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
@@ -97,14 +129,21 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
     return _synapses[dynamics]
 
 
-@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+# Python runs it where torch.compile traces its caller.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].receiving.entries.device != device:
         pre, post = dynamics.index_lists["pre"], dynamics.index_lists["post"]
         receiving, most = _layout.balanced(post, pre, dynamics.units)
-        sending, most_sent = _layout.balanced(pre, post, dynamics.units)
-        _synapses[dynamics] = Synapses(receiving.to(device), sending.to(device), (most, most_sent))
+        sending, sender_most = _layout.balanced(pre, post, dynamics.units)
+        entries = torch.cat([receiving.entries.flatten(), sending.entries.flatten()])
+        _synapses[dynamics] = Synapses.of(
+            entries.to(device),
+            [each.to(device) for each in receiving[1:]],
+            [each.to(device) for each in sending[1:]],
+            (len(receiving.entries), len(sending.entries)),
+        )._replace(most=(most, sender_most))
     return True
 
 
@@ -137,7 +176,10 @@ def integrate(
         SOLVERS.index(str(method.solver)),
         ACTIVATIONS.index(activation),
         int(method.unfolds or 1),
-        *synapses.most,
+        len(synapses.receiving.entries),
+        synapses.most[0],
+        len(synapses.sending.entries),
+        synapses.most[1],
     )
     call = Call(
         inputs,
@@ -148,7 +190,8 @@ def integrate(
         None if memory is None else memory.W_rec,
     )
     given = [parameters[name] for name in EQUATIONS[dynamics.name].parameters]
-    return recurrence(form, [*call, *given, *synapses.receiving, *synapses.sending])
+    lists = [synapses.entries, *synapses.receiving[1:], *synapses.sending[1:]]
+    return recurrence(form, [*call, *given, *lists])
 
 
 # -- the operator ----------------------------------------------------------------------------------
@@ -160,24 +203,27 @@ class Given(NamedTuple):
     form: Form
     equation: Equation
     call: Call
-    parameters: dict[str, Optional[Tensor]]
-    receiving: Lists
-    sending: Lists
+    parameters: dict[str, Tensor]
+    synapses: Synapses
 
     @staticmethod
     def read(options: Options, tensors: Tensors) -> Given:
         form = Form(*options)
         equation = EQUATIONS[_NAMES[form.equation]]
-        count = len(equation.parameters)
-        call, rest = Call(*tensors[:6]), tensors[6:]  # type: ignore[arg-type]
-        return Given(
-            form,
-            equation,
-            call,
-            dict(zip(equation.parameters, rest[:count])),
-            Lists(*rest[count : count + 4]),  # type: ignore[arg-type]
-            Lists(*rest[count + 4 :]),  # type: ignore[arg-type]
-        )
+        names = equation.parameters
+        call, parameters = Call(*tensors[:6]), tensors[6 : 6 + len(names)]  # type: ignore[arg-type]
+        entries, *lists = tensors[6 + len(names) :]
+        lengths = (form.length, form.sender_length)
+        synapses = Synapses.of(entries, lists[:3], lists[3:], lengths)  # type: ignore[arg-type]
+        return Given(form, equation, call, dict(zip(names, parameters)), synapses)  # type: ignore[arg-type]
+
+    @property
+    def receiving(self) -> Lists:
+        return self.synapses.receiving
+
+    @property
+    def sending(self) -> Lists:
+        return self.synapses.sending
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -208,21 +254,19 @@ class Given(NamedTuple):
     def constants(self) -> dict[str, Any]:
         """What a kernel is compiled for."""
         form, units = self.form, self.sizes[2]
-        length, lists = self.receiving.entries.shape
-        sender_length, sender_lists = self.sending.entries.shape
         return {
             "SOLVER": SOLVERS[form.solver],
             "ACTIVATION": ACTIVATIONS[form.activation],
             "ROWS": self.rows,
             "NEURONS": self.neurons,
-            "LENGTH": length,
-            "LISTS": lists,
+            "LENGTH": form.length,
+            "LISTS": len(self.receiving.owner),
             "MOST": form.most,
-            "REGULAR": _layout.is_regular(units, length, form.most),
-            "SENDER_LENGTH": sender_length,
-            "SENDER_LISTS": sender_lists,
-            "SENDER_MOST": form.most_sent,
-            "SENDER_REGULAR": _layout.is_regular(units, sender_length, form.most_sent),
+            "REGULAR": _layout.is_regular(units, form.length, form.most),
+            "SENDER_LENGTH": form.sender_length,
+            "SENDER_LISTS": len(self.sending.owner),
+            "SENDER_MOST": form.sender_most,
+            "SENDER_REGULAR": _layout.is_regular(units, form.sender_length, form.sender_most),
             "SENDERS": 8,
             "SHUFFLE": self.widest <= _layout.MOST_SHUFFLED,
         }
@@ -230,15 +274,11 @@ class Given(NamedTuple):
     def arguments(self, programs: int) -> dict[str, Any]:
         """What forward and backward both read, by name."""
         batch, steps, units = self.sizes
-        weights = self.call.weights
         numbers = 0 if self.widest <= _layout.MOST_SHUFFLED else programs * self.rows * self.widest
-        tensors = {
-            **self.call._asdict(),
-            "recurrent": None if weights is None else weights.t(),
-            **self.parameters,
-        }
         return {
-            **dense(tensors),
+            **dense({**self.call._asdict(), **self.parameters}),
+            **self.arranged(),
+            **self.gates(),
             "entries": self.receiving.entries,
             "first": self.receiving.first,
             "count": self.receiving.counts,
@@ -252,6 +292,32 @@ class Given(NamedTuple):
             "unfolds": self.form.unfolds,
             "units": units,
         }
+
+    def gates(self) -> dict[str, Optional[Tensor]]:
+        """The weights of a memory as its kernels read them."""
+        if self.call.weights is None:
+            return {"weights": None, "recurrent": None}
+        weights = _layout.gates(self.call.weights, self.neurons)
+        return {"weights": weights, "recurrent": weights.transpose(1, 2).contiguous()}
+
+    def arranged(self) -> dict[str, Any]:
+        """The synapses' parameters in the order of the lists."""
+        entries, receiving = self.synapses.entries, self.receiving.places
+        arranged = self.call.inputs.new_empty(self.equation.arranged * len(entries))
+        launch(
+            self.equation.kernels.arrange,
+            (triton.cdiv(len(entries), 128),),
+            4,
+            entries,
+            arranged=arranged,
+            entries=entries,
+            receiving=receiving,
+            places=len(entries),
+            BLOCK=128,
+            **dense(dict(self.parameters)),
+        )
+        of_receivers = self.equation.arranged * receiving
+        return {"arranged": arranged, "arranged_by_sender": arranged[of_receivers:]}
 
 
 def dense(tensors: dict[str, Optional[Tensor]]) -> dict[str, Optional[Tensor]]:
@@ -286,7 +352,12 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
     given = Given.read(options, tensors)
     call, parameters = given.call, given.parameters.values()
-    warps = _layout.warps(max(given.receiving.places, given.sending.places))
+    constants = given.constants()
+    warps = _layout.backward_warps(
+        max(given.receiving.places, given.sending.places),
+        given.neurons,
+        constants["REGULAR"] and constants["SENDER_REGULAR"],
+    )
     programs = min(triton.cdiv(len(call.inputs), given.rows), _layout.PROGRAMS // warps)
     grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
     sizes = [each.shape[0] for each in parameters if each is not None]
@@ -304,7 +375,7 @@ def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) 
         kept=states.new_empty(kept),
         synapses=sizes[0],
         **given.arguments(programs),
-        **given.constants(),
+        **constants,
     )
     if grads.terms is not None:
         grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))

@@ -45,7 +45,8 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
     return _synapses[dynamics]
 
 
-@torch.compiler.assume_constant_result  # Python runs it where torch.compile traces its caller
+# Python runs it where torch.compile traces its caller.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].entries.device != device:

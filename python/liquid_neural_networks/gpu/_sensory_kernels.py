@@ -10,8 +10,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ._conductance_kernels import load_synapses, store_synapse_gradients
-from ._device import LN2, load_entries, opening
+from ._conductance_kernels import load_parameters, store_synapse_gradients
+from ._device import LN2, opening, places
 
 SIZES = ["rows", "units", "features", "synapses", "length"]
 
@@ -49,9 +49,10 @@ def forward(
     rate = tl.zeros((ROWS, PLACES, NEURONS), tl.float32)
     drive = rate
     for place in range(0, length, PLACES):
-        which, sender = load_entries(entries + place * NEURONS, PLACES, NEURONS, False)
-        slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
-        at = row * features + sender
+        entry = tl.load(places(entries + place * NEURONS, PLACES, NEURONS))
+        which = entry >> 10
+        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+        at = row * features + (entry & 1023)
         there = (row < rows) & (which >= 0)
         s = opening(slope * tl.load(inputs + at, mask=there, other=0.0) + shift)
         s *= _load_seen(mask, at, there)
@@ -91,10 +92,10 @@ def input_gradient(
     sent = tl.load(inputs + row * features + feature, mask=there, other=0.0)
     total = tl.zeros((ROWS, PLACES, FEATURES), tl.float32)
     for place in range(0, length, PLACES):
-        at = entries_by_sender + place * FEATURES
-        which, receiver = load_entries(at, PLACES, FEATURES, False)
-        slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
-        of_rate = grad_sums + row * 2 * units + receiver
+        entry = tl.load(places(entries_by_sender + place * FEATURES, PLACES, FEATURES))
+        which = entry >> 10
+        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+        of_rate = grad_sums + row * 2 * units + (entry & 1023)
         exists = (row < rows) & (which >= 0)
         grad = weight * tl.load(of_rate, mask=exists, other=0.0)
         grad += current * tl.load(of_rate + units, mask=exists, other=0.0)
@@ -137,7 +138,7 @@ def parameter_gradient(
     """
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)[None, None, :]
     which = tl.where(lane < synapses, lane, -1)
-    slope, shift, weight, current = load_synapses(w, sigma, mu, E, which)
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
     sender = tl.load(senders + which, mask=which >= 0, other=0)
     receiver = tl.load(receivers + which, mask=which >= 0, other=0)
     of_weight = tl.zeros((ROWS, 1, LANES), tl.float32)
