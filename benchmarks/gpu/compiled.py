@@ -1,6 +1,6 @@
-"""Kernels compiled without a card: what the engine launches is recorded and compiled for a target.
+"""Kernels compiled without a card: what the engine launches is recorded, then compiled.
 
-Nothing is listed by hand: a call of the engine is made on tensors of the CPU with launching turned
+Nothing is listed by hand. A call of the engine is made on tensors of the CPU with launching turned
 off, so that a kernel, its sizes and its options are those that a card would get.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,36 +26,36 @@ TARGETS = {
     "gfx942": GPUTarget("hip", "gfx942", 64),
 }
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-_TYPES = {
-    torch.float32: "*fp32",
-    torch.int64: "*i64",
-    torch.int32: "*i32",
-    torch.float16: "*fp16",
-    torch.bfloat16: "*bf16",
-}
+_TYPES = {torch.float32: "*fp32", torch.int64: "*i64", torch.int32: "*i32"}
 
 
 class Launch(NamedTuple):
-    """A kernel as it would be launched."""
+    """A kernel as it would be launched, by what decides how it is compiled."""
 
     kernel: Any
     signature: dict[str, str]
     constants: dict[str, Any]
     options: dict[str, Any]
-    grid: tuple[int, ...]
+    programs: int
 
     @property
     def name(self) -> str:
-        return f"{self.kernel.fn.__module__.rpartition('.')[2]}.{self.kernel.fn.__name__}"
+        """Of its module and function: ``"conductance.forward"``."""
+        module = self.kernel.fn.__module__.rpartition(".")[2]
+        return f"{module.strip('_').replace('_kernels', '')}.{self.kernel.fn.__name__}"
 
     @property
     def warps(self) -> int:
-        return int(self.options.get("num_warps", 4))
+        return int(self.options["num_warps"]) if "num_warps" in self.options else 4
+
+    def key(self) -> str:
+        """The same for launches that are compiled once."""
+        return f"{self.name} {self.signature} {self.constants} {self.options}"
 
 
 @contextmanager
 def recording() -> Iterator[list[Launch]]:
-    """What is launched inside the ``with`` block, in place of running it."""
+    """What is launched inside the ``with`` block, which does not run."""
     launches: list[Launch] = []
 
     def record(self: Any, *args: Any, grid: Any, warmup: bool, **given: Any) -> None:
@@ -69,8 +68,8 @@ def recording() -> Iterator[list[Launch]]:
         JITFunction.run = run
 
 
-def _launch(kernel: Any, given: dict[str, Any], grid: Any) -> Launch:
-    signature, constants = {}, {}
+def _launch(kernel: Any, given: dict[str, Any], grid: tuple[int, ...]) -> Launch:
+    signature, constants, programs = {}, {}, 1
     for parameter in kernel.params:
         value = given.pop(parameter.name)
         if parameter.is_constexpr or value is None:
@@ -79,7 +78,9 @@ def _launch(kernel: Any, given: dict[str, Any], grid: Any) -> Launch:
             signature[parameter.name] = _TYPES[value.dtype]
         else:
             signature[parameter.name] = "i32" if isinstance(value, int) else "fp32"
-    return Launch(kernel, signature, constants, given, tuple(grid))
+    for size in grid:
+        programs *= size
+    return Launch(kernel, signature, constants, given, programs)
 
 
 def compiled(launch: Launch, target: str) -> Any:
@@ -97,27 +98,34 @@ def compiled(launch: Launch, target: str) -> Any:
     return triton.compile(source, target=TARGETS[target], options=options)
 
 
-class Report(NamedTuple):
-    """What the machine code of a kernel says of itself.
+class Machine(NamedTuple):
+    """What the machine code of a kernel says.
 
     Attributes:
         registers: of a thread.
-        spilled: instructions that move a register to or from memory.
+        spilled: instructions, or on AMD registers, that go to memory and back.
         shared: bytes of shared memory.
-        loops: instructions of each loop by the word they begin with, outer ones first.
+        loops: the instructions of each loop but those of loops inside it, outer loops first; none
+            on AMD.
+        by_columns: whether all weights that a matrix product reads from shared memory lie there
+            with neighbouring columns side by side.
     """
 
     registers: int
     spilled: int
     shared: int
-    loops: list[Counter[str]]
+    loops: list[list[str]]
+    by_columns: bool
 
 
-def inspected(launch: Launch, target: str) -> Report:
-    """The report on a launch compiled for a target."""
+def inspected(launch: Launch, target: str) -> Machine:
+    """The machine code of a launch."""
     kernel = compiled(launch, target)
+    by_columns = _by_columns(kernel.asm["ttgir"])
     if target.startswith("gfx"):
-        return _of_amd(kernel)
+        text = kernel.asm["amdgcn"]
+        spilled = _number(text, "vgpr_spill_count") + _number(text, "sgpr_spill_count")
+        return Machine(_number(text, "vgpr_count"), spilled, kernel.metadata.shared, [], by_columns)
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / "kernel.cubin"
         binary.write_bytes(kernel.asm["cubin"])
@@ -126,8 +134,9 @@ def inspected(launch: Launch, target: str) -> Report:
     found = re.search(r"REG:(\d+)", usage)
     assert found is not None, usage
     instructions, labels = _instructions(code)
-    spilled = sum(word.startswith(("LDL", "STL")) for word, _ in instructions)
-    return Report(int(found[1]), spilled, kernel.metadata.shared, _loops(instructions, labels))
+    spilled = sum(opcode(each).startswith(("LDL", "STL")) for each in instructions)
+    loops = _loops(instructions, labels)
+    return Machine(int(found[1]), spilled, kernel.metadata.shared, loops, by_columns)
 
 
 def _output(tool: str, *arguments: str) -> str:
@@ -135,47 +144,61 @@ def _output(tool: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _of_amd(kernel: Any) -> Report:
-    text = kernel.asm["amdgcn"]
-
-    def number(name: str) -> int:
-        found = re.search(rf"\.{name}:\s+(\d+)", text)
-        return int(found[1]) if found else 0
-
-    spilled = number("vgpr_spill_count") + number("sgpr_spill_count")
-    return Report(number("vgpr_count"), spilled, kernel.metadata.shared, [])
+def _number(text: str, name: str) -> int:
+    found = re.search(rf"\.{name}:\s+(\d+)", text)
+    return int(found[1]) if found else 0
 
 
-def _instructions(code: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """(first word, all of it) of each instruction, and where each label is."""
-    instructions: list[tuple[str, str]] = []
+def _by_columns(intermediate: str) -> bool:
+    """By the order of dimensions of each layout in shared memory that a product's second operand
+    is loaded from."""
+    layouts = dict(re.findall(r"(#\w+) = #ttg\.\w*shared<\{.*?order = \[(\d), \d\]", intermediate))
+    read = re.findall(
+        r"ttg\.local_load .*?memdesc<\w+, (#\w+), .*?dot_op<\{opIdx = 1", intermediate
+    )
+    return all(layouts[name] == "1" for name in read)
+
+
+# -- reading assembly ------------------------------------------------------------------------------
+
+
+def opcode(instruction: str) -> str:
+    """The operation with its modifiers: ``"LDS.128"``."""
+    return re.sub(r"^@!?U?P\w+\s+", "", instruction).split()[0]
+
+
+def _instructions(code: str) -> tuple[list[str], dict[str, int]]:
+    """Instructions, and the place of each label among them."""
+    instructions: list[str] = []
     labels: dict[str, int] = {}
     for line in code.splitlines():
         label = re.match(r"\s*(\.L_x_\d+):", line)
         if label:
             labels[label[1]] = len(instructions)
-        found = re.search(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?(\S+?)[.\s;](.*?);?\s*$", line)
+        found = re.search(r"/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", line)
         if found:
-            instructions.append((found[1], line))
+            instructions.append(found[1])
     return instructions, labels
 
 
-def _loops(instructions: list[tuple[str, str]], labels: dict[str, int]) -> list[Counter[str]]:
-    """Instructions between a label and a jump back to it, those of loops inside left out."""
+def _loops(instructions: list[str], labels: dict[str, int]) -> list[list[str]]:
+    """Between a label and a jump back to it."""
     spans = []
-    for end, (word, line) in enumerate(instructions):
-        target = re.search(r"`\((\.L_x_\d+)\)", line) if word == "BRA" else None
+    for end, each in enumerate(instructions):
+        target = re.search(r"\bBRA\b.*`\((\.L_x_\d+)\)", each)
         if target and labels.get(target[1], end) < end:
             spans.append((labels[target[1]], end))
     spans.sort(key=lambda span: (span[0], -span[1]))
-    loops = []
-    for start, end in spans:
-        inside = [each for each in spans if start <= each[0] and each[1] <= end]
-        inside.remove((start, end))
-        words = [
-            word
-            for place, (word, _) in enumerate(instructions)
-            if start <= place <= end and not any(a <= place <= b for a, b in inside)
+    return [
+        [
+            instructions[place]
+            for place in range(span[0], span[1] + 1)
+            if not any(a <= place <= b for a, b in _inside(span, spans))
         ]
-        loops.append(Counter(words))
-    return loops
+        for span in spans
+    ]
+
+
+def _inside(span: tuple[int, int], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    start, end = span
+    return [each for each in spans if each != span and start <= each[0] and each[1] <= end]

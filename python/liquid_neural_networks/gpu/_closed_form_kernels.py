@@ -161,14 +161,14 @@ def send_back(grad_heads, weights):
 
 @triton.jit
 def dot(x, weights):
-    """A matrix product of unshortened floats, the weights in shared memory."""
+    """A matrix product of unshortened floats. Weights are in shared memory as they are in memory:
+    with neighbouring columns side by side, neighbouring threads read from different banks."""
     return tl.dot(x, weights, input_precision="ieee", out_dtype=x.dtype)
 
 
 @triton.jit
 def load_matrix(matrix, rows, columns, height, width):
-    """The tile with these rows (R, 1) and columns (1, C) of a matrix (height, width), or (R, 1) and
-    (1, C) the other way round; 0 beyond it."""
+    """The tile of a matrix (height, width) with rows (R, 1) and columns (1, C); 0 beyond it."""
     there = (rows < height) & (columns < width)
     return tl.load(matrix + rows * width + columns, mask=there, other=0.0)
 
@@ -243,12 +243,13 @@ def forward(
             sample; or None.
         state: (B, N or 2 N) before the first of these samples, likewise.
         gates: what inputs contribute to a memory's gates, (B, steps, 4 N), or None.
-        recurrent: (K N, N), or (H, N) of a backbone.
+        recurrent: (K N, N), or (N, H) of a backbone.
         a: (N,), neurons by layer, in mode "pure".
         back, layer_starts: where each neuron (N,) is in the order of the wiring's layers, and where
             each of these (layers + 1,) begins; None if there is one layer.
-        heads_weights, heads_bias: (K N, H) and (K N,) of a backbone, or None.
-        hidden_weights, hidden_bias: (H, H) and (H,) of its second layer, or None.
+        heads_weights: (H, N, K) of a backbone, or None; heads_bias: (K N,) likewise.
+        hidden_weights, hidden_bias: (H, H), from a unit to all others, and (H,) of its second
+            layer, or None.
         gates_weights: W_rec of a memory as ``open_gates`` reads it, or None.
     """
     K: tl.constexpr = 1 if MODE == "pure" else 4
@@ -280,12 +281,12 @@ def forward(
         columns = hidden
         in_terms = in_batch[:, None] & (h < hidden)[None, :]
         at_terms = row[:, None] * steps * columns + h[None, :]
-        from_state = load_matrix(recurrent, h[None, :], n[:, None], hidden, units)
-        heads = head_rows(units, NEURONS, K)
-        to_heads = load_matrix(heads_weights, heads[None, :], h[:, None], K * units, hidden)
+        from_state = load_matrix(recurrent, n[:, None], h[None, :], units, hidden)
+        m = tl.arange(0, NEURONS * K)
+        to_heads = load_matrix(heads_weights, h[:, None], m[None, :], hidden, K * units)
         bias = tl.load(heads_bias + head, mask=(n < units)[:, None], other=0.0)
         if hidden_weights is not None:
-            between = load_matrix(hidden_weights, h[None, :], h[:, None], hidden, hidden)
+            between = load_matrix(hidden_weights, h[:, None], h[None, :], hidden, hidden)
             between_bias = tl.load(hidden_bias + h, mask=h < hidden, other=0.0)[None, :]
     terms += tile * steps * columns
     term = tl.load(terms + at_terms, mask=in_terms, other=0.0)
@@ -395,6 +396,9 @@ def backward(
         grad_shift: (B, total, N), written; or None.
         grad_a: (B, N), added to, in mode "pure".
         grad_states: (B, total, N or 2 N).
+        recurrent: (K N, N), or (H, N) of a backbone.
+        heads_weights: (K N, H) of a backbone, or None.
+        hidden_weights: (H, H) of its second layer, to a unit from all others, or None.
         gates_weights: W_rec as ``remember_gradient`` reads it, or None.
         The others: see ``forward``.
     """

@@ -133,9 +133,12 @@ def shared_bytes(heads: int, units: int, hidden: int, layers: int) -> int:
 def forward(form: Form, call: Call, weights: Weights) -> Tensor:
     """(B, T, N) or (B, T, 2 N) the states after each sample."""
     states = call.state.new_empty(*call.inputs.shape[:2], call.state.shape[1])
-    gates_weights = by_gate(weights)
-    if gates_weights is not None:
-        gates_weights = gates_weights.transpose(1, 2).contiguous()
+    by_sender = {"gates_weights": transposed(by_gate(weights))}
+    if weights.heads is not None:
+        by_neuron = weights.heads.view(form.heads, weights.units, -1).permute(2, 1, 0)
+        by_sender["heads_weights"] = by_neuron.contiguous()
+        by_sender["recurrent"] = transposed(weights.recurrent)
+        by_sender["hidden_weights"] = transposed(weights.hidden)
     for samples in parts(form, call, weights):
         launch(
             kernels.forward,
@@ -147,9 +150,14 @@ def forward(form: Form, call: Call, weights: Weights) -> Tensor:
             state=state_before(call, states, samples),
             terms=functional.linear(call.seen(samples), weights.inputs, weights.bias),
             gates=gates_of(weights, call.inputs[:, samples]),
-            gates_weights=gates_weights,
+            **by_sender,
         )
     return states
+
+
+def transposed(matrix: Optional[Tensor]) -> Optional[Tensor]:
+    """The last two dimensions exchanged, dense; None if there is none."""
+    return None if matrix is None else matrix.transpose(-1, -2).contiguous()
 
 
 def by_gate(weights: Weights) -> Optional[Tensor]:
@@ -378,7 +386,6 @@ def launch(
     state, shift = tensors["state"], call.shift
     assert state is not None
     arguments: dict[str, Any] = {
-        **tensors,
         "elapsed": call.elapsed,
         "shift": shift,
         "recurrent": weights.recurrent,
@@ -404,6 +411,7 @@ def launch(
         "ROWS": ROWS,
         "NEURONS": size_class(units, NEURONS),
         "HIDDEN": size_class(hidden, HIDDEN),
+        **tensors,
     }
     named = {name: arguments[name] for name in kernel.arg_names}
     with torch.cuda.device_of(state):

@@ -1,0 +1,159 @@
+"""Every GPU kernel really compiled, for cards that are not there: what its machine code says."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from importlib.util import find_spec
+
+import pytest
+
+if find_spec("triton") is None:
+    pytest.skip("NO GPU KERNEL IS COMPILED: Triton is not installed", allow_module_level=True)
+if os.environ.get("TRITON_INTERPRET") == "1":
+    pytest.skip("NO GPU KERNEL IS COMPILED: Triton interprets here", allow_module_level=True)
+
+from triton.runtime.jit import JITFunction
+
+from benchmarks.gpu import compiled, model, static_model
+from benchmarks.gpu.card import LIMITS, Limits
+from benchmarks.gpu.compiled import Machine
+from liquid_neural_networks import gpu
+
+SPILLED = {"LTC 302 sparse": 4000, "LTC 32, memory": 200}
+"""Instructions that may move a register to memory or back; none in all other classes."""
+OVER_SPECIAL = {"LTC 19 NCP": 1.6, "LTC 32 full": 1.5, "LTC 64 full": 1.5}
+"""By how much an unfold may be longer than its special functions alone."""
+ELSEWHERE = {
+    "sm_80": ["LTC 64 full", "dense 32", "CfC 60 NCP", "CfC 32"],
+    "gfx942": ["LTC 32 full", "dense 64", "CfC 32, no backbone"],
+}
+"""Other targets, each with classes that take every kernel there."""
+SPILLED_ELSEWHERE = {"sm_80": 0, "gfx942": 32}
+SHARED = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "gfx942": 64 * 1024}
+
+
+@pytest.mark.parametrize("name", static_model.CLASSES)
+def test_on_hopper(name: str) -> None:
+    for each in static_model.found(name, "sm_90"):
+        assert each.machine.spilled <= SPILLED.get(name, 0), each.kernel
+        assert each.machine.registers <= 255
+        assert each.machine.shared <= SHARED["sm_90"], each.kernel
+        assert each.machine.by_columns, f"{each.kernel}: threads wait for the same bank"
+        if each.kernel == "conductance.forward" and name in OVER_SPECIAL:
+            unfold = each.loops[-1]
+            assert unfold.work <= OVER_SPECIAL[name] * unfold.special
+
+
+@pytest.mark.parametrize(
+    "target, name", [(target, name) for target, names in ELSEWHERE.items() for name in names]
+)
+def test_elsewhere(target: str, name: str) -> None:
+    kernels = static_model.found(name, target)
+    assert kernels
+    for each in kernels:
+        assert each.machine.registers > 0
+        assert each.machine.spilled <= SPILLED_ELSEWHERE[target], each.kernel
+        assert each.machine.shared <= SHARED[target], each.kernel
+
+
+def test_every_kernel_is_in_a_class() -> None:
+    """And on every target: a new one is compiled from the day it is launched."""
+    launched = {
+        name: {launch.name for launch in static_model.launches(options)}
+        for name, options in static_model.CLASSES.items()
+    }
+    kernels = set()
+    for module in pkgutil.iter_modules(gpu.__path__):
+        if module.name.endswith("_kernels"):
+            found = vars(importlib.import_module(f"{gpu.__name__}.{module.name}"))
+            stem = module.name.strip("_").replace("_kernels", "")
+            kernels |= {
+                f"{stem}.{name}"
+                for name, each in found.items()
+                # What is called from within kernels has no sizes that change from call to call.
+                if isinstance(each, JITFunction)
+                and each.do_not_specialize
+                and each.fn.__module__.endswith(module.name)
+            }
+    assert kernels
+    assert kernels == set().union(*launched.values())
+    for names in ELSEWHERE.values():
+        assert kernels == set().union(*(launched[name] for name in names))
+
+
+# -- reading machine code --------------------------------------------------------------------------
+
+CODE = """
+        /*0000*/                   MOV R1, c[0x0][0x28] ;
+.L_x_1:
+        /*0010*/                   FFMA R2, R2, R3, R4 ;
+.L_x_0:
+        /*0020*/              @!P0 MUFU.EX2 R5, R2 ;
+        /*0030*/               @P1 BRA `(.L_x_0) ;
+        /*0040*/                   STL [R1], R5 ;
+        /*0050*/              @!P2 BRA `(.L_x_1) ;
+        /*0060*/                   BRA `(.L_x_2) ;
+.L_x_2:
+        /*0070*/                   EXIT ;
+"""
+
+
+def test_loops_without_what_is_inside_them() -> None:
+    instructions, labels = compiled._instructions(CODE)
+    assert len(instructions) == 8
+    outer, inner = compiled._loops(instructions, labels)
+    assert [compiled.opcode(each) for each in outer] == ["FFMA", "STL", "BRA"]
+    assert [compiled.opcode(each) for each in inner] == ["MUFU.EX2", "BRA"]
+
+
+# -- the model -------------------------------------------------------------------------------------
+
+
+def test_a_chain_waits_and_what_is_independent_does_not() -> None:
+    chain = ["FFMA R1, R1, R2, R3"] * 10
+    assert model.latency(chain) == 10 * model.ARITHMETIC
+    assert model.latency([f"FFMA R{place}, R100, R101, R102" for place in range(10)]) == 10
+    assert model.latency(["MUFU.EX2 R1, R1"]) == model.LATENCY["MUFU"]
+    assert model.latency(["SHFL.BFLY PT, R1, R1, 0x1, 0x1f"]) == model.LATENCY["SHFL"]
+
+
+def test_a_wide_load_fills_several_registers() -> None:
+    last = ["LDS.128 R4, [R0]", "FADD R0, R7, R7"]
+    assert model.latency(last) == model.LATENCY["LDS"] + model.ARITHMETIC
+    assert model.latency(["LDS.64 R4, [R0]", "FADD R0, R7, R7"]) < model.latency(last)
+
+
+def test_a_barrier_waits_for_what_was_stored() -> None:
+    exchanged = ["STS [R0], R1", "BAR.SYNC.DEFER_BLOCKING 0x0", "LDS R1, [R2]"]
+    least = model.STORED + model.TOGETHER + model.LATENCY["LDS"]
+    assert least <= model.latency(exchanged) <= least + 3
+
+
+def test_the_busiest_unit_counts() -> None:
+    assert model.modelled(["MUFU.RCP R1, R2"] * 4).work == 8
+    assert model.modelled(["FFMA R1, R2, R3, R4"] * 8).work == 2
+    assert model.modelled(["LDS.128 R4, [R0+0x10]"]).work == 4
+    assert model.modelled(["LDS.128 R4, [UR4+0x10]"]).work == 1  # the same for all threads
+
+
+def test_a_full_card_is_as_slow_as_its_busiest_unit() -> None:
+    card = Limits(1e12, 100, 1e9)
+    body = ["MUFU.EX2 R1, R1"] * 10
+    machine = Machine(32, 0, 0, [body], True)
+    few, many = (model.time(machine, 1, count, [1000], card) for count in (100, 100 * 1000))
+    assert few.predicted == pytest.approx(1e3 * 1000 * 10 * model.LATENCY["MUFU"] / 1e9)
+    assert few.limit == pytest.approx(few.predicted * 2 / model.LATENCY["MUFU"])
+    assert many.limit == pytest.approx(1000 * few.limit)
+    assert many.limit <= many.predicted <= 1.1 * many.limit
+
+
+def test_programs_share_registers_and_shared_memory() -> None:
+    assert model.resident(Machine(255, 0, 0, [], True), 8) == 1
+    assert model.resident(Machine(64, 0, 0, [], True), 4) == 8
+    assert model.resident(Machine(16, 0, 100 * 1024, [], True), 1) == 2
+
+
+def test_limits_by_a_cards_name() -> None:
+    assert LIMITS["H200"].flops == pytest.approx(66.9e12, rel=1e-3)  # as the data sheet has it
