@@ -27,7 +27,7 @@ from gpu_cases import (
     reason,
     run_interpreted,
 )
-from liquid_neural_networks import LiquidNeuron, conformance, engines, gpu, wiring
+from liquid_neural_networks import LiquidNeuron, engines, gpu, wiring
 from liquid_neural_networks.compat import ncps
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.gpu import _layout as layout

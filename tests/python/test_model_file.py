@@ -158,8 +158,8 @@ def test_scaling_and_metadata_come_back_as_plain_data():
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 255, 256, 30_000])
 def test_lists_maps_and_text_of_any_size_come_back(size):
     """msgpack writes a length in 4, 8, 16 or 32 bits; a file holds each."""
-    kept = {"list": [7] * size, "map": dict.fromkeys(map(str, range(size)), 7), "text": "abc" * size}
-    for name, value in kept.items():
+    numbers = dict.fromkeys(map(str, range(size)), 7)
+    for name, value in {"list": [7] * size, "map": numbers, "text": "abc" * size}.items():
         assert loads(dumps(network(), metadata={name: value})).metadata == {name: value}
 
 

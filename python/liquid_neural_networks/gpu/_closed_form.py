@@ -48,7 +48,7 @@ def _activation(dynamics: ClosedFormDynamics) -> str:
     return _SAME.get(dynamics.backbone_activation, dynamics.backbone_activation)
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _shared_bytes_of(device: torch.device) -> int:
     """Shared memory that a program can have; Triton's interpreter sets no limit."""
     if device.type != "cuda":
