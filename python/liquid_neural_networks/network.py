@@ -22,6 +22,7 @@ from ._checks import (
     check_seed,
 )
 from ._dropout import Dropout
+from ._hints import explains_keywords
 from ._inputs import check_sequences, check_state
 from ._model import Model
 from ._parameters import set_values
@@ -102,6 +103,7 @@ class LiquidNetwork(nn.Module):
         torch.Size([4, 20, 2])
     """
 
+    @explains_keywords
     def __init__(
         self,
         input_size: int,
@@ -275,6 +277,7 @@ class LiquidNetwork(nn.Module):
 
     # -- running -------------------------------------------------------------------------------
 
+    @explains_keywords
     def forward(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -326,6 +329,7 @@ class LiquidNetwork(nn.Module):
         final = torch.stack(self._final_states(states))
         return outputs, final if sequences.batched else final.squeeze(1)
 
+    @explains_keywords
     def effective_time_constants(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -353,6 +357,7 @@ class LiquidNetwork(nn.Module):
             population=population,
         ).time_constants
 
+    @explains_keywords
     def trace(
         self,
         inputs: Union[Tensor, PackedSequence],

@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from .. import model_file
-from ..inspection import describe
-from ..network import LiquidNetwork
-
 if TYPE_CHECKING:
     from ..training import Forecaster
 
@@ -25,7 +21,10 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     Of a network trained on a table, also what it reads and predicts, and how well in its test.
     """
-    # Imported here, as below: these take longer to load than the rest of the command to run.
+    # Imported here, as below: torch would slow down every other command and --help.
+    from .. import model_file
+    from ..inspection import describe
+    from ..network import LiquidNetwork
     from ..training import Forecaster
     from ..training._forecaster import trained_on_table
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from ..solvers import SOLVERS
-from ._options import dynamics, names, wiring
+from ._options import SOLVERS, dynamics, names, wiring
 from ._results import show_metrics
 
 
@@ -69,7 +68,7 @@ from ._results import show_metrics
 )
 @click.option(
     "--solver",
-    type=click.Choice(sorted(SOLVERS)),
+    type=click.Choice(SOLVERS),
     help="[default: fused; closed_form dynamics have none]",
 )
 @click.option(

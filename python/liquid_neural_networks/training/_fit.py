@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from .._checks import check_flag
 from .._files import PathOrName
+from .._hints import explains_keywords
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, OptionError
 from . import _fingerprint as fingerprint
@@ -26,6 +27,7 @@ Callback = Callable[[History], Optional[bool]]
 """What a training calls after every epoch; it goes on unless the answer is true."""
 
 
+@explains_keywords
 def fit(
     network: nn.Module,
     train: Windows,

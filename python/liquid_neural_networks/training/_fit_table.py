@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 
 from .._checks import check_count, check_flag, check_integer
 from .._files import PathOrName
+from .._hints import explains_keywords
 from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
 from ..data._series import boundaries, holds_classes
 from ..errors import DataError, DomainError, OptionError
@@ -25,6 +26,7 @@ DEFAULT_SIZE = 32
 """Neurons, where neither the caller nor the wiring says."""
 
 
+@explains_keywords
 def fit_table(
     table: Table,
     targets: Union[str, Sequence[str]],
