@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from . import interchange, model_file
+from . import _shapes, interchange, model_file
 from . import readout as readouts
 from ._checks import (
     check_choice,
@@ -51,6 +51,9 @@ class Trace(NamedTuple):
     time_constants: Tensor
     activations: Optional[Tensor] = None
     sensory_activations: Optional[Tensor] = None
+
+    def __repr__(self) -> str:
+        return f"Trace({_shapes.of(self._asdict())})"
 
 
 class LiquidNetwork(nn.Module):
@@ -309,9 +312,10 @@ class LiquidNetwork(nn.Module):
 
         Returns:
             Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence.
-            With ``return_state``, a pair (outputs, state). If not ``batch_first``, every (B, T)
-            here and above is (T, B). For packed inputs, outputs (B, T, O) are packed likewise;
-            the state is the one after each sequence's own last sample, in the order the
+            With ``return_state``, a pair (outputs, state); without it, ``outputs, state =
+            network(inputs)`` would take a batch of two apart. If not ``batch_first``, every
+            (B, T) here and above is (T, B). For packed inputs, outputs (B, T, O) are packed
+            likewise; the state is the one after each sequence's own last sample, in the order the
             sequences had before they were packed, as with ``torch.nn.LSTM``.
 
         Raises:

@@ -25,7 +25,7 @@ from ._predict import evaluation
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecaster:
     """A network trained by :func:`fit_table`, with its preprocessing.
 
@@ -64,6 +64,12 @@ class Forecaster:
             values != (None if columns.classes is not None else columns.outputs)
         ):
             raise ShapeError("the network, its scaling and the columns differ in size", "targets")
+
+    def __repr__(self) -> str:
+        return (
+            f"Forecaster({', '.join(self.columns.features)} -> {', '.join(self.columns.targets)} "
+            f"{self.horizon} rows ahead, {self.network.hidden_size} neurons, {self.history!r})"
+        )
 
     def pairs(self, series: Series) -> Series:
         """A series in the table's units -> what to feed, and what to put out at that very row.
