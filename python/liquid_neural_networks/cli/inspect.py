@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -25,12 +26,10 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     from .. import model_file
     from ..inspection import describe
     from ..network import LiquidNetwork
-    from ..training import Forecaster
-    from ..training._forecaster import trained_on_table
 
     found = model_file.load(model)
     network = LiquidNetwork.from_model(found)
-    description, trained = describe(network), trained_on_table(found.metadata)
+    description, trained = describe(network), _trained_on_table(found.metadata)
     if wiring is not None:
         from ..plots import plot_wiring, save
 
@@ -45,7 +44,18 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     else:
         click.echo(str(description))
         if trained:
+            from ..training import Forecaster
+
             click.echo(_about(Forecaster.of(found, model)))
+
+
+def _trained_on_table(metadata: Mapping[str, Any]) -> bool:
+    """Whether the network is one of lnn train; no other needs what reads tables."""
+    if "columns" not in metadata:
+        return False
+    from ..training._forecaster import trained_on_table
+
+    return trained_on_table(metadata)
 
 
 def _about(forecaster: Forecaster) -> str:

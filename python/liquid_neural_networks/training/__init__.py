@@ -4,6 +4,7 @@
 neither: a network is an ordinary module.
 """
 
+from .. import data as _data  # noqa: F401  (first: it says what is missing)
 from ._divergence import DivergenceError
 from ._fit import fit
 from ._fit_table import fit_table
