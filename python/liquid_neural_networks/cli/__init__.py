@@ -15,7 +15,18 @@ import click
 from .._hints import hint
 from ..errors import LiquidError
 
-COMMANDS = ("train", "predict", "evaluate", "inspect", "demo", "data", "conformance", "bench")
+COMMANDS = (
+    "train",
+    "predict",
+    "evaluate",
+    "inspect",
+    "demo",
+    "data",
+    "conformance",
+    "bench",
+    "doctor",
+    "completion",
+)
 
 
 class _Commands(click.Group):
