@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 import polars
 
 from ..errors import DataError, DtypeError
+from ._frames import as_polars
 
 FloatArray = npt.NDArray[np.float64]
-Table = Union[polars.DataFrame, str, "PathLike[str]"]
-"""A table, or the path of a file that holds one."""
+Table = Union[
+    polars.DataFrame, str, "PathLike[str]", Mapping[str, Any], npt.NDArray[Any], "SupportsArrow"
+]
+"""A table of any kind that :func:`as_polars` knows, or the path of a file that holds one."""
+
+
+class SupportsArrow(Protocol):
+    """A table of pandas, PyArrow or another library that offers the Arrow stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"]
@@ -22,22 +33,24 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"]
 
 
 def read_table(source: Table) -> polars.DataFrame:
-    """The table in a file; a table is returned as it is.
+    """The table in a file, or a table of another library, as a polars table.
 
     Args:
         source: a ``.csv``, ``.tsv`` (either may be ``.gz``) or ``.parquet`` file. Text files
             have a header row; dates and times are recognised in ISO 8601; the cells in
-            :data:`MISSING` are missing values.
+            :data:`MISSING` are missing values. Or a table of polars, pandas or PyArrow, a
+            dictionary of columns, or a numpy array.
 
     Raises:
         DataError: the file does not exist, is of another kind, is damaged, or has no rows.
-        DtypeError: ``source`` is neither a path nor a polars table.
+        DtypeError: ``source`` is neither a path nor a table.
 
     Example:
         >>> from liquid_neural_networks.data import read_table
         >>> read_table("weather.csv").columns  # doctest: +SKIP
         ['date', 'temperature', 'wind']
     """
+    source = as_polars(source)
     if isinstance(source, polars.DataFrame):
         table = source
         name = "table"
@@ -46,8 +59,8 @@ def read_table(source: Table) -> polars.DataFrame:
         table = _read_file(Path(source), name)
     else:
         raise DtypeError(
-            f"expected a path or a polars.DataFrame, got {type(source).__name__}; "
-            "polars.from_pandas converts a pandas table",
+            f"expected a path, or a table of polars, pandas, PyArrow or numpy, or a dictionary of "
+            f"columns; got {type(source).__name__}",
             "table",
         )
     if table.height == 0 or table.width == 0:

@@ -67,7 +67,8 @@ def fit_table(
     nothing.
 
     Args:
-        table: a polars table, or the path of a CSV, TSV or Parquet file.
+        table: a table of polars, pandas or PyArrow, a dictionary of columns, a numpy array, or
+            the path of a CSV, TSV or Parquet file.
         targets: one column to predict or several; one only if it holds classes.
         features: numeric columns to feed. Default: all, the past of the targets included if
             they are values to be predicted ahead.

@@ -15,6 +15,7 @@ from .. import model_file
 from .._checks import check_flag, check_integer
 from .._files import PathOrName
 from ..data import Columns, Scaling, Series, Table, read_table
+from ..data._frames import in_kind_of
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._history import History
@@ -83,14 +84,14 @@ class Forecaster:
             targets=targets if self.outputs is None else self.outputs.apply(targets),
         )
 
-    def predict(self, table: Table) -> polars.DataFrame:
+    def predict(self, table: Table) -> Any:
         """What the network predicts at each row of a table.
 
         Args:
-            table: a polars table, or the path of one, with the feature columns of the training.
+            table: as :func:`fit_table` takes it, with the feature columns of the training.
 
         Returns:
-            One row per row of the table: the time, if there is a time column, and for every
+            A table of the kind that was given, of polars if that was a file. One row per row of the table: the time, if there is a time column, and for every
             target ``predicted_NAME``, the value it will have ``horizon`` rows later, in the
             table's units (NaN before the first known value, if the network predicts changes).
             For classes the most probable label and its ``probability``.
@@ -109,7 +110,7 @@ class Forecaster:
             labels = [classes[index] for index in outputs.argmax(axis=1)]
             found[f"predicted_{self.columns.targets[0]}"] = polars.Series(labels)
             found["probability"] = polars.Series(outputs.max(axis=1))
-        return polars.DataFrame(found)
+        return in_kind_of(table, polars.DataFrame(found))
 
     def evaluate(self, table: Table) -> Metrics:
         """How well the network predicts a table whose targets are known.
