@@ -106,12 +106,9 @@ def _column(values: Any) -> Any:
         return array_of(values)
     if hasattr(values, "to_numpy") and not isinstance(values, polars.Series):
         values = values.to_numpy()
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind in "mM" and np.datetime_data(values.dtype)[0] not in (
-            "ns",
-            "us",
-            "ms",
-        ):
-            values = values.astype(f"{values.dtype.kind}8[us]")
-        return np.ascontiguousarray(values)
-    return values
+    if not isinstance(values, np.ndarray):
+        return values
+    kind = values.dtype.kind
+    if kind in "mM" and np.datetime_data(values.dtype)[0] not in ("ns", "us", "ms"):
+        values = values.astype(f"{kind}8[us]")
+    return np.ascontiguousarray(values)

@@ -91,10 +91,11 @@ class Forecaster:
             table: as :func:`fit_table` takes it, with the feature columns of the training.
 
         Returns:
-            A table of the kind that was given, of polars if that was a file. One row per row of the table: the time, if there is a time column, and for every
-            target ``predicted_NAME``, the value it will have ``horizon`` rows later, in the
-            table's units (NaN before the first known value, if the network predicts changes).
-            For classes the most probable label and its ``probability``.
+            A table of the kind that was given, of polars if that was a file. One row per row of
+            the table: the time, if there is a time column, and for every target
+            ``predicted_NAME``, the value it will have ``horizon`` rows later, in the table's
+            units (NaN before the first known value, if the network predicts changes). For classes
+            the most probable label and its ``probability``.
 
         Raises:
             DataError: the table cannot be read, or a column is missing or holds something else.
