@@ -286,7 +286,7 @@ def test_without_valid_and_test_parts_everything_is_trained_on() -> None:
         ({"targets": "state", "changes": True}, OptionError, "changes"),
         ({"horizon": 0, "changes": True}, OptionError, "changes"),
         ({"features": ["other"], "changes": True}, OptionError, "changes"),
-        ({"time": "state"}, DataError, "state: expected numbers or ISO 8601"),
+        ({"time": "state"}, DataError, "state: expected numbers or dates"),
         ({"dynamics": "wet"}, OptionError, "unknown 'wet'"),
         ({"wiring": {"type": "web"}}, OptionError, "unknown 'web'"),
     ],

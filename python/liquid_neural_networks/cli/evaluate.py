@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ._options import reading_options
 from ._results import show_metrics
+
+if TYPE_CHECKING:
+    from ..data import TableFiles
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("table", type=click.Path(path_type=Path))
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(model: Path, table: Path, as_json: bool) -> None:
+def evaluate(model: Path, table: TableFiles, as_json: bool) -> None:
     """Compare what MODEL, made by lnn train, predicts for TABLE with its values.
 
     \b

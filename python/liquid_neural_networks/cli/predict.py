@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
+
+from ._options import reading_options
+
+if TYPE_CHECKING:
+    from ..data import TableFiles
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("table", type=click.Path(path_type=Path))
+@reading_options
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="A .csv, .tsv or .parquet file.  [default: CSV on standard output]",
 )
-def predict(model: Path, table: Path, output: Optional[Path]) -> None:
+def predict(model: Path, table: TableFiles, output: Optional[Path]) -> None:
     """Predict with MODEL, made by lnn train, at every row of TABLE.
 
     \b

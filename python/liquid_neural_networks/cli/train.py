@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..solvers import SOLVERS
-from ._options import dynamics, names, wiring
+from ._options import column_options, dynamics, names, reading_options, wiring
 from ._results import show_metrics
+
+if TYPE_CHECKING:
+    from ..data import TableFiles
 
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
+@reading_options
+@column_options
 @click.option(
     "--target", "targets", type=names, metavar="NAMES", required=True, help="Columns to predict."
 )
 @click.option(
-    "--features", type=names, metavar="NAMES", help="Columns to feed.  [default: all numeric ones]"
+    "--features", type=names, metavar="NAMES", help="Columns to feed.  [default: numeric ones]"
 )
-@click.option("--time", metavar="NAME", help="Column of times.  [default: even steps]")
 @click.option(
     "--horizon",
     type=click.IntRange(0),
@@ -29,7 +32,7 @@ from ._results import show_metrics
 @click.option(
     "--classes/--values",
     default=None,
-    help="What the target holds.  [default: classes if it is text or true/false]",
+    help="What the target holds.  [default: classes if it is text, true/false, or 2 whole numbers]",
 )
 @click.option(
     "--changes/--levels",
@@ -114,7 +117,7 @@ from ._results import show_metrics
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the test result as JSON.")
 def train(
-    table: Path,
+    table: TableFiles,
     targets: tuple[str, ...],
     output: Path,
     patience: int,
@@ -122,13 +125,20 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a liquid network on TABLE, a CSV, TSV or Parquet file in order of time.
+    """Train a liquid network on TABLE, delimited text or Parquet, in order of time.
 
     \b
     Forecast the next value of a series:
       lnn train co2.csv --target co2 --time date --output co2.lnn
     Classify every row from two sensors, with 19 neurons or so:
       lnn train room.csv --target state --features light,co2 --wiring ncp:inter=12,command=6
+
+    \b
+    Many series in one table, told apart by a column:
+      lnn train glucose.csv --target gl --time time --group id --horizon 6
+
+    What TABLE holds is found and said before training, and each finding can be set. TABLE may be
+    packed by gzip, be - for standard input, or be several files with the same columns.
 
     The oldest rows train, the next choose the best epoch, and the newest measure the result,
     which is printed. Empty cells are missing values. Names may be lists: --target a,b.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any, Optional, Union
 
-from .._checks import check_count, check_flag, check_integer
+import numpy as np
+
+from .._checks import check_count, check_flag
 from .._files import PathOrName
-from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
-from ..data._series import boundaries, holds_classes
-from ..errors import DataError, DomainError, OptionError
+from ..data import Columns, Scaling, Table
+from ..errors import DataError, OptionError
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..wiring import RECIPES
@@ -20,6 +22,7 @@ from ._fit import Callback, fit
 from ._forecaster import Forecaster
 from ._history import History
 from ._pairs import pairs_in
+from ._table_windows import prepare
 
 DEFAULT_SIZE = 32
 """Neurons, where neither the caller nor the wiring says."""
@@ -30,7 +33,15 @@ def fit_table(
     targets: Union[str, Sequence[str]],
     *,
     features: Union[str, Sequence[str], None] = None,
-    time: Optional[str] = None,
+    time: Union[str, Sequence[str], None] = None,
+    time_format: Optional[str] = None,
+    sort: bool = False,
+    duplicates: str = "error",
+    calendar: Union[str, Sequence[str], None] = None,
+    group: Optional[str] = None,
+    split: Optional[str] = None,
+    label_per_group: bool = False,
+    categories: Union[str, Sequence[str], None] = None,
     horizon: Optional[int] = None,
     classes: Optional[bool] = None,
     changes: Optional[bool] = None,
@@ -108,29 +119,35 @@ def fit_table(
         >>> forecaster.predict(table).columns
         ['predicted_wave']
     """
-    rows = read_table(table)
-    window = check_count("window", window)
-    if classes is None:
-        classes = holds_classes(rows, targets)
-    horizon = check_integer("horizon", (0 if classes else 1) if horizon is None else horizon, 0)
-    first, second = boundaries(rows.height, valid, test)
-    if test and second == rows.height:
-        raise DomainError(f"{test:g} of {rows.height} rows is none; 0 keeps none back", "test")
-    columns = choose_columns(
-        rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
+    prepared = prepare(
+        table,
+        targets,
+        features=features,
+        time=time,
+        time_format=time_format,
+        sort=sort,
+        duplicates=duplicates,
+        calendar=calendar,
+        group=group,
+        split=split,
+        label_per_group=label_per_group,
+        categories=categories,
+        horizon=horizon,
+        classes=classes,
+        valid=valid,
+        test=test,
+        window=check_count("window", window),
+        seed=seed,
     )
+    columns, horizon = prepared.columns, prepared.horizon
     changes = _changes(changes, columns, horizon)
-    series = columns.series(rows)
-    training = pairs_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
-    if len(training.inputs) < window:
-        raise DataError(
-            f"{first} rows to train on, {horizon} ahead, are too few for a window of {window}; "
-            "use a longer table or a smaller window",
-            "table",
-        )
+    training = [
+        pairs_in(each.series, columns, horizon, changes).rows(0, max(first - horizon, 0))
+        for each, (first, _) in zip(prepared.recordings, prepared.cuts)
+    ]
     forecaster = Forecaster(
         LiquidNetwork(
-            len(columns.features),
+            len(columns.inputs),
             DEFAULT_SIZE if wiring is None and hidden_size is None else hidden_size,
             columns.outputs,
             wiring=_complete(wiring, hidden_size, columns),
@@ -143,18 +160,22 @@ def fit_table(
         columns,
         horizon,
         changes,
-        Scaling.of(training.inputs),
-        None if classes else Scaling.of(training.targets),
+        Scaling.of(np.concatenate([each.inputs for each in training])),
+        None if columns.classes else Scaling.of(np.concatenate([e.targets for e in training])),
         History(),
     )
-    if test and not forecaster.can_measure(series, second):
+    starts = [second for _, second in prepared.cuts]
+    if test and not forecaster.can_measure(prepared.recordings, starts):
+        kept = sum(len(each.rows) - start for each, start in zip(prepared.recordings, starts))
         raise DataError(
-            f"no target is known in the newest {rows.height - second} rows, so nothing can be "
-            "measured there; 0 keeps no rows back",
+            f"no target is known in the newest {kept} rows, so nothing can be measured there; "
+            "0 keeps no rows back",
             "test",
         )
-    pairs = forecaster.pairs(series)
-    parts = _parts(pairs, first - horizon, slice(first, second - horizon), window, stride)
+    parts = prepared.parts(forecaster, window, stride)
+    if progress:
+        for line in prepared.remarks:
+            print(line, file=sys.stderr)
     try:
         history = fit(
             forecaster.network,
@@ -175,7 +196,7 @@ def fit_table(
     except DivergenceError as error:
         error.forecaster = replace(forecaster, history=error.history)
         raise
-    scores = forecaster.evaluate_series(series, second) if test else None
+    scores = forecaster.evaluate_recordings(prepared.recordings, starts) if test else None
     return replace(forecaster, history=history, test=scores)
 
 
@@ -190,20 +211,6 @@ def _changes(changes: Optional[bool], columns: Columns, horizon: int) -> bool:
     if changes and not fed:
         raise OptionError("need the targets among the features", "changes")
     return changes
-
-
-def _parts(
-    pairs: Series, first: int, valid: slice, window: int, stride: Optional[int]
-) -> tuple[Windows, Optional[Windows]]:
-    """Windows of the pairs before row ``first``, and of the valid ones, if there are any."""
-    stride = max(window // 2, 1) if stride is None else stride
-    train_part = windows(pairs.rows(0, first), window, stride, horizon=0)
-    rows = valid.stop - valid.start
-    if rows < 1:
-        return train_part, None
-    # A short part is one shorter window: better than none.
-    length = min(window, rows)
-    return train_part, windows(pairs.rows(valid.start, valid.stop), length, horizon=0)
 
 
 def _complete(

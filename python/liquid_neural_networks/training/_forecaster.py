@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -14,7 +14,7 @@ import torch
 from .. import model_file
 from .._checks import check_flag, check_integer
 from .._files import PathOrName
-from ..data import Columns, Scaling, Series, Table, read_table
+from ..data import Columns, Recording, Scaling, Series, Table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._history import History
@@ -57,7 +57,7 @@ class Forecaster:
         columns, network = self.columns, self.network
         if self.changes and not set(columns.targets) <= set(columns.features):
             raise OptionError("need the targets among the features", "changes")
-        if not (network.input_size == len(self.inputs.mean) == len(columns.features)):
+        if not (network.input_size == len(self.inputs.mean) == len(columns.inputs)):
             raise ShapeError("the network, its scaling and the columns differ in size", "features")
         values = None if self.outputs is None else len(self.outputs.mean)
         if network.output_size != columns.outputs or (
@@ -92,9 +92,9 @@ class Forecaster:
         Raises:
             DataError: the table cannot be read, or a column is missing or holds something else.
         """
-        rows = read_table(table)
-        outputs = self._outputs(self.columns.series(rows, targets=self.changes))
-        found = {} if self.columns.time is None else {self.columns.time: rows[self.columns.time]}
+        rows = self.columns.read(table)
+        outputs = self._table_outputs(rows)
+        found = {name: rows[name] for name in self.columns.order.kept_as_text}
         classes = self.columns.classes
         if classes is None:
             for index, name in enumerate(self.columns.targets):
@@ -117,35 +117,55 @@ class Forecaster:
         Raises:
             DataError: as :meth:`predict`, or the table is too short or knows no target.
         """
-        return self.evaluate_series(self.columns.series(read_table(table)))
+        recordings = self.columns.recordings(self.columns.read(table))
+        return self.evaluate_recordings(recordings, [0] * len(recordings))
 
-    def evaluate_series(self, series: Series, start: int = 0) -> Metrics:
-        """As :meth:`evaluate`; only predictions for rows from ``start`` on count."""
-        rows = self._rows(series, start)
-        if rows.start >= rows.stop:
-            raise DataError(
-                f"has {len(series.inputs) - start} rows to predict, {self.horizon} rows ahead",
-                "table",
-            )
-        outputs, targets = self._outputs(series)[rows], self._targets(series, rows)
+    def evaluate_recordings(
+        self, recordings: Sequence[Recording], starts: Sequence[int]
+    ) -> Metrics:
+        """As :meth:`evaluate`; in each series only predictions for rows from its start on count."""
+        parts = [self._rows(each.series, start) for each, start in zip(recordings, starts)]
+        if all(rows.start >= rows.stop for rows in parts):
+            left = sum(len(each.rows) - start for each, start in zip(recordings, starts))
+            raise DataError(f"has {left} rows to predict, {self.horizon} rows ahead", "table")
+        outputs, targets, latest = [], [], []
+        for each, rows in zip(recordings, parts):
+            if rows.start < rows.stop:
+                outputs.append(self._outputs(each.series)[rows])
+                targets.append(self._targets(each.series, rows))
+                latest.append(each.series.targets[rows])
+                if self.columns.classes is None:
+                    latest[-1] = latest_known(each.series.targets)[rows]
+        made, truth = np.concatenate(outputs), np.concatenate(targets)
         if self.columns.classes is not None:
-            scores = class_metrics(outputs.argmax(axis=1), targets, self.columns.outputs)
-            shares = np.bincount(targets[targets >= 0])
+            scores = class_metrics(made.argmax(axis=1), truth, self.columns.outputs)
+            shares = np.bincount(truth[truth >= 0])
             return {**scores, "baseline_accuracy": float(shares.max() / shares.sum())}
-        scores = value_metrics(outputs, targets)
+        scores = value_metrics(made, truth)
         if self.horizon:
-            latest = latest_known(series.targets)[rows]
-            scores["baseline_mse"] = value_metrics(latest, targets)["mse"]
+            scores["baseline_mse"] = value_metrics(np.concatenate(latest), truth)["mse"]
         return scores
 
-    def can_measure(self, series: Series, start: int = 0) -> bool:
-        """Whether a target is known that :meth:`evaluate_series` needs."""
-        targets = self._targets(series, self._rows(series, start))
-        return bool((~np.isnan(targets) if self.columns.classes is None else targets >= 0).any())
+    def can_measure(self, recordings: Sequence[Recording], starts: Sequence[int]) -> bool:
+        """Whether a target is known that :meth:`evaluate_recordings` needs."""
+        for each, start in zip(recordings, starts):
+            targets = self._targets(each.series, self._rows(each.series, start))
+            known = ~np.isnan(targets) if self.columns.classes is None else targets >= 0
+            if known.any():
+                return True
+        return False
+
+    def _table_outputs(self, rows: polars.DataFrame) -> Array:
+        """(T, O) outputs at each row of a table, every series from the zero state."""
+        outputs = np.empty((rows.height, self.columns.outputs))
+        for each in self.columns.recordings(rows, targets=self.changes):
+            outputs[each.rows] = self._outputs(each.series)
+        return outputs
 
     def _rows(self, series: Series, start: int) -> slice:
         """The rows at which the targets from row ``start`` on are predicted."""
-        return slice(max(start - self.horizon, 0), len(series.inputs) - self.horizon)
+        first = max(start - self.horizon, 0)
+        return slice(first, max(len(series.inputs) - self.horizon, first))
 
     def _targets(self, series: Series, rows: slice) -> Array:
         """What is to be predicted at these rows, as far as it can be measured."""

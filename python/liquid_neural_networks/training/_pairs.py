@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..data import Columns, Series
-from ..data._tables import FloatArray
+from ..data._times import FloatArray
 
 
 def pairs_in(series: Series, columns: Columns, horizon: int, changes: bool) -> Series:
@@ -33,7 +33,7 @@ def inputs_in(series: Series, columns: Columns, changes: bool) -> FloatArray:
         return series.inputs
     inputs: FloatArray = series.inputs.copy()
     for name in columns.targets:
-        index = columns.features.index(name)
+        index = columns.inputs.index(name)
         level = inputs[:, index : index + 1]
         before = np.concatenate([level[:1], latest_known(level)[:-1]])
         # The first known value has nothing to be compared with: no change.
