@@ -102,14 +102,15 @@ def find_dialect(
     rows = _cells(numbered, separator, quote)
     numbers = _first_lines(numbered, rows)
     width = _width(rows)
-    above = _lines_above(rows, width)
+    empty = (*EMPTY, *missing)
+    above = _lines_above(rows, width, empty)
     if above < 0 or len(rows) <= above:
         raise DataError("has no rows of equal length", source)
     numbers, rows = numbers[above:], rows[above:]
     commented = _names_in_comment(lines[: numbers[0]], comment, separator, quote, width)
     remarks = [plural(above, "line") + " above the table left out"] if above else []
     if header is None:
-        header = commented is None and _is_header(rows, width, (*EMPTY, *missing))
+        header = commented is None and _is_header(rows, width, empty)
     if not header:
         names = commented or [f"column_{number + 1}" for number in range(width)]
         if commented is None:
@@ -119,7 +120,7 @@ def find_dialect(
         )
     names = _names(rows[0], rows[1:], width, remarks)
     begin = 1
-    if _is_units(rows[1:], (*EMPTY, *missing)):
+    if _is_units(rows[1:], empty):
         remarks.append("a second header row left out")
         begin = 2
     if len(rows) <= begin:
@@ -188,11 +189,11 @@ def _width(rows: list[list[str]]) -> int:
     return next(len(row) for row in reversed(rows) if counts[len(row)] == most)
 
 
-def _lines_above(rows: list[list[str]], width: int) -> int:
+def _lines_above(rows: list[list[str]], width: int, missing: Sequence[str]) -> int:
     """Lines before the table; the header may lack the name of the first column."""
     first = next((i for i, row in enumerate(rows) if len(row) == width), -1)
     if first > 0 and len(rows[first - 1]) == width - 1:
-        return first - 1
+        return first if _is_header(rows[first:], width, missing) else first - 1
     return first
 
 

@@ -120,9 +120,10 @@ class Order:
 
     def arranged(self, table: polars.DataFrame) -> polars.DataFrame:
         """The table in the order asked for, rows of the same time merged as asked for."""
-        times = self.times(table)
-        if times is None or not (self.sort or self.duplicates != "error"):
+        if not self.sort and self.duplicates == "error":
             return table
+        times = self.times(table)
+        assert times is not None
         series = self._series_numbers(table)
         instants = unordered_instants(times)
         if self.sort:

@@ -146,7 +146,7 @@ def _read_one(column: polars.Series, pattern: Optional[str], known: Optional[str
     numbers = _numeric(column)
     if numbers is not None:
         return Times(numbers, None)
-    return _recognised(column.str.strip_chars())
+    return _recognised(_pointed(column.str.strip_chars()))
 
 
 def _by_pattern(text: polars.Series, pattern: str) -> Times:
@@ -201,6 +201,13 @@ def _recognised(text: polars.Series) -> Times:
         + "; --time-format says how to read them, such as %d.%m.%Y %H:%M",
         text.name,
     )
+
+
+def _pointed(text: polars.Series) -> polars.Series:
+    """Fractions of seconds after a point, where ISO 8601 allows a comma too."""
+    if not text.str.contains(r":\d{2},\d").any():
+        return text
+    return text.str.replace(r"(:\d{2}),(\d)", "$1.$2")
 
 
 def _forms(sample: str) -> list[str]:
@@ -281,7 +288,9 @@ def iso_times(text: polars.Series) -> Optional[polars.Series]:
     first = next((each for each in text.head(100) if each is not None), None)
     if first is None or not re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", first):
         return None
-    return next((v for form in _forms(first) if (v := _parsed(text, form)) is not None), None)
+    text = _pointed(text)
+    readings = (_parsed(text, form) for form in _forms(text[text.is_not_null().arg_true()[0]]))
+    return next((values for values in readings if values is not None), None)
 
 
 def _numeric(column: polars.Series) -> Optional[polars.Series]:

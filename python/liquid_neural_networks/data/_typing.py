@@ -63,10 +63,9 @@ def typed(
             continue
         columns[column.name] = _plainly_typed(column, words, findings)
         if columns[column.name].dtype == polars.String:
-            cells = _without_placeholders(columns[column.name], findings)
-            how = spelling(cells)
+            columns[column.name], how = _spelled(columns[column.name], findings)
             if how is not None:
-                columns[column.name], spellings[column.name] = cells, how
+                spellings[column.name] = how
     written_points = _reread_floats(table, columns, words, decimal, spellings)
     marks = {how.decimal for how in spellings.values() if how.decimal} | written_points
     common = decimal or (marks.pop() if len(marks) == 1 else None)
@@ -145,17 +144,26 @@ def _without_numbers(
     ]
 
 
-def _without_placeholders(column: polars.Series, findings: Findings) -> polars.Series:
-    """Text that is numbers but for dashes and the like: without these; any other as it is."""
-    if not column.str.contains(r"\d").any():
-        return column
-    absent = column.str.strip_chars().str.to_lowercase().is_in(PLACEHOLDERS)
-    if not absent.any() or spelling(column.filter(~absent)) is None:
-        return column
-    return _without(column, column.filter(absent).str.strip_chars().unique().to_list(), findings)
+def _spelled(column: polars.Series, findings: Findings) -> tuple[polars.Series, Optional[Spelling]]:
+    """A column of text, and how its numbers are written if all of it is numbers.
+
+    Dashes and the like between numbers mean that there is none.
+    """
+    how = spelling(column)
+    if how is not None or not column.str.contains(r"\d").any():
+        return column, how
+    stripped = column.str.strip_chars()
+    absent = stripped.str.to_lowercase().is_in(PLACEHOLDERS)
+    how = spelling(column.filter(~absent)) if absent.any() else None
+    if how is None:
+        return column, None
+    return _without(column, stripped.filter(absent).unique().to_list(), findings), how
 
 
 def _flags(column: polars.Series) -> Optional[polars.Series]:
     """Text as true and false if all of it is these words, else None."""
-    words = column.str.to_lowercase()
-    return words == "true" if words.drop_nulls().is_in(["true", "false"]).all() else None
+    for cells in (column.head(100), column):
+        words = cells.str.to_lowercase()
+        if not words.drop_nulls().is_in(["true", "false"]).all():
+            return None
+    return words == "true"
