@@ -106,8 +106,9 @@ def test_names_come_from_the_header_if_there_is_one(
 
 
 def test_the_header_and_rows_of_units_are_no_rows(tmp_path: Path) -> None:
-    text = "'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n'0:00.000',-0.1\n'0:00.003',0.2\n'0:00.006',1\n"
-    table, line = said(file(tmp_path, text))
+    header = "'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n"
+    rows = "'0:00.000',-0.1\n'0:00.003',0.2\n'0:00.006',1\n"
+    table, line = said(file(tmp_path, header + rows))
     assert table["MLII"].to_list() == [-0.1, 0.2, 1.0] and "a second header row" in line
 
 

@@ -98,7 +98,7 @@ def find_dialect(
         raise DataError("has no rows", source)
     quote = _quote(numbered)
     candidates = SEPARATORS if separator is None else (separator,)
-    separator = max(candidates, key=lambda each: _likelihood(_cells(numbered, each, quote)))
+    separator = max(candidates, key=lambda each: _likelihood(_cells(numbered, each, quote), each))
     rows = _cells(numbered, separator, quote)
     numbers = _first_lines(numbered, rows)
     width = _width(rows)
@@ -172,14 +172,16 @@ def _first_lines(numbered: list[tuple[int, str]], rows: list[list[str]]) -> list
     return starts
 
 
-def _likelihood(rows: list[list[str]]) -> float:
-    """Share of lines of the usual width, times share of cells of a known kind in these."""
+def _likelihood(rows: list[list[str]], separator: str) -> float:
+    """Share of lines of the usual width, squared, times share of known cells in these."""
     width = _width(rows)
     usual = [row for row in rows if len(row) == width]
     cells = [cell for row in usual for cell in row]
     known = sum(bool(cell.strip() in EMPTY or _KNOWN.fullmatch(cell)) for cell in cells)
     several = (width - 1) / width if width > 1 else 1e-3
-    return len(usual) / len(rows) * several * max(known / len(cells), 0.01)
+    if separator == BLANKS:
+        several /= 2  # blanks stand within cells as well
+    return (len(usual) / len(rows)) ** 2 * several * max(known / len(cells), 0.01)
 
 
 def _width(rows: list[list[str]]) -> int:
@@ -193,7 +195,7 @@ def _lines_above(rows: list[list[str]], width: int, missing: Sequence[str]) -> i
     """Lines before the table; the header may lack the name of the first column."""
     first = next((i for i, row in enumerate(rows) if len(row) == width), -1)
     if first > 0 and len(rows[first - 1]) == width - 1:
-        return first if _is_header(rows[first:], width, missing) else first - 1
+        return first if _stands_out(rows[first:], width, missing) else first - 1
     return first
 
 
@@ -206,30 +208,46 @@ def _kind(cell: str, missing: Sequence[str]) -> Optional[str]:
 
 def _is_header(rows: list[list[str]], width: int, missing: Sequence[str]) -> bool:
     """Whether the first row names the columns, judged by how it differs from those below."""
-    first, below = rows[0], rows[1:]
-    if len(first) < width:
+    first, columns = rows[0], _columns(rows[1:], width)
+    if len(first) < width or not columns[0]:
+        return len(first) < width or not any(_kind(cell, missing) == "known" for cell in first)
+    if _stands_out(rows, width, missing) or _counts_columns(first, columns):
         return True
-    if not below:
-        return not any(_kind(cell, missing) == "known" for cell in first)
-    if _counts(first, 0) or _counts(first, 1):
-        return True
-    same = 0
-    for index, cell in enumerate(first):
-        column = [row[index] for row in below if len(row) == width]
-        kinds = Counter(filter(None, (_kind(each, missing) for each in column)))
-        usual = kinds.most_common(1)[0][0] if kinds else None
+    for cell, column in zip(first, columns):
         kind = _kind(cell, missing)
-        if kind == "text" and usual == "known":
-            return True
-        if kind is not None and (kind == usual == "known" or (kind == usual and cell in column)):
-            same += 1
-    return same == 0
+        if kind == "known" == _usual_kind(column, missing) or (kind == "text" and cell in column):
+            return False
+    return True
 
 
-def _counts(row: list[str], start: int) -> bool:
-    """Whether the numbers in a row count the columns, as names such as 1, 2, 3 do."""
-    numbered = [(i, cell.strip()) for i, cell in enumerate(row) if cell.strip().isdigit()]
-    return len(numbered) > 1 and all(int(cell) == i + start for i, cell in numbered)
+def _stands_out(rows: list[list[str]], width: int, missing: Sequence[str]) -> bool:
+    """Whether the first row has text above numbers or dates."""
+    return any(
+        _kind(cell, missing) == "text" and _usual_kind(column, missing) == "known"
+        for cell, column in zip(rows[0], _columns(rows[1:], width))
+    )
+
+
+def _columns(rows: list[list[str]], width: int) -> list[list[str]]:
+    return [[row[index] for row in rows if len(row) == width] for index in range(width)]
+
+
+def _usual_kind(column: list[str], missing: Sequence[str]) -> Optional[str]:
+    kinds = Counter(filter(None, (_kind(cell, missing) for cell in column)))
+    return kinds.most_common(1)[0][0] if kinds else None
+
+
+def _counts_columns(first: list[str], columns: list[list[str]]) -> bool:
+    """Whether numbers in a row count the columns, as the names 1, 2, 3 do."""
+    numbered = [(i, int(cell)) for i, cell in enumerate(first) if cell.strip().isdigit()]
+    for start in (0, 1):
+        if len(numbered) > 1 and all(number == i + start for i, number in numbered):
+            words = [(c, column) for c, column in zip(first, columns) if not c.strip().isdigit()]
+            # A row of data may count up by chance, but not many columns.
+            return len(numbered) > 3 or (
+                bool(words) and not any(cell in column for cell, column in words)
+            )
+    return False
 
 
 def _is_units(rows: list[list[str]], missing: Sequence[str]) -> bool:

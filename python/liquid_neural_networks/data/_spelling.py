@@ -56,7 +56,7 @@ def bare(column: polars.Series) -> polars.Series:
         .str.replace("\u2212", "-", literal=True)  # a minus sign
         .str.replace(rf"^([+-]?)[{_CURRENCIES}]", "$1")
         .str.replace(rf"[%{_CURRENCIES}]$", "")
-        .str.replace_all(r"(\d)['\u{2019}](\d{3})", "$1$2")
+        .str.replace_all(r"['\u{2019}](\d{3})", "$1")
         .str.to_lowercase()
     )
 
