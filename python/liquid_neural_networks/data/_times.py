@@ -49,7 +49,7 @@ _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _CLOCKS = (
     (r"\d{1,2}:\d{2}", "%H:%M"),
     (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
-    (r"\d{1,2}:\d{2}:\d{2}\.\d+", "%H:%M:%S%.f"),
+    (r"\d{1,2}:\d{2}:\d{2}\.\d+", "%H:%M:%S.%f"),
     (r"\d{6}", "%H%M%S"),
     (r"\d{4}", "%H%M"),
     (r"\d{1,2}", "%H"),
@@ -80,7 +80,7 @@ class Times(NamedTuple):
 
     Attributes:
         values: dates, durations or numbers, one a row.
-        format: the pattern that reads their text, as polars wants it; None for numbers, times
+        format: the strptime pattern that reads their text; None for numbers, times
             of day, ISO 8601, and columns that came as dates.
     """
 
@@ -150,30 +150,24 @@ def _read_one(column: polars.Series, pattern: Optional[str], known: Optional[str
 
 
 def _by_pattern(text: polars.Series, pattern: str) -> Times:
-    form = polars_pattern(pattern)
-    values = _parsed(text, form)
+    _check_pattern(pattern)
+    values = _parsed(text, pattern)
     if values is None:
-        wrong = _first_unread(text, form)
+        wrong = _first_unread(text, pattern)
         raise DataError(
             f"row {wrong + 1} is {text[wrong]!r}, which {pattern} does not read", text.name
         )
-    return Times(values, form)
+    return Times(values, pattern)
 
 
-def polars_pattern(pattern: str) -> str:
-    """A strptime pattern as polars wants it.
-
-    Raises:
-        OptionError: it is no such pattern.
-    """
-    form = re.sub(r"\.%f", "%.f", pattern).replace("%z", "%#z")
+def _check_pattern(pattern: str) -> None:
+    """Raises OptionError unless strptime knows it."""
     try:
-        polars.Series(["2000"]).str.to_datetime(form, strict=False)
-    except polars.exceptions.PolarsError:
-        raise OptionError(f"expected a strptime pattern, got {pattern!r}", "time_format") from None
-    if "%" not in pattern:
-        raise OptionError(f"expected a strptime pattern, got {pattern!r}", "time_format")
-    return form
+        datetime.strptime("", pattern)
+    except ValueError as error:
+        if "bad directive" not in str(error) and "stray" not in str(error) and "%" in pattern:
+            return  # it merely does not read the empty text
+    raise OptionError(f"expected a strptime pattern, got {pattern!r}", "time_format")
 
 
 def _recognised(text: polars.Series) -> Times:
@@ -240,7 +234,7 @@ def _clock_pattern(text: str, compact: bool) -> Optional[str]:
         clock = clock.replace("%H", "%I") + half[:-2] + "%p"
     zone = found["zone"] or ""
     if zone[-1:].isdigit():
-        zone = zone[: zone.index(zone.strip()[0])] + "%#z"
+        zone = zone[: zone.index(zone.strip()[0])] + "%z"
     return found["between"] + clock + zone
 
 
@@ -248,22 +242,29 @@ def _parsed(text: polars.Series, form: str) -> Optional[polars.Series]:
     """Dates and times, None if one does not follow the pattern; nanoseconds where there are any."""
     if text.null_count() == text.len():
         return None
-    fine = "%.f" in form and text.str.contains(r"\.\d{7,}").any()
-    unit: Literal["ns", "us"] = "ns" if fine else "us"
+    fine = "%f" in form and text.str.contains(r"\.\d{7,}").any()
+    values = _to_datetime(text, form, "ns" if fine else "us")
+    if values is None or values.null_count() > text.null_count():
+        return None
+    return values if re.search(r"%[HIMSTRXpsc]", form) else values.cast(polars.Date)
+
+
+def _to_datetime(
+    text: polars.Series, form: str, unit: Literal["ns", "us"] = "us"
+) -> Optional[polars.Series]:
+    """Polars' reading of a strptime pattern, null where it does not fit."""
+    if re.search("%[HI]", form) and "%M" not in form:
+        text, form = text + ":00", form + ":%M"  # polars wants minutes beside hours
+    form = form.replace(".%f", "%.f").replace("%z", "%#z")
     try:
-        values: polars.Series = text.str.to_datetime(form, strict=False, time_unit=unit)
+        return text.str.to_datetime(form, strict=False, time_unit=unit)
     except polars.exceptions.PolarsError:
         return None
-    if values.null_count() > text.null_count():
-        return None
-    has_clock = re.search(r"%[HIMSTRXpsc+]|%\.f", form)
-    return values if has_clock else values.cast(polars.Date)
 
 
 def _first_unread(text: polars.Series, form: str) -> int:
-    try:
-        read = text.str.to_datetime(form, strict=False)
-    except polars.exceptions.PolarsError:
+    read = _to_datetime(text, form)
+    if read is None:
         return 0
     return int((read.is_null() & text.is_not_null()).arg_max() or 0)
 
@@ -479,7 +480,7 @@ def written(times: polars.Series, form: Optional[str]) -> polars.Series:
         return times
     if form is None:
         return times.dt.to_string("iso") if times.dtype == polars.Date else times.dt.to_string()
-    return times.dt.strftime(form.replace("%#z", "%z"))
+    return times.dt.strftime(form.replace(".%f", "%.f"))
 
 
 def spoken_time(seconds: float) -> str:
