@@ -25,10 +25,19 @@ NO_BASELINE = "none"
 
 
 class Lookback(NamedTuple):
-    """How much of the past a forecast needs: so many rows, and all of so much elapsed time."""
+    """How much of the past a forecast needs: so many rows, and those of so much elapsed time."""
 
     rows: int
     units: float
+
+    def short(self, clock: FloatArray) -> bool:
+        """Whether rows at these times are too few for the forecast made at the last one."""
+        return len(clock) < self.rows or clock[-1] - clock[0] + 1 < self.units
+
+    def first(self, clock: FloatArray) -> int:
+        """The first row that a forecast made at the last row, or later, may need."""
+        since = int(np.searchsorted(clock, clock[-1] - self.units, side="right")) - 1
+        return max(min(since, len(clock) - self.rows), 0)
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,10 @@ class Aim:
         if self.baseline in (NO_BASELINE, "latest"):
             return Lookback(2, 0.0)
         if self.baseline != "linear":
-            return Lookback(2, self.baselines.seasons[self.baseline] + self.horizon + 1.0)
+            return Lookback(2, self.baselines.seasons[self.baseline])
         assert self.baselines.linear is not None
         lags = self.baselines.linear.lags
-        # Two periods back from a moment that may itself be beyond one period.
-        longest = 2 * max(lags.periods, default=0.0) + self.horizon
-        return Lookback(lags.before + 2, longest + 1.0 if lags.periods else 0.0)
+        return Lookback(lags.before + 2, 2 * max(lags.periods, default=0.0))
 
     def past(self, series: Series) -> Past:
         """What is known at each row of a series."""

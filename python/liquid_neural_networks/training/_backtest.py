@@ -146,7 +146,7 @@ def _part(prepared: Prepared, left: int, test: float, valid: float) -> Prepared:
         block = round(rows * test)
         end = rows - (left - 1) * block
         second = end - block
-        first = second - round(second * valid)
+        first = second - round(end * valid)
         if block < 1 or first < 1:
             raise DataError(f"{rows} rows of a series are too few for these folds", "table")
         recordings.append(_before(each, end))

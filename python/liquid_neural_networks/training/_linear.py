@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DataError
 from ._past import FloatArray, IntArray, Past
 
-PENALTIES = (1e-6, 1e-4, 1e-2, 1.0)
+PENALTIES = (1e-9, 1e-6, 1e-4, 1e-2, 1.0)
 """Ridge penalties on standardised columns; the validation rows choose."""
 
 MOST_ROWS = 50_000
@@ -191,6 +191,8 @@ def _gather(
     seen, wanted = [], []
     for past, own, part in zip(pasts, targets, parts):
         rows = np.arange(part.start, min(part.stop, len(own) - step), stride)
+        # The first rows of a series lack some of what is seen; they teach little but that.
+        rows = rows[np.searchsorted(rows, lags.before) :] if len(own) > 4 * lags.before else rows
         ahead = own[rows + step] - lags.start(past, rows, own.shape[1])
         known = ~np.isnan(ahead).any(axis=1)
         seen.append(lags.columns(past, rows[known], step))

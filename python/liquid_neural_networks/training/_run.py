@@ -34,6 +34,8 @@ class Outputs(NamedTuple):
 
 def run(forecaster: Forecaster, series: Series, first: int, state: Optional[Array]) -> Outputs:
     """See :meth:`Forecaster.run`."""
+    if state is not None and first == len(series.inputs):
+        return Outputs(np.empty(0), state)
     aim = forecaster.aim
     past = aim.past(series)
     start = aim.start(past)

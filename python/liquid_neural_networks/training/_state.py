@@ -107,18 +107,19 @@ class Continued(NamedTuple):
         return [0 if b is None else b.read - f for b, f in zip(self.before, self.firsts)]
 
     def _warn_of_short_series(self, forecaster: Forecaster) -> None:
-        needed = max(forecaster.window, forecaster.aim.lookback.rows)
-        lengths = [
-            len(each.series.inputs)
+        """Of those that begin here, for which even the newest forecast lacks some of its past."""
+        clocks = [
+            np.cumsum(each.series.elapsed_time)
             for each, before in zip(self.recordings, self.before)
             if before is None
         ]
-        if min(lengths, default=needed) < needed:
+        window, lookback = forecaster.window, forecaster.aim.lookback
+        short = [len(each) for each in clocks if len(each) < window or lookback.short(each)]
+        if short:
             warnings.warn(
-                f"the table has {min(lengths)} rows of a series, and the first forecasts of one "
-                f"are less certain: the network starts from zero, was trained on {needed} rows "
-                "in a row, and knows nothing of those before. Give it more of the past, or carry "
-                "its state from table to table",
+                f"the table has {min(short)} rows of a series: too few for a certain forecast. "
+                f"The network starts from zero, and was trained on {window} rows in a row; give "
+                "it more of the past, or carry its state from table to table",
                 stacklevel=4,
             )
 
@@ -207,10 +208,7 @@ def _newest(
     forecaster: Forecaster, rows: polars.DataFrame, recording: Recording
 ) -> polars.DataFrame:
     """The rows of a series that later forecasts look back to, missing values bridged."""
-    lookback = forecaster.aim.lookback
-    clock = np.cumsum(recording.series.elapsed_time)
-    first = int(np.searchsorted(clock, clock[-1] - lookback.units))
-    first = max(min(first, len(clock) - lookback.rows), 0)
+    first = forecaster.aim.lookback.first(np.cumsum(recording.series.elapsed_time))
     own = rows[recording.rows].with_columns(polars.selectors.float().fill_nan(None))
     bridged: polars.DataFrame = own.fill_null(strategy="forward")[first:]
     return bridged
