@@ -15,7 +15,10 @@ import click
 from .. import __version__
 from ..errors import LiquidError
 
-COMMANDS = ("train", "predict", "evaluate", "inspect", "demo", "data", "conformance", "bench")
+COMMANDS = (
+    *("train", "predict", "evaluate", "backtest", "inspect"),
+    *("demo", "data", "conformance", "bench"),
+)
 
 
 class _Commands(click.Group):

@@ -24,6 +24,19 @@ def names(text: str) -> tuple[str, ...]:
     return listed
 
 
+def levels(text: str) -> tuple[float, ...]:
+    """Numbers with commas between them."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers with commas between, got {text!r}") from None
+
+
+def never(_: click.Context, __: click.Parameter, value: int) -> Optional[int]:
+    """0 for never."""
+    return value or None
+
+
 def character(text: str) -> str:
     """One character, or the name of one that is hard to type."""
     named = {"tab": "\t", "\\t": "\t", "blank": " ", "blanks": " ", "space": " "}

@@ -25,13 +25,15 @@ def evaluate(model: Path, table: TableFiles, as_json: bool) -> None:
     Example:
       lnn evaluate co2.lnn co2-of-last-year.csv
 
-    Values: mean squared and absolute error in the table's units, the share of the variance
-    explained (r2), and baseline_mse, the error of repeating the latest value. Classes:
-    accuracy, F1, the confusion matrix, and baseline_accuracy, that of always naming the
-    commonest class.
+    Values: mean squared and absolute error in the table's units, and the share of the variance
+    explained (r2). Classes: accuracy, F1, the confusion matrix. Beside them what simple forecasts
+    reach (the newest value, the same time last week, a linear model, ...), and whether the network
+    is better than the best of those.
     """
     # Imported here: polars would slow down every other command and --help.
-    from ..training import Forecaster
+    from ..training import Forecaster, verdict
 
     forecaster = Forecaster.load(model)
-    show_metrics(forecaster.evaluate(table), forecaster.columns.classes, as_json)
+    metrics, measure = forecaster.evaluate(table), forecaster.measure
+    said = verdict(metrics, measure)
+    show_metrics(metrics, measure, said, forecaster.columns.classes, as_json)

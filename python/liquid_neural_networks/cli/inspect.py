@@ -40,7 +40,7 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     if as_json:
         plain = description.to_dict()
         if trained:
-            fields = ("columns", "horizon", "changes", "test")
+            fields = ("columns", "horizon", "path", "baseline", "loss", "test")
             plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:

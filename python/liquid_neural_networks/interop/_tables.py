@@ -73,7 +73,8 @@ def _introduced(forecaster: Forecaster) -> Plain:
         "network": introduced(forecaster.network),
         "columns": forecaster.columns.to_dict(),
         "horizon": forecaster.horizon,
-        "changes": forecaster.changes,
+        "path": forecaster.aim.path,
+        "baseline": forecaster.aim.baseline,
         "history": forecaster.history.to_dict(),
         "test": forecaster.test,
     }
