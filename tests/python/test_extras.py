@@ -66,8 +66,7 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names.add(node.module)
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require":
-                assert isinstance(node.args[0], ast.Constant)
-                names.add(node.args[0].value)
+                names |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
     return {name.partition(".")[0] for name in names}
 
 

@@ -69,7 +69,7 @@ def test_arrays_without_names_are_numbered(forecaster: Forecaster) -> None:
     array = np.stack([WAVE, LEVEL], axis=1)
     made = fit_table(array, "column_0", epochs=1, window=8, hidden_size=4, progress=False)
     found = made.predict(array)
-    assert isinstance(found, np.ndarray) and found.shape == (ROWS, 1)
+    assert isinstance(found, np.ndarray) and found["predicted_column_0"].shape == (ROWS,)
     assert made.test is not None
 
 
@@ -79,7 +79,7 @@ def test_classes_from_an_array_keep_their_labels() -> None:
     array["wave"], array["state"] = WAVE, names
     made = fit_table(array, "state", epochs=1, window=8, hidden_size=4, progress=False)
     found = made.predict(array)
-    assert found.dtype.names == ("predicted_state", "probability")
+    assert {"predicted_state", "probability"} <= set(found.dtype.names)
     assert set(found["predicted_state"]) <= {"low", "high"}
 
 

@@ -16,16 +16,8 @@ from .._hints import hint
 from ..errors import LiquidError
 
 COMMANDS = (
-    "train",
-    "predict",
-    "evaluate",
-    "inspect",
-    "demo",
-    "data",
-    "conformance",
-    "bench",
-    "doctor",
-    "completion",
+    *("train", "predict", "evaluate", "backtest", "inspect"),
+    *("demo", "data", "conformance", "bench", "doctor", "completion"),
 )
 
 

@@ -7,7 +7,7 @@ the names of their classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,12 @@ from torch import Tensor
 
 from .._tensors import array_of
 from ..errors import DataError
+
+
+class SupportsArrow(Protocol):
+    """A table of pandas, PyArrow or another library that offers the Arrow stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
 
 
 def as_polars(table: Any) -> Any:
@@ -48,15 +54,17 @@ def as_polars(table: Any) -> Any:
 
 
 def in_kind_of(table: Any, found: polars.DataFrame) -> Any:
-    """``found`` as a table of the same kind as ``table``; a polars table where that was a path."""
+    """``found`` as a table of the same kind as ``table``; a polars table where that was a path.
+
+    For a numpy array it is a structured one, for its columns differ in kind.
+    """
     if _is_pandas(table):
         columns = {name: found[name].to_numpy() for name in found.columns}
         return type(table)(columns, index=table.index if len(table) == found.height else None)
     if isinstance(table, Mapping):
         return {name: found[name].to_numpy() for name in found.columns}
     if isinstance(table, np.ndarray):
-        numeric = all(each.dtype.is_numeric() for each in found)
-        return found.to_numpy(structured=not numeric or table.dtype.names is not None)
+        return found.to_numpy(structured=True)
     if type(table).__module__.partition(".")[0] == "pyarrow":
         return found.to_arrow()
     return found

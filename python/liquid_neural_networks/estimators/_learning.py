@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 
 from ..data import Scaling, Windows
-from ..data._tables import FloatArray
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..training import fit, predict
+
+FloatArray = npt.NDArray[np.float64]
 
 
 class Options:

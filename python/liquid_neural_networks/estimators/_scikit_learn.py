@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_count
 from ..data import Scaling
-from ..data._tables import FloatArray
 from ..errors import ShapeError
 from ..neuron import DynamicsLike, WiringLike
-from ._learning import Learned, Options, learn, probabilities
+from ._learning import FloatArray, Learned, Options, learn, probabilities
 
 
 class _OfSeries(Options, BaseEstimator):  # type: ignore[misc]

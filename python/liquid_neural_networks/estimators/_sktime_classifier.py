@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sktime.classification.base import BaseClassifier
 
-from ..data._tables import FloatArray
 from ..neuron import DynamicsLike, WiringLike
-from ._learning import Options, learn, probabilities
+from ._learning import FloatArray, Options, learn, probabilities
 
 
 class SeriesClassifier(Options, BaseClassifier):  # type: ignore[misc]

@@ -9,10 +9,9 @@ from sktime.forecasting.base import BaseForecaster
 
 from .._checks import check_count
 from ..data import Scaling
-from ..data._tables import FloatArray
 from ..errors import DataError
 from ..neuron import DynamicsLike, WiringLike
-from ._learning import Options, learn
+from ._learning import FloatArray, Options, learn
 
 
 class LiquidForecaster(Options, BaseForecaster):  # type: ignore[misc]
@@ -59,8 +58,8 @@ class LiquidForecaster(Options, BaseForecaster):  # type: ignore[misc]
         hidden_size: Optional[int] = 16,
         wiring: Optional[WiringLike] = None,
         dynamics: DynamicsLike = "conductance",
-        epochs: int = 50,
-        batch_size: int = 16,
+        epochs: int = 100,
+        batch_size: int = 8,
         learning_rate: float = 0.01,
         random_state: Any = None,
     ):
@@ -141,5 +140,5 @@ def _ahead(values: FloatArray, steps: Any) -> FloatArray:
 
 
 def _starts(rows: int, length: int) -> Any:
-    """Where stretches begin: half of one overlaps the next, and the last ends at the last row."""
-    return np.unique(np.append(np.arange(0, rows - length, max(length // 2, 1)), rows - length))
+    """Where stretches begin: most of one is in the next too, and the last ends at the last row."""
+    return np.unique(np.append(np.arange(0, rows - length, max(length // 4, 1)), rows - length))
