@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
+from ._results import printable
+
 if TYPE_CHECKING:
+    from ..model_file import Model
     from ..training import Forecaster
 
 
@@ -29,7 +31,8 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     found = model_file.load(model)
     network = LiquidNetwork.from_model(found)
-    description, trained = describe(network), _trained_on_table(found.metadata)
+    description = describe(network)
+    forecaster = _forecaster(found, model)
     if wiring is not None:
         from ..plots import plot_wiring, save
 
@@ -37,35 +40,37 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
         click.echo(f"wrote {wiring}", err=True)
     if as_json:
         plain = description.to_dict()
-        if trained:
+        if forecaster is not None:
             fields = ("columns", "horizon", "path", "baseline", "loss", "test")
             plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:
         click.echo(str(description))
-        if trained:
-            from ..training import Forecaster
-
-            click.echo(_about(Forecaster.of(found, model)))
+        if forecaster is not None:
+            click.echo(_about(forecaster))
 
 
-def _trained_on_table(metadata: Mapping[str, Any]) -> bool:
-    """Whether the network is one of lnn train; no other needs what reads tables."""
-    if "columns" not in metadata:
-        return False
+def _forecaster(found: Model, model: Path) -> Optional[Forecaster]:
+    """The forecaster in a file of lnn train; no other file needs what reads tables."""
+    if "columns" not in found.metadata:
+        return None
+    from ..training import Forecaster
     from ..training._forecaster import trained_on_table
 
-    return trained_on_table(metadata)
+    return Forecaster.of(found, model) if trained_on_table(found.metadata) else None
 
 
 def _about(forecaster: Forecaster) -> str:
     """What a network trained on a table reads and predicts."""
     columns, ahead = forecaster.columns, forecaster.horizon
     when = "in the same row" if ahead == 0 else f"{ahead} row{'s' * (ahead > 1)} ahead"
+    baseline = forecaster.aim.baseline
     rows = [
         ("reads", ", ".join(columns.features)),
         ("predicts", f"{', '.join(columns.targets)}, {when}"),
     ]
+    if baseline != "none":
+        rows.append(("starts from", baseline))
     if columns.classes is not None:
         rows.append(("classes", ", ".join(map(str, columns.classes))))
     if columns.time:
@@ -73,4 +78,4 @@ def _about(forecaster: Forecaster) -> str:
     if forecaster.test is not None:
         scores = {name: v for name, v in forecaster.test.items() if isinstance(v, (int, float))}
         rows.append(("in its test", ", ".join(f"{name} {v:.4g}" for name, v in scores.items())))
-    return "\n".join(f"{name:<11}  {text}" for name, text in rows)
+    return "\n".join(f"{name:<11}  {printable(text)}" for name, text in rows)
