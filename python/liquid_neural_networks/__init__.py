@@ -28,7 +28,7 @@ _ON_DEMAND = (
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Rooms that take their time to import, for those who reach them from here.
+    # These take time to import, so only who names them waits for it.
     if name in _ON_DEMAND:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -107,8 +107,10 @@ def test_contributing_names_every_module() -> None:
     """Python modules and packages, and Clojure namespaces."""
     page = (ROOT / "CONTRIBUTING.org").read_text()
     package = ROOT / "python" / "liquid_neural_networks"
-    rooms = {path.stem for path in package.glob("*.py")} - {"__init__"}
-    rooms |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"cli/"} | {"cli"}
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    modules |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"cli/"} | {
+        "cli"
+    }
     clojure = ROOT / "clojure" / "src" / "liquid_neural_networks"
-    rooms |= {path.stem for path in clojure.glob("*.clj")}
-    assert sorted(room for room in rooms if f"={room}=" not in page) == []
+    modules |= {path.stem for path in clojure.glob("*.clj")}
+    assert sorted(module for module in modules if f"={module}=" not in page) == []

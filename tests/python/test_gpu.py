@@ -289,9 +289,9 @@ def test_says_why_not_to_tensors() -> None:
     assert "plain" in reason(
         neuron, given._replace(elapsed_time=torch.ones(1, 1).as_subclass(Other))
     )
-    told = []
-    torch.func.vmap(lambda x: told.append(reason(neuron, given)) or x)(torch.ones(2))
-    assert "torch.func" in told[0]
+    reasons = []
+    torch.func.vmap(lambda x: reasons.append(reason(neuron, given)) or x)(torch.ones(2))
+    assert "torch.func" in reasons[0]
     assert "float64" in reason(neuron.double(), given.on(torch.float64, DEVICE))
 
 

@@ -354,7 +354,7 @@
     (level 0)))
 
 (defn read-array
-  "An array Python handed out, as one of the formats of `options`, or as :bytes; then
+  "An array made by Python, as one of the formats of `options`, or as :bytes; then
   Python may let go of it."
   [{:strs [address shape dtype handle]} format]
   (let [size (elements shape)]

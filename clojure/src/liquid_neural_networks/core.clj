@@ -1,6 +1,6 @@
 (ns liquid-neural-networks.core
   "Liquid neural networks: small recurrent networks of neurons whose time constants change with
-  what they hear.
+  their inputs.
 
       (require '[liquid-neural-networks.core :as lnn])
       (def network (lnn/create-network {:input-size 10 :hidden-size 32 :output-size 2}))

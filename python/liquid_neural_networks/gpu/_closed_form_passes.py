@@ -64,7 +64,7 @@ class Call(NamedTuple):
         state: (B, N), or (B, 2 N) with a memory.
         shift: (B, T, N), neurons by layer, what given time constants add to time_a; in mode "pure"
             the base rates.
-        mask: (B, T, I), 1 where a feature was seen, or None. A memory hears the inputs as they are.
+        mask: (B, T, I), 1 where a feature was seen, or None. A memory gets the inputs as they are.
         back: (N,) the place of each neuron in the order of the layers, None if there is one layer.
     """
 

@@ -1,4 +1,4 @@
-"""The core for callers in the same process that are not Python, such as the Clojure door.
+"""The core for callers in the same process that are not Python, such as the Clojure library.
 
 Plain data in, plain data out: numbers, strings, lists and dicts, with networks and sessions as
 numbers (handles), and arrays as the address, shape and dtype of memory the caller can reach.

@@ -1,4 +1,4 @@
-"""Arrays across the border: only an address, a shape and a dtype cross, never the numbers."""
+"""Arrays between languages: only an address, a shape and a dtype cross, never the numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def view(description: Mapping[str, Any]) -> Array:
     return array
 
 
-def taken(description: Mapping[str, Any]) -> Array:
+def copied(description: Mapping[str, Any]) -> Array:
     """A copy: the caller may use the memory again."""
     return np.array(view(description))
 
@@ -44,11 +44,11 @@ def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor
     """An array or number of the caller as a tensor, of another dtype if one is named."""
     if given is None:
         return None
-    made = torch.from_numpy(taken(given)) if isinstance(given, Mapping) else torch.tensor(given)
+    made = torch.from_numpy(copied(given)) if isinstance(given, Mapping) else torch.tensor(given)
     return made if dtype is None else made.to(dtype)
 
 
-def handed(values: Union[Tensor, Array]) -> Plain:
+def array_description(values: Union[Tensor, Array]) -> Plain:
     """Describes numbers for the caller to read; they stay until it releases the handle."""
     array = array_of(values) if isinstance(values, Tensor) else values
     array = np.ascontiguousarray(array)

@@ -19,7 +19,7 @@ from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
-from ._arrays import Given, handed, tensor
+from ._arrays import Given, array_description, tensor
 from ._calls import Plain, guarded, held, hold
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -118,7 +118,10 @@ def forward(handle: int, given: Mapping[str, Given], return_state: bool = False)
     network = held(handle, LiquidNetwork)
     found = network(**arguments(network, given), return_state=return_state)
     outputs, state = found if return_state else (found, None)
-    return {"outputs": handed(outputs), "state": None if state is None else handed(state)}
+    return {
+        "outputs": array_description(outputs),
+        "state": None if state is None else array_description(state),
+    }
 
 
 @guarded
@@ -139,7 +142,7 @@ def trace(
     if wanted & _CURRENTS:
         currents = inspection.synapse_currents(network, **made, population=population)
         values["currents"], values["sensory_currents"] = currents
-    return {name: handed(value) for name, value in values.items() if name in wanted}
+    return {name: array_description(value) for name, value in values.items() if name in wanted}
 
 
 _SYNAPTIC = {"activations", "sensory_activations"}
@@ -162,7 +165,7 @@ def wiring(handle: int) -> list[Plain]:
 def parameters(handle: int) -> Plain:
     """Every parameter by its name in ``.lnn`` files, as the equations see it."""
     values = held(handle, LiquidNetwork).values()
-    return {name: handed(value) for name, value in values.items()}
+    return {name: array_description(value) for name, value in values.items()}
 
 
 @guarded
@@ -216,4 +219,4 @@ def draw(
         axes = plot(found)
     png = io.BytesIO()
     plots.save(axes, png)
-    return handed(np.frombuffer(png.getvalue(), np.uint8))
+    return array_description(np.frombuffer(png.getvalue(), np.uint8))

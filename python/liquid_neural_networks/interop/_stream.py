@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from ..network import LiquidNetwork
 from ..streaming import Stream
-from ._arrays import Array, Given, handed, tensor, view
+from ._arrays import Array, Given, array_description, tensor, view
 from ._calls import Plain, described, guarded, held, hold
 
 
@@ -47,7 +47,7 @@ def stream_step(handle: int, elapsed_time: float, given: Given = None) -> Option
 @guarded
 def stream_state(handle: int) -> Plain:
     """(num_layers, N), the state after the last sample."""
-    return handed(held(handle, _Session).stream.state)
+    return array_description(held(handle, _Session).stream.state)
 
 
 @guarded

@@ -11,7 +11,7 @@ from .. import data, training
 from ..data._tables import microseconds
 from ..errors import ShapeError
 from ..training import Forecaster
-from ._arrays import handed, taken
+from ._arrays import array_description, copied
 from ._calls import Plain, guarded, held, hold
 from ._network import introduced
 from ._training import Progress, Watch
@@ -112,7 +112,7 @@ def _table(table: PlainTable) -> Any:
 def _series(name: str, kind: str, values: Any) -> polars.Series:
     if kind == "plain":
         return polars.Series(name, values)
-    numbers: polars.Series = polars.Series(name, taken(values))
+    numbers: polars.Series = polars.Series(name, copied(values))
     if numbers.dtype.is_float():
         numbers = numbers.fill_nan(None)
     if kind == "numbers":
@@ -138,4 +138,4 @@ def _described(column: polars.Series) -> Plain:
 
 
 def _handed(kind: str, numbers: polars.Series) -> Plain:
-    return {"kind": kind, "values": handed(numbers.cast(polars.Float64).to_numpy())}
+    return {"kind": kind, "values": array_description(numbers.cast(polars.Float64).to_numpy())}

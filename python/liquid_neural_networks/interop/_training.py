@@ -14,7 +14,7 @@ from ..data import Windows
 from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..training import History
-from ._arrays import Given, handed, tensor
+from ._arrays import Given, array_description, tensor
 from ._calls import Plain, guarded, held
 from ._network import MISSING
 
@@ -146,7 +146,7 @@ def _flags(mask: Optional[Tensor]) -> Optional[Tensor]:
 def predict(handle: int, part: Mapping[str, Given], batch_size: int = 256) -> Plain:
     """The outputs for all windows."""
     network = held(handle, LiquidNetwork)
-    return handed(training.predict(network, _windows(network, part), batch_size))
+    return array_description(training.predict(network, _windows(network, part), batch_size))
 
 
 @guarded
