@@ -142,6 +142,20 @@ def test_more_rows_than_programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @kernels
+@pytest.mark.parametrize("memory", [False, True])
+def test_backward_in_parts(memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two samples and of one, as what is kept for gradients of synapses bounds them."""
+    from liquid_neural_networks.gpu import _recurrence
+
+    recipe = RECIPES["through memory"]
+    neuron = LiquidNeuron(3, wiring=recipe, unfolds=2, mixed_memory=memory, seed=1)
+    sample = 2 * 2 * 3 * layout.tile(71)
+    monkeypatch.setattr(_recurrence, "MOST_KEPT", 2 * sample)
+    worst, of = difference(neuron, arguments(neuron, 2, 3, rich=not memory))
+    assert worst < 1e-5, of
+
+
+@kernels
 def test_memory_laid_out_otherwise() -> None:
     neuron = LiquidNeuron(3, 5, unfolds=1, seed=1).to(DEVICE)
     given = arguments(neuron, 4, 3, rich=True).on(torch.float32, DEVICE)

@@ -35,7 +35,7 @@ SIZES = [
 SENDERS = tl.constexpr(8)
 """Whose weights to the gates of a memory are loaded at a time."""
 SHUFFLE = tl.constexpr(True)
-"""States reach the gates between the lanes of a warp, never through scratch memory."""
+"""States reach the gates between the lanes of a warp."""
 
 
 # -- the equations ---------------------------------------------------------------------------------

@@ -47,14 +47,13 @@ def _opened(
     sender,
     first,
     counts,
-    scratch,
     ACTIVATION: tl.constexpr,
     MOST: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
     """f."""
-    sent = tl.sum(weight * spread(x, sender, scratch, SHUFFLE), 1)
-    y = term + add_lists(sent, first, counts, scratch, MOST, SHUFFLE)
+    sent = tl.sum(weight * spread(x, sender, SHUFFLE), 1)
+    y = term + add_lists(sent, first, counts, MOST, SHUFFLE)
     return tanh(y) if ACTIVATION == "tanh" else sigmoid(y)
 
 
@@ -80,7 +79,6 @@ def forward(
     entries,
     first,
     counts,
-    scratch,
     batch,
     steps,
     unfolds,
@@ -104,13 +102,11 @@ def forward(
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: what ``arrange`` made of W_rec.
         entries, first, counts: the synapses as lists by receiver.
-        scratch: see ``spread``.
     """
     program = tl.program_id(0)
     row = (program * ROWS + tl.arange(0, ROWS)[:, None]).to(tl.int64)
     neurons = tl.arange(0, NEURONS)[None, :]
     there = (row < batch) & (neurons < units)
-    scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     weight = tl.load(places(arranged, LENGTH, LISTS))
@@ -139,11 +135,11 @@ def forward(
         if terms is not None:
             candidate, input_, forget, output = open_gates(
                 x, terms + (row * steps + t) * 4 * units + neurons, recurrent, there, units,
-                scratch, SENDERS, SHUFFLE,
+                SENDERS, SHUFFLE,
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
-            f = _opened(x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE)
+            f = _opened(x, term, weight, sender, first, counts, ACTIVATION, MOST, SHUFFLE)
             x = solver_step(x, leak_now + f, f * reversal, length, SOLVER)
         after = states + (row * steps + t) * width + neurons
         tl.store(after, x, mask=there)
@@ -179,7 +175,6 @@ def backward(
     owner,
     first_by_sender,
     counts_by_sender,
-    scratch,
     kept,
     batch,
     steps,
@@ -215,7 +210,6 @@ def backward(
     """
     program = tl.program_id(0)
     neurons = tl.arange(0, NEURONS)[None, :]
-    scratch += program * ROWS * tl.maximum(NEURONS, tl.maximum(LISTS, SENDER_LISTS))
     stage: tl.constexpr = ROWS * NEURONS
     kept += program.to(tl.int64) * unfolds * 2 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
@@ -267,16 +261,14 @@ def backward(
                 grad_memory += tl.load(after + units, mask=there, other=0.0)
                 memory = load_memory_before(states, state, row, t, neurons, there, steps, units)
                 candidate, input_, forget, output = open_gates(
-                    x, terms + sample * 4 * units + neurons, recurrent, there, units, scratch,
+                    x, terms + sample * 4 * units + neurons, recurrent, there, units,
                     SENDERS, SHUFFLE,
                 )  # fmt: skip
                 x, _ = remember(memory, candidate, input_, forget, output)
 
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
-                f = _opened(
-                    x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE
-                )
+                f = _opened(x, term, weight, sender, first, counts, ACTIVATION, MOST, SHUFFLE)
                 tl.store(kept + 2 * unfold * stage, x)
                 tl.store(kept + (2 * unfold + 1) * stage, f)
                 x = solver_step(x, leak_then + f, f * reversal, length, SOLVER)
@@ -297,15 +289,13 @@ def backward(
                 slope = 1.0 - f * f if ACTIVATION == "tanh" else f - f * f
                 of_y = (of_rate + of_drive * reversal) * slope
                 of_term += of_y
-                received = spread(of_y, receiver, scratch, SHUFFLE)
+                received = spread(of_y, receiver, SHUFFLE)
                 sent = x
                 if SENDER_MOST > 1:
-                    sent = pick(x, owner, scratch, SHUFFLE)
+                    sent = pick(x, owner, SHUFFLE)
                 of_weight += received * sent[:, None, :]
                 by_list = tl.sum(received * out_weight, 1)
-                grad += add_lists(
-                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
-                )
+                grad += add_lists(by_list, first_by_sender, counts_by_sender, SENDER_MOST, SHUFFLE)
 
             tl.store(grad_inputs + sample * units + neurons, of_term, mask=there)
             if time_constants is None:
@@ -317,7 +307,7 @@ def backward(
             if terms is not None:
                 grad, grad_memory = remember_gradient(
                     grad, grad_memory, memory, candidate, input_, forget, output, weights,
-                    grad_terms + sample * 4 * units + neurons, there, units, scratch, SENDERS,
+                    grad_terms + sample * 4 * units + neurons, there, units, SENDERS,
                     SHUFFLE,
                 )  # fmt: skip
         if state is not None:

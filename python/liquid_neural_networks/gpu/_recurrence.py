@@ -17,16 +17,17 @@ from .._sequences import Sequences
 from ..dynamics import Dynamics
 from ..memory import MemoryCell
 from ..solvers import Method
-from . import _conductance_kernels, _dense_kernels, _layout
+from . import _conductance_kernels, _dense_kernels, _layout, _sensory
+from ._launch import launch
 from ._operator import Operator, Options, Tensors
 
 SOLVERS = ("fused", "euler", "exponential")
 ACTIVATIONS = ("sigmoid", "tanh")
 SENDERS = 8
 """Whose weights to the gates of a memory are loaded at a time."""
-COMPILED = {"num_stages": 1, "enable_fp_fusion": True}
-"""How every kernel is compiled: nothing copied ahead, multiplications and additions fused."""
-
+MOST_KEPT = 2**26
+"""Numbers of float32 that a backward launch keeps for the gradients of synapses, unless a single
+sample needs more."""
 
 class Equation(NamedTuple):
     """What the kernels of one dynamics have of their own.
@@ -103,6 +104,7 @@ class Synapses(NamedTuple):
         every_entry: the entries of the lists by receiver, then those by sender.
         entries, first, counts: of the lists by receiver; see ``Lists``.
         entries_by_sender, owner, first_by_sender, counts_by_sender: of the lists by sender.
+        senders, receivers: (E,) of each synapse, in the order of the wiring.
     """
 
     every_entry: Tensor
@@ -113,6 +115,8 @@ class Synapses(NamedTuple):
     owner: Tensor
     first_by_sender: Tensor
     counts_by_sender: Tensor
+    senders: Tensor
+    receivers: Tensor
 
 
 class Arrangement(NamedTuple):
@@ -151,6 +155,8 @@ def _arrange(dynamics: Dynamics) -> bool:
             sending.owner.to(device),
             sending.first.to(device),
             sending.counts.to(device),
+            torch.tensor(pre, dtype=torch.int32, device=device),
+            torch.tensor(post, dtype=torch.int32, device=device),
         )
         _arrangements[dynamics] = Arrangement(synapses, most, sender_most)
     return True
@@ -219,7 +225,7 @@ class Plan(NamedTuple):
         constants: what kernels are compiled for, by the names they have for it.
         rows: batch rows of a program: more than one where a warp has lanes left.
         warps, backward_warps: of a program.
-        scratch: numbers a program gathers through, 0 if it does so through registers.
+        apart: whether the gradients of synapses are a kernel of their own.
         places: of the lists by receiver.
     """
 
@@ -229,7 +235,7 @@ class Plan(NamedTuple):
     rows: int
     warps: int
     backward_warps: int
-    scratch: int
+    apart: bool
     places: int
 
     def read(self, tensors: Tensors) -> dict[str, Any]:
@@ -239,8 +245,13 @@ class Plan(NamedTuple):
         return dict(zip(self.names, (*caller, *tensors[dense:])))
 
 
+def _plan(options: Options, tensors: Tensors) -> Plan:
+    memory = tensors[Call._fields.index("terms")] is not None
+    return _plan_of(Form(*options), memory)
+
+
 @cache
-def _plan(form: Form) -> Plan:
+def _plan_of(form: Form, memory: bool) -> Plan:
     equation = EQUATIONS[_NAMES[form.equation]]
     neurons = _layout.tile(form.units)
     widest = max(neurons, form.lists, form.sender_lists)
@@ -249,6 +260,10 @@ def _plan(form: Form) -> Plan:
     regular = _layout.is_regular(form.units, form.length, form.most)
     sender_regular = _layout.is_regular(form.units, form.sender_length, form.sender_most)
     rows = max(32 // widest, 1)
+    apart = not shuffle and _NAMES[form.equation] == "conductance"
+    most, sender_most = form.most, form.sender_most
+    if not shuffle:
+        most, sender_most = _layout.power_of_2(most), _layout.power_of_2(sender_most)
     constants = {
         "SOLVER": SOLVERS[form.solver],
         "ACTIVATION": ACTIVATIONS[form.activation],
@@ -256,14 +271,15 @@ def _plan(form: Form) -> Plan:
         "NEURONS": neurons,
         "LENGTH": form.length,
         "LISTS": form.lists,
-        "MOST": form.most,
+        "MOST": most,
         "REGULAR": regular,
         "SENDER_LENGTH": form.sender_length,
         "SENDER_LISTS": form.sender_lists,
-        "SENDER_MOST": form.sender_most,
+        "SENDER_MOST": sender_most,
         "SENDER_REGULAR": sender_regular,
         "SENDERS": SENDERS,
         "SHUFFLE": shuffle,
+        "APART": apart,
     }
     return Plan(
         equation,
@@ -271,58 +287,101 @@ def _plan(form: Form) -> Plan:
         constants,
         rows,
         _layout.warps(places),
-        _layout.backward_warps(max(places, sender_places), neurons, regular and sender_regular),
-        0 if shuffle else rows * widest,
+        _layout.backward_warps(
+            max(places, sender_places), neurons, regular and sender_regular, memory
+        ),
+        apart,
         places,
     )
 
 
-def launch(kernel: Any, programs: tuple[int, ...], warps: int, arguments: dict[str, Any]) -> None:
-    """Runs a kernel, giving it those of the arguments that it has."""
-    given = {name: arguments[name] for name in kernel.arg_names}
-    with torch.cuda.device_of(given[kernel.arg_names[0]]):
-        kernel[programs](**given, num_warps=warps, **COMPILED)
-
-
 def _forward(options: Options, tensors: Tensors) -> Tensor:
-    form, plan = Form(*options), _plan(Form(*options))
+    form, plan = Form(*options), _plan(options, tensors)
     arguments = plan.read(tensors)
     inputs: Tensor = arguments["inputs"]
     states = inputs.new_empty(_shape(options, tensors))
     programs = -(-len(inputs) // plan.rows)
-    arguments |= _made(form, plan, arguments, programs)
+    arguments |= _made(form, plan, arguments)
     arguments["states"] = states
     launch(plan.equation.kernels.forward, (programs,), plan.warps, arguments)
     return states
 
 
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
-    form, plan = Form(*options), _plan(Form(*options))
+    form, plan = Form(*options), _plan(options, tensors)
     arguments = plan.read(tensors)
     call = Call(*tensors[: len(Call._fields)])  # type: ignore[arg-type]
-    programs = min(
-        -(-len(call.inputs) // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1)
-    )
     grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
+    arguments |= _made(form, plan, arguments)
+    arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
+    arguments |= {"states": states, "grad_states": grad.contiguous()}
+    of_parameters = (_backward_apart if plan.apart else _backward_at_once)(form, plan, arguments)
+    if grads.terms is not None:
+        grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
+    return [*grads, *of_parameters]
+
+
+def _programs(plan: Plan, batch: int) -> int:
+    """Of a backward launch."""
+    return min(-(-batch // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1))
+
+
+def _backward_at_once(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+    """Gradients of the parameters; one launch writes these and all others."""
+    states: Tensor = arguments["states"]
+    programs = _programs(plan, len(states))
     sizes = [len(arguments[name]) for name in plan.equation.parameters]
     shares = states.new_empty(programs, sum(sizes))
     kept = (programs, form.unfolds, plan.equation.kept, plan.rows, plan.constants["NEURONS"])
-    arguments |= _made(form, plan, arguments, programs)
-    arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
-    arguments |= {
-        "states": states,
-        "grad_states": grad.contiguous(),
+    given = {
         "grad_parameters": shares,
         "kept": states.new_empty(kept),
         "synapses": sizes[0],
+        "begin": 0,
+        "end": arguments["steps"],
     }
-    launch(plan.equation.kernels.backward, (programs,), plan.backward_warps, arguments)
-    if grads.terms is not None:
-        grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
-    return [*grads, *shares.sum(0).split(sizes)]
+    kernel = plan.equation.kernels.backward
+    launch(kernel, (programs,), plan.backward_warps, {**arguments, **given})
+    return shares.sum(0).split(sizes)
 
 
-def _made(form: Form, plan: Plan, arguments: dict[str, Any], programs: int) -> dict[str, Any]:
+def _backward_apart(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+    """The same, some samples a launch, each followed by one for the gradients of synapses."""
+    states: Tensor = arguments["states"]
+    (batch, steps, width), neurons = states.shape, plan.constants["NEURONS"]
+    programs, synapses = _programs(plan, batch), len(arguments["senders"])
+    sample = batch * form.unfolds * 3 * neurons
+    length = min(max(MOST_KEPT // sample, 1), steps)
+    kept = states.new_empty(length * sample // (3 * neurons), 3, neurons)
+    shares = states.new_empty(-(-steps // length), programs, 3, form.units)
+    of_synapses = states.new_zeros(4, synapses)
+    if arguments["grad_state"] is None:
+        arguments["grad_state"] = states.new_empty(batch, width)
+    for part, end in enumerate(range(steps, 0, -length)):
+        begin = max(end - length, 0)
+        given = {
+            "grad_parameters": shares[part],
+            "kept": kept,
+            "synapses": synapses,
+            "begin": begin,
+            "end": end,
+        }
+        kernel = plan.equation.kernels.backward
+        launch(kernel, (programs,), plan.backward_warps, {**arguments, **given})
+        rows = {
+            "inputs": kept,
+            "grad_sums": kept[:, 1],
+            "mask": None,
+            "rows": batch * (end - begin) * form.unfolds,
+            "units": neurons,
+            "input_stride": 3 * neurons,
+            "sums_stride": 3 * neurons,
+        }
+        of_synapses += _sensory.of_parameters({**arguments, **given, **rows})
+    return [*of_synapses, *shares.sum((0, 1))]
+
+
+def _made(form: Form, plan: Plan, arguments: dict[str, Any]) -> dict[str, Any]:
     """What forward and backward both need beside what the operator is given."""
     inputs: Tensor = arguments["inputs"]
     weights, recurrent = arguments["weights"], None
@@ -334,7 +393,6 @@ def _made(form: Form, plan: Plan, arguments: dict[str, Any], programs: int) -> d
         **_arranged(plan, arguments),
         "weights": weights,
         "recurrent": recurrent,
-        "scratch": inputs.new_empty(programs * plan.scratch),
         "batch": inputs.shape[0],
         "steps": inputs.shape[1],
         "unfolds": form.unfolds,

@@ -12,9 +12,9 @@ from torch import Tensor
 from ..dynamics import Dynamics
 from . import _layout
 from . import _sensory_kernels as kernels
+from ._launch import launch
 from ._layout import PLACES
 from ._operator import Operator, Options, Tensors
-from ._recurrence import launch
 
 LANES = 32
 """Synapses of a program that adds up gradients of parameters."""
@@ -127,7 +127,8 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 def _backward(options: Options, grad: Tensor, sums: Tensor, tensors: Tensors) -> Tensors:
     arguments = _read(options, tensors)
     arguments["grad_sums"] = grad.contiguous()
-    return [_of_inputs(arguments), *_of_parameters(arguments)]
+    strides = {"input_stride": arguments["features"], "sums_stride": 2 * arguments["units"]}
+    return [_of_inputs(arguments), *of_parameters({**arguments, **strides})]
 
 
 def _of_inputs(arguments: dict[str, Any]) -> Tensor:
@@ -140,8 +141,8 @@ def _of_inputs(arguments: dict[str, Any]) -> Tensor:
     return grad
 
 
-def _of_parameters(arguments: dict[str, Any]) -> Tensor:
-    """(4, S) of w, sigma, mu and E."""
+def of_parameters(arguments: dict[str, Any]) -> Tensor:
+    """(4, S) the gradients of w, sigma, mu and E, given the arguments of the kernel."""
     rows, synapses = 8, arguments["synapses"]
     blocks = -(-synapses // LANES)
     if blocks == 0:

@@ -13,7 +13,7 @@ import triton.language as tl
 from ._conductance_kernels import load_parameters, store_synapse_gradients
 from ._device import LN2, opening, places
 
-SIZES = ["rows", "units", "features", "synapses", "length"]
+SIZES = ["rows", "units", "features", "input_stride", "sums_stride", "synapses", "length"]
 
 
 @triton.jit
@@ -123,7 +123,8 @@ def parameter_gradient(
     receivers,
     rows,
     units,
-    features,
+    input_stride,
+    sums_stride,
     synapses,
     ROWS: tl.constexpr,
     LANES: tl.constexpr,
@@ -135,6 +136,8 @@ def parameter_gradient(
 
     Args:
         senders, receivers: (S,) of each synapse.
+        units: the distance from the gradient of a neuron's rate to that of its drive.
+        input_stride, sums_stride: the distances from one row to the next.
     """
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)[None, None, :]
     which = tl.where(lane < synapses, lane, -1)
@@ -149,10 +152,10 @@ def parameter_gradient(
     for tile in range(tl.program_id(1), tiles, tl.num_programs(1)):
         row = (tile * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
         there = (row < rows) & (which >= 0)
-        at = row * features + sender
+        at = row * input_stride + sender
         sent = tl.load(inputs + at, mask=there, other=0.0)
         seen = _load_seen(mask, at, there)
-        at = grad_sums + row * 2 * units + receiver
+        at = grad_sums + row * sums_stride + receiver
         of_rate = seen * tl.load(at, mask=there, other=0.0)
         of_drive = seen * tl.load(at + units, mask=there, other=0.0)
         s = opening(slope * sent + shift)
