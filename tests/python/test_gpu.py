@@ -120,6 +120,21 @@ def test_a_rate_of_zero() -> None:
 
 
 @kernels
+@pytest.mark.parametrize("constraint", ["clip", "softplus"])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_parameters_below_their_bounds(dynamics: str, constraint: str) -> None:
+    """They count as the bound and have no gradient; weights at theirs, 0, have one."""
+    neuron = LiquidNeuron(2, 5, dynamics=dynamics, constraint=constraint, unfolds=2, seed=1)
+    with torch.no_grad():
+        for name, lower in neuron.dynamics.lower_bounds.items():
+            getattr(neuron.dynamics, name)[1] = lower - 0.5
+        if dynamics == "conductance":
+            neuron.dynamics.w[0] = neuron.dynamics.sensory_w[0] = 0.0
+    worst, of = difference(neuron, arguments(neuron, 2, 2, rich=False))
+    assert worst < 1e-5, of
+
+
+@kernels
 def test_rows_share_nothing_and_runs_agree_bit_for_bit() -> None:
     neuron = LiquidNeuron(3, wiring=RECIPES["ncp"], unfolds=2, seed=1).to(DEVICE)
     given = arguments(neuron, 5, 3, rich=True)
@@ -217,7 +232,7 @@ def test_operators_keep_what_they_promise() -> None:
     parameters = [torch.rand(10, device=DEVICE, requires_grad=True) for _ in range(4)]
     operator = torch.ops.liquid_neural_networks.gpu_sensory
     library.opcheck(
-        operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5])
+        operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5, 1])
     )
     lists = _recurrence.arrangement(neuron.dynamics)
     sums = torch.rand(2, 2, 2, 5, device=DEVICE, requires_grad=True)
@@ -225,7 +240,7 @@ def test_operators_keep_what_they_promise() -> None:
     values = [neuron.dynamics.values()[name] for name in names]
     there = [True] + [False] * 5 + [True] * (len(values) + len(lists.synapses))
     by_receiver, by_sender = lists.synapses.entries.shape, lists.synapses.entries_by_sender.shape
-    form = [0, 0, 0, 1, 5, *by_receiver, lists.most, *by_sender, lists.sender_most]
+    form = [0, 0, 0, 1, 5, *by_receiver, lists.most, *by_sender, lists.sender_most, 1]
     operator = torch.ops.liquid_neural_networks.gpu_recurrence
     library.opcheck(operator, ([sums, *values, *lists.synapses], there, form))
 

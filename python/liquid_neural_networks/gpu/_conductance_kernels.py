@@ -17,6 +17,8 @@ from ._device import (
     LOG2E,
     add_both_lists,
     add_lists,
+    at_least,
+    at_least_gradient,
     load_others,
     load_synapses,
     opening,
@@ -45,21 +47,32 @@ SIZES = [
 
 
 @triton.jit
-def load_parameters(w, sigma, mu, E, which):
+def load_parameters(w, sigma, mu, E, which, LEAST_W: tl.constexpr):
     """slope, shift, weight and current of synapses ``which``, 0 where there is none."""
     exists = which >= 0
     slope = tl.load(sigma + which, mask=exists, other=0.0) * -LOG2E
     shift = -slope * tl.load(mu + which, mask=exists, other=0.0)
-    weight = tl.load(w + which, mask=exists, other=0.0)
+    weight = at_least(tl.load(w + which, mask=exists, other=0.0), LEAST_W)
     return slope, shift, weight, weight * tl.load(E + which, mask=exists, other=0.0)
 
 
 @triton.jit(do_not_specialize=SIZES)
-def arrange(arranged, w, sigma, mu, E, entries, receiving, places, BLOCK: tl.constexpr):
+def arrange(
+    arranged,
+    w,
+    sigma,
+    mu,
+    E,
+    entries,
+    receiving,
+    places,
+    BLOCK: tl.constexpr,
+    LEAST_W: tl.constexpr,
+):
     """Writes slope, shift, weight and current at each place of lists; see ``store_arranged``."""
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     which = tl.load(entries + at, mask=at < places, other=-1) >> 10
-    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which, LEAST_W)
     store_arranged(arranged, slope, at, receiving, places, 0, 4)
     store_arranged(arranged, shift, at, receiving, places, 1, 4)
     store_arranged(arranged, weight, at, receiving, places, 2, 4)
@@ -131,6 +144,8 @@ def forward(
     REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_C: tl.constexpr,
+    LEAST_G: tl.constexpr,
 ):
     """Writes the states (B, T, N), or (B, T, 2 N) with a memory, of ROWS batch rows a program.
 
@@ -140,6 +155,7 @@ def forward(
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: (4, K, L), what ``arrange`` made of the synapses' parameters.
         entries, first, counts: the synapses as lists by receiver.
+        LEAST_C, LEAST_G: see ``at_least``.
     """
     program = tl.program_id(0)
     row = (program * ROWS + tl.arange(0, ROWS)[:, None]).to(tl.int64)
@@ -150,8 +166,9 @@ def forward(
     slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
     first = tl.load(first + neurons)
     counts = tl.load(counts + neurons)
-    inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
-    leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
+    inverse_c = 1.0 / at_least(tl.load(c + neurons, mask=neurons < units, other=1.0), LEAST_C)
+    leak = tl.load(g + neurons, mask=neurons < units, other=0.0)
+    leak = at_least(leak, LEAST_G) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
 
     width = units if terms is None else 2 * units
@@ -245,6 +262,9 @@ def backward(
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
     APART: tl.constexpr,
+    LEAST_W: tl.constexpr,
+    LEAST_C: tl.constexpr,
+    LEAST_G: tl.constexpr,
 ):
     """Writes all gradients; a program has as many batch rows as it takes, ROWS at a time.
 
@@ -279,8 +299,9 @@ def backward(
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     counts_by_sender = tl.load(counts_by_sender + neurons)
-    inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
-    leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
+    inverse_c = 1.0 / at_least(tl.load(c + neurons, mask=neurons < units, other=1.0), LEAST_C)
+    leak = tl.load(g + neurons, mask=neurons < units, other=0.0)
+    leak = at_least(leak, LEAST_G) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
 
     if not APART:
@@ -421,20 +442,35 @@ def backward(
         synapse = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
         store_synapse_gradients(
             of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope,
-            of_shift,
+            of_shift, LEAST_W,
         )  # fmt: skip
         of_neurons += 4 * synapses
     of_neurons += neurons
     exists = neurons < units
     of_log_c -= of_leak * leak
-    tl.store(of_neurons, tl.sum(of_log_c * inverse_c, 0)[None, :], mask=exists)
-    tl.store(of_neurons + units, tl.sum(of_leak * inverse_c, 0)[None, :], mask=exists)
+    of_c = tl.sum(of_log_c * inverse_c, 0)[None, :]
+    of_c = at_least_gradient(of_c, tl.load(c + neurons, mask=exists, other=0.0), LEAST_C)
+    of_g = tl.sum(of_leak * inverse_c, 0)[None, :]
+    of_g = at_least_gradient(of_g, tl.load(g + neurons, mask=exists, other=0.0), LEAST_G)
+    tl.store(of_neurons, of_c, mask=exists)
+    tl.store(of_neurons + units, of_g, mask=exists)
     tl.store(of_neurons + 2 * units, tl.sum(of_vleak, 0)[None, :], mask=exists)
 
 
 @triton.jit
 def store_synapse_gradients(
-    to, w, sigma, mu, E, which, synapses, of_weight, of_current, of_slope, of_shift
+    to,
+    w,
+    sigma,
+    mu,
+    E,
+    which,
+    synapses,
+    of_weight,
+    of_current,
+    of_slope,
+    of_shift,
+    LEAST_W: tl.constexpr,
 ):
     """Those of w, sigma, mu and E, E numbers each, from sums (rows, K, L) over rows and time.
 
@@ -446,12 +482,14 @@ def store_synapse_gradients(
     of_current = tl.sum(of_current, 0)[None, :, :]
     of_slope = tl.sum(of_slope, 0)[None, :, :]
     of_shift = tl.sum(of_shift, 0)[None, :, :]
+    weight = tl.load(w + which, mask=exists, other=0.0)
     of_w = of_weight + tl.load(E + which, mask=exists, other=0.0) * of_current
+    of_w = at_least_gradient(of_w, weight, LEAST_W)
     of_sigma = of_slope - tl.load(mu + which, mask=exists, other=0.0) * of_shift
     of_mu = -tl.load(sigma + which, mask=exists, other=0.0) * of_shift
     to += which
     tl.store(to, of_w, mask=exists)
     tl.store(to + synapses, of_sigma, mask=exists)
     tl.store(to + 2 * synapses, of_mu, mask=exists)
-    of_current *= tl.load(w + which, mask=exists, other=0.0)
+    of_current *= at_least(weight, LEAST_W)
     tl.store(to + 3 * synapses, of_current, mask=exists)

@@ -13,6 +13,8 @@ import triton.language as tl
 
 from ._device import (
     add_lists,
+    at_least,
+    at_least_gradient,
     load_others,
     load_synapses,
     pick,
@@ -93,6 +95,7 @@ def forward(
     REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_TAU: tl.constexpr,
 ):
     """Writes the states (B, T, N), or (B, T, 2 N) with a memory, of ROWS batch rows a program.
 
@@ -102,6 +105,7 @@ def forward(
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: what ``arrange`` made of W_rec.
         entries, first, counts: the synapses as lists by receiver.
+        LEAST_TAU: see ``at_least``.
     """
     program = tl.program_id(0)
     row = (program * ROWS + tl.arange(0, ROWS)[:, None]).to(tl.int64)
@@ -112,7 +116,7 @@ def forward(
     weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     counts = tl.load(counts + neurons)
-    leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
+    leak = 1.0 / at_least(tl.load(tau + neurons, mask=neurons < units, other=1.0), LEAST_TAU)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
     width = units if terms is None else 2 * units
@@ -195,6 +199,7 @@ def backward(
     SENDER_REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_TAU: tl.constexpr,
 ):
     """Writes all gradients; a program has as many batch rows as it takes, ROWS at a time.
 
@@ -223,7 +228,7 @@ def backward(
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     counts_by_sender = tl.load(counts_by_sender + neurons)
-    leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
+    leak = 1.0 / at_least(tl.load(tau + neurons, mask=neurons < units, other=1.0), LEAST_TAU)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
     of_weight = tl.zeros((ROWS, SENDER_LENGTH, SENDER_LISTS), tl.float32)
@@ -320,5 +325,7 @@ def backward(
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units
-    tl.store(to, tl.sum(-of_leak * leak * leak, 0)[None, :], mask=exists)
+    of_tau = tl.sum(-of_leak * leak * leak, 0)[None, :]
+    of_tau = at_least_gradient(of_tau, tl.load(tau + neurons, mask=exists, other=0.0), LEAST_TAU)
+    tl.store(to, of_tau, mask=exists)
     tl.store(to + units, tl.sum(of_reversal, 0)[None, :], mask=exists)

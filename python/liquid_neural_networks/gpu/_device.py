@@ -38,6 +38,22 @@ def tanh(x):
 
 
 @triton.jit
+def at_least(value, LEAST: tl.constexpr):
+    """What the constraint ``clip`` makes of a stored number; LEAST is None where that is done."""
+    if LEAST is None:
+        return value
+    return tl.maximum(value, LEAST, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def at_least_gradient(grad, value, LEAST: tl.constexpr):
+    """That of a stored number, from that of what :func:`at_least` made of it."""
+    if LEAST is None:
+        return grad
+    return tl.where(value >= LEAST, grad, 0.0)
+
+
+@triton.jit
 def pick(values, index, SHUFFLE: tl.constexpr):
     """(rows, X): for each row the values (rows, M) that ``index`` (1, X) names.
 
@@ -85,9 +101,10 @@ def add_lists(sums, first, counts, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
     if MOST == 1:
         return sums
     elif SHUFFLE:
-        total = tl.zeros((sums.shape[0], first.shape[1]), tl.float32)
-        for i in tl.static_range(MOST):
-            index = tl.minimum(first + i, sums.shape[1] - 1)
+        last: tl.constexpr = sums.shape[1] - 1
+        total = tl.where(counts > 0, pick(sums, tl.minimum(first, last), SHUFFLE), 0.0)
+        for i in tl.static_range(1, MOST):
+            index = tl.minimum(first + i, last)
             total += tl.where(i < counts, pick(sums, index, SHUFFLE), 0.0)
         return total
     else:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .._sequences import Sequences
-from ..dynamics import Dynamics
+from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from ..memory import MemoryCell
 from ..solvers import Method
 from . import _conductance_kernels, _dense_kernels, _layout, _sensory
@@ -29,6 +29,7 @@ MOST_KEPT = 2**26
 """Numbers of float32 that a backward launch keeps for the gradients of synapses, unless a single
 sample needs more."""
 
+
 class Equation(NamedTuple):
     """What the kernels of one dynamics have of their own.
 
@@ -37,19 +38,30 @@ class Equation(NamedTuple):
         parameters: their names, those of synapses first, in the order of their gradients.
         arranged: how many numbers a place ``arrange`` writes.
         kept: how many numbers a neuron backward keeps of each unfold.
+        bounds: the least values of some parameters, by their names in capitals.
     """
 
     kernels: Any
     parameters: tuple[str, ...]
     arranged: int
     kept: int
+    bounds: dict[str, float]
+
+
+def _bounds(dynamics: type[Dynamics]) -> dict[str, float]:
+    bounds = dynamics.lower_bounds.items()
+    return {f"LEAST_{name.upper()}": lower for name, lower in bounds}
 
 
 EQUATIONS = {
     "conductance": Equation(
-        _conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 4, 3
+        _conductance_kernels,
+        ("w", "sigma", "mu", "E", "c", "g", "vleak"),
+        4,
+        3,
+        _bounds(ConductanceDynamics),
     ),
-    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2),
+    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2, _bounds(DenseDynamics)),
 }
 _NAMES = tuple(EQUATIONS)
 
@@ -62,6 +74,7 @@ class Form(NamedTuple):
         unfolds, units: U and N.
         length, lists, most: K and L of the lists by receiver, and how many a receiver has at most.
         sender_length, sender_lists, sender_most: likewise by sender.
+        clipped: 1 if parameters are as stored under the constraint ``clip``, else 0.
     """
 
     equation: int
@@ -75,6 +88,7 @@ class Form(NamedTuple):
     sender_length: int
     sender_lists: int
     sender_most: int
+    clipped: int
 
 
 class Call(NamedTuple):
@@ -174,12 +188,20 @@ def why_not(dynamics: Dynamics, method: Method) -> str:
     return ""
 
 
+def parameters(dynamics: Dynamics) -> tuple[dict[str, Tensor], bool]:
+    """By name, and whether the kernels bound them: for a parameter that is clipped, torch would
+    launch a kernel forward and three backward."""
+    clipped = dynamics.constraint == "clip" and dynamics.storage.equations is type(dynamics)
+    return (dynamics.stored() if clipped else dynamics.values()), clipped
+
+
 def integrate(
     dynamics: Dynamics,
     method: Method,
     activation: str,
     inputs: Tensor,
     parameters: dict[str, Tensor],
+    clipped: bool,
     sequences: Sequences,
     state: Optional[Tensor],
     memory: Optional[MemoryCell],
@@ -200,6 +222,7 @@ def integrate(
         sender_length,
         sender_lists,
         sender_most,
+        int(clipped),
     )
     call = Call(
         inputs,
@@ -280,6 +303,7 @@ def _plan_of(form: Form, memory: bool) -> Plan:
         "SENDERS": SENDERS,
         "SHUFFLE": shuffle,
         "APART": apart,
+        **{name: lower if form.clipped else None for name, lower in equation.bounds.items()},
     }
     return Plan(
         equation,
@@ -406,8 +430,9 @@ def _arranged(plan: Plan, arguments: dict[str, Any]) -> dict[str, Tensor]:
     count, block = len(entries), 128
     arranged = arguments["inputs"].new_empty(plan.equation.arranged * count)
     given = {"arranged": arranged, "entries": entries, "receiving": plan.places, "places": count}
+    given |= {"BLOCK": block}
     kernel = plan.equation.kernels.arrange
-    launch(kernel, (-(-count // block),), 4, {**arguments, **given, "BLOCK": block})
+    launch(kernel, (-(-count // block),), 4, {**plan.constants, **arguments, **given})
     by_sender = arranged[plan.equation.arranged * plan.places :]
     return {"arranged": arranged, "arranged_by_sender": by_sender}
 

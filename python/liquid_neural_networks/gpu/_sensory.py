@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dynamics import Dynamics
+from ..dynamics import ConductanceDynamics, Dynamics
 from . import _layout
 from . import _sensory_kernels as kernels
 from ._launch import launch
@@ -79,9 +79,12 @@ class Call(NamedTuple):
     mask: Optional[Tensor]
 
 
-def sensory(units: int, call: Call, synapses: Synapses) -> Tensor:
-    """(B, T, 2, N) rate and drive of the sensory synapses, times the capacitance."""
-    return _sensory((units,), [*call, *synapses])
+def sensory(units: int, clipped: bool, call: Call, synapses: Synapses) -> Tensor:
+    """(B, T, 2, N) rate and drive of the sensory synapses, times the capacitance.
+
+    ``clipped``: whether ``w`` is as stored under the constraint ``clip``, to be bounded here.
+    """
+    return _sensory((units, int(clipped)), [*call, *synapses])
 
 
 _NAMES = (*Call._fields, *Synapses._fields)
@@ -99,6 +102,7 @@ def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
         "features": features,
         "synapses": len(arguments["w"]),
         "PLACES": PLACES,
+        "LEAST_W": ConductanceDynamics.lower_bounds["sensory_w"] if options[1] else None,
     }
 
 
