@@ -115,9 +115,7 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 
 
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
-    # Torch restores no autocast for backward: it would shorten the matrix products.
-    with torch.autocast(states.device.type, enabled=False):
-        of_call, of_weights = passes.backward(*_read(options, tensors), states, grad.contiguous())
+    of_call, of_weights = passes.backward(*_read(options, tensors), states, grad.contiguous())
     return [*of_call[:DIFFERENTIABLE], *of_weights]
 
 
