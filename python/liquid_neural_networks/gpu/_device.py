@@ -1,6 +1,7 @@
 """What every kernel is made of: activations, gathers along the neurons, the steps of the solvers.
 
-Functions for use inside Triton kernels. Tiles are (rows, neurons), float32, both sizes powers of 2;
+Functions for use inside Triton kernels, which reads what stands behind a ``return`` unless it is in
+an ``else``. Tiles are (rows, neurons), float32, both sizes powers of 2;
 what lies beyond the batch and beyond the neurons is 0 and stays 0.
 """
 
@@ -42,7 +43,8 @@ def at_least(value, LEAST: tl.constexpr):
     """What the constraint ``clip`` makes of a stored number; LEAST is None where that is done."""
     if LEAST is None:
         return value
-    return tl.maximum(value, LEAST, propagate_nan=tl.PropagateNan.ALL)
+    else:
+        return tl.maximum(value, LEAST, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
@@ -50,7 +52,8 @@ def at_least_gradient(grad, value, LEAST: tl.constexpr):
     """That of a stored number, from that of what :func:`at_least` made of it."""
     if LEAST is None:
         return grad
-    return tl.where(value >= LEAST, grad, 0.0)
+    else:
+        return tl.where(value >= LEAST, grad, 0.0)
 
 
 @triton.jit
@@ -62,7 +65,8 @@ def pick(values, index, SHUFFLE: tl.constexpr):
     """
     if SHUFFLE:
         return tl.gather(values, tl.broadcast_to(index, (values.shape[0], index.shape[1])), 1)
-    return tl.reshape(_gather(values, index), (1, index.shape[1]))
+    else:
+        return tl.reshape(_gather(values, index), (1, index.shape[1]))
 
 
 @triton.jit
@@ -73,7 +77,8 @@ def spread(values, index, SHUFFLE: tl.constexpr):
         source = tl.broadcast_to(values[:, None, :], (rows, index.shape[1], values.shape[1]))
         index = tl.broadcast_to(index, (rows, index.shape[1], index.shape[2]))
         return tl.gather(source, index, 2)
-    return tl.reshape(_gather(values, index), (1, index.shape[1], index.shape[2]))
+    else:
+        return tl.reshape(_gather(values, index), (1, index.shape[1], index.shape[2]))
 
 
 @triton.jit
@@ -81,8 +86,9 @@ def spread_both(one, other, index, SHUFFLE: tl.constexpr):
     """The same of two kinds of values, which go through shared memory side by side."""
     if SHUFFLE:
         return spread(one, index, SHUFFLE), spread(other, index, SHUFFLE)
-    index = 2 * index[:, :, :, None] + tl.arange(0, 2)[None, None, None, :]
-    return tl.split(tl.reshape(_gather(tl.join(one, other), index), index.shape))
+    else:
+        index = 2 * index[:, :, :, None] + tl.arange(0, 2)[None, None, None, :]
+        return tl.split(tl.reshape(_gather(tl.join(one, other), index), index.shape))
 
 
 @triton.jit

@@ -339,7 +339,7 @@ def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) 
     arguments |= _made(form, plan, arguments)
     arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
     arguments |= {"states": states, "grad_states": grad.contiguous()}
-    of_parameters = (_backward_apart if plan.apart else _backward_at_once)(form, plan, arguments)
+    of_parameters = (_apart if plan.apart else _at_once)(form, plan, arguments)
     if grads.terms is not None:
         grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
     return [*grads, *of_parameters]
@@ -350,7 +350,7 @@ def _programs(plan: Plan, batch: int) -> int:
     return min(-(-batch // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1))
 
 
-def _backward_at_once(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+def _at_once(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
     """Gradients of the parameters; one launch writes these and all others."""
     states: Tensor = arguments["states"]
     programs = _programs(plan, len(states))
@@ -366,10 +366,11 @@ def _backward_at_once(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tens
     }
     kernel = plan.equation.kernels.backward
     launch(kernel, (programs,), plan.backward_warps, {**arguments, **given})
-    return shares.sum(0).split(sizes)
+    gradients: Tensors = shares.sum(0).split(sizes)
+    return gradients
 
 
-def _backward_apart(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+def _apart(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
     """The same, some samples a launch, each followed by one for the gradients of synapses."""
     states: Tensor = arguments["states"]
     (batch, steps, width), neurons = states.shape, plan.constants["NEURONS"]
