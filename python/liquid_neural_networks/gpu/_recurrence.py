@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from .._modes import run_while_compiling
 from .._sequences import Sequences
 from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from ..memory import MemoryCell
@@ -150,8 +151,7 @@ def arrangement(dynamics: Dynamics) -> Arrangement:
     return _arrangements[dynamics]
 
 
-# Python runs it where torch.compile traces its caller.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
     device, there = dynamics.like.device, _arrangements.get(dynamics)
     if there is None or there.synapses.entries.device != device:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._modes import run_while_compiling
 from ..dynamics import ConductanceDynamics, Dynamics
 from . import _layout
 from . import _sensory_kernels as kernels
@@ -44,8 +45,7 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
     return _synapses[dynamics]
 
 
-# Python runs it where torch.compile traces its caller.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
