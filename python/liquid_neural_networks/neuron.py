@@ -17,6 +17,7 @@ from ._checks import check_choice, check_count, check_flag, check_seed
 from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
 from ._modes import readable
 from ._parameters import ParameterModule, set_values
+from ._precision import without_autocast_in_backward
 from ._sequences import Number, Sequences
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
@@ -177,7 +178,11 @@ class LiquidNeuron(nn.Module):
         kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
         if torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
-                return self._sequence(sequences, state)
+                states = self._sequence(sequences, state)
+            modules = self.parameter_modules().values()
+            parameters = [each for module in modules for each in module.tensors().values()]
+            without_autocast_in_backward(states, [*sequences[:5], state, *parameters])
+            return states
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
             return self._integrate(sequences, state)  # without elapsed time, a solver holds it
         if state is None:
