@@ -138,11 +138,12 @@ def test_check_state(tmp_path: Path) -> None:
     program = Program(tmp_path, {"net": pilot(mixed_memory=True)})
     state = np.zeros(38)
     answers = [program.talk(["s 0 " + words(state), "c 0"])]
-    for place, value in ((0, np.nan), (18, np.inf), (37, -np.inf)):
+    # No potential gets to 1e3: exponents are not limited for such ones.
+    for place, value in ((0, np.nan), (18, np.inf), (37, -np.inf), (3, 1e3)):
         spoiled = state.copy()
         spoiled[place] = value
         answers.append(program.talk(["s 0 " + words(spoiled), "c 0"]))
-    assert answers == [[["1"]], [["0"]], [["0"]], [["0"]]]
+    assert answers == [[["1"]], [["0"]], [["0"]], [["0"]], [["0"]]]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,18 @@ def test_equals_a_stream_with_missing_values(tmp_path: Path) -> None:
     stream = network.stream()
     wanted = np.stack([stream.step(u, t) for u, t in zip(inputs.astype(np.float32), times)])
     np.testing.assert_allclose(program.run("net", inputs, times).outputs, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["fused", "exponential"])
+def test_slopes_however_steep(solver: str, tmp_path: Path) -> None:
+    """Where an exponent may leave the range of 2^y, it is limited."""
+    network = pilot(solver=solver)
+    network.set_values({"neurons.0.sigma": torch.linspace(-500, 500, 48)})
+    program = Program(tmp_path, {"net": network})
+    inputs, times = np.random.default_rng(0).normal(size=(50, 10)), np.linspace(0, 3, 50)
+    outputs = network(torch.tensor(inputs).float(), elapsed_time=torch.tensor(times).float())
+    found = program.run("net", inputs, times).outputs
+    np.testing.assert_allclose(found, outputs.detach(), atol=1e-4)
 
 
 # -- forecasters ---------------------------------------------------------------------------------

@@ -79,7 +79,29 @@ def conductance(design: Design) -> Kind:
             {"leak": f"{prefix}_leak", "recurrent": refer, "sensory": refer_sensory},
         )
 
-    return Kind(["conductance", *_solver_pieces(design.solver)], part)
+    bound = _bound(design)
+    opening = "unbounded" if bound is None else "bounded"
+    pieces = [opening, "conductance", *_solver_pieces(design.solver)]
+    return Kind(pieces, part, largest_state=bound)
+
+
+def _bound(design: Design) -> Optional[float]:
+    """What no potential exceeds in magnitude, if no exponent then leaves the range of 2^y.
+
+    Fused and exponential steps end between the old potential, the leak's and the synapses'.
+    """
+    if design.solver not in ("fused", "exponential"):
+        return None
+    largest = 1.0 if design.memory else 0.0  # a memory starts potentials from -1 to 1
+    for population in design.populations:
+        for name in ("vleak", "E", "sensory_E"):
+            largest = max(largest, np.abs(population.values[name]).max(initial=0.0))
+    bound = 1.01 * float(largest) + 1e-3  # with room for rounding
+    for population in design.populations:
+        sigma, mu = np.abs(population.values["sigma"]), np.abs(population.values["mu"])
+        if (sigma * (bound + mu) * LOG2E).max(initial=0.0) > 124.0:
+            return None
+    return bound
 
 
 # -- dense ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -41,12 +41,14 @@ class Kind(NamedTuple):
         part: makes a population's tables; their names begin with the prefix.
         macros: sizes that the pieces need.
         population: the C type of a population.
+        largest_state: what no state exceeds in magnitude, where the pieces rely on that.
     """
 
     pieces: list[str]
     part: Callable[[Population, str, Types], Part]
     macros: Mapping[str, int] = {}
     population: str = "population"
+    largest_state: Optional[float] = None
 
 
 def starts(post: IntArray, units: int) -> list[int]:

@@ -11,6 +11,7 @@ from string import Template
 HELPERS = (
     "not_a_number",
     "magnitude",
+    "power_within",
     "power_of_two",
     "opening",
     "sigmoid",

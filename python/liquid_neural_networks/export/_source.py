@@ -66,6 +66,7 @@ def _header(design: Design, name: str) -> dict[str, object]:
         "ports": "".join(f" * {line}\n" for line in _ports(design)),
         "example_time": "" if fixed is not None else "elapsed_time, ",
         "step_comment": _step_comment(design),
+        "within": " and one that a state can reach" if kind_of(design).largest_state else "",
         "declarations": _declarations(design, name),
     }
 
@@ -135,7 +136,7 @@ extern const char *const {name}_labels[{name.upper()}_CLASSES];
 def _source(design: Design, name: str, common: Mapping[str, object]) -> str:
     kind = kind_of(design)
     surroundings = _surroundings(design)
-    public = filled("public.c", {**common, **_public(design, name)}) + _class(design, name)
+    public = filled("public.c", {**common, **_public(design, name, kind)}) + _class(design, name)
     pieces = [piece(each) for each in kind.pieces]
     pieces += [piece("memory_cell")] if design.memory else []
     helpers = [piece(each) for each in helpers_of([*pieces, *surroundings, public])]
@@ -176,6 +177,8 @@ def _sizes(design: Design, name: str, kind: Kind) -> str:
     if design.unfolds is not None:
         lines.append(f"#define UNFOLDS {design.unfolds}")
     lines += [f"#define {macro} {value}" for macro, value in kind.macros.items()]
+    if kind.largest_state is not None:
+        lines.append(f"#define LARGEST_STATE {text.literal(kind.largest_state, 'E')}")
     lines += [
         "",
         f"typedef {types.sender} sender_number;",
@@ -228,7 +231,7 @@ def _surroundings(design: Design) -> list[str]:
     return found + ([] if design.classes is None else [piece("probabilities")])
 
 
-def _public(design: Design, name: str) -> dict[str, object]:
+def _public(design: Design, name: str, kind: Kind) -> dict[str, object]:
     NAME = name.upper()
     memory, latest = "", ""
     check = ""
@@ -239,7 +242,12 @@ def _public(design: Design, name: str) -> dict[str, object]:
         latest = (
             f"    for (int o = 0; o < {NAME}_OUTPUTS; o++) state->latest[o] = not_a_number();\n"
         )
+    neurons = "state->neurons[l][i]"
+    usable = f"!is_missing({neurons})"
+    if kind.largest_state is not None:
+        usable += f" && magnitude({neurons}) <= LARGEST_STATE"
     return {
+        "unusable": f"!({usable})" if "&" in usable else usable[1:],
         "init_memory": memory,
         "init_latest": latest,
         "check_memory": check,

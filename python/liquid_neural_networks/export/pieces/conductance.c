@@ -31,8 +31,8 @@ typedef struct {
 
 typedef flow sensory_sum;
 
-static void add_synapse(flow *sum, const FLASH synapse *s, float x) {
-    const float open = opening(s->slope * x + s->offset);
+/* Adds what synapse s, open as far as that, brings. */
+static inline void add_synapse(flow *sum, const FLASH synapse *s, float open) {
     sum->rate += s->rate * open;
     sum->drive += s->drive * open;
 }
@@ -41,8 +41,9 @@ static void add_synapse(flow *sum, const FLASH synapse *s, float x) {
 static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
     sensory_sum sum = p->leak[i];
     for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
+        const FLASH synapse *s = &p->sensory.each[k];
         const float u = inputs[p->sensory.from[k]];
-        if (!is_missing(u)) add_synapse(&sum, &p->sensory.each[k], u);
+        if (!is_missing(u)) add_synapse(&sum, s, opening(s->slope * u + s->offset));
     }
     return sum;
 }
@@ -51,7 +52,9 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
 static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
     flow sum = *heard;
     for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
-        add_synapse(&sum, &p->recurrent.each[k], x[p->recurrent.from[k]]);
+        const FLASH synapse *s = &p->recurrent.each[k];
+        const float y = s->slope * x[p->recurrent.from[k]] + s->offset;
+        add_synapse(&sum, s, recurrent_opening(y));
     }
     return sum;
 }

@@ -35,7 +35,8 @@ $state} ${name}_state;
 void ${name}_init(${name}_state *state);
 
 /* Whether a state that came from outside, such as from a file, can be used: 1 if every number in it is
- * finite, else 0. States that ${name}_init and ${name}_step made always can. */
+ * finite${within}, else 0. States that ${name}_init and ${name}_step made always can; ${name}_step
+ * takes no other. */
 int ${name}_check_state(const ${name}_state *state);
 
 $step_comment

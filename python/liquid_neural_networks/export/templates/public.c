@@ -9,7 +9,7 @@ $init_latest}
 int ${name}_check_state(const ${name}_state *state) {
     for (int l = 0; l < ${NAME}_LAYERS; l++) {
         for (int i = 0; i < NEURONS; i++) {
-            if (is_missing(state->neurons[l][i])) return 0;
+            if ($unusable) return 0;
 $check_memory        }
     }
     return 1;
