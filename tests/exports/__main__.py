@@ -20,8 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
-from export_cases import SANITIZE, Case, Program, Target
 from spec.encoding import VECTORS
+
+from export_cases import SANITIZE, Case, Program, Target
 
 from .networks import random_networks
 
@@ -86,7 +87,9 @@ def main() -> int:
 def report(name: str, errors: dict[str, float]) -> int:
     """Prints a line; returns how many were too far off."""
     bad = [case for case, error in errors.items() if not error <= WITHIN]
-    print(f"{name:22} {len(errors):5} cases, worst error {max(errors.values()):.1e}", *bad, flush=True)
+    print(
+        f"{name:22} {len(errors):5} cases, worst error {max(errors.values()):.1e}", *bad, flush=True
+    )
     return len(bad)
 
 

@@ -64,7 +64,7 @@ def _recipe(rng: Random, units: int, dynamics: dict[str, Any]) -> wiring.Recipe:
     return rng.choice(
         [
             full,
-            wiring.random(units, 0.5),
+            wiring.random(units, sparsity=0.5),
             wiring.ncp(inter=units, command=2, motor=units - 1),
         ]
     )

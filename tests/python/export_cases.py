@@ -174,7 +174,7 @@ class Case:
 
     def error(self, program: Program) -> float:
         """The largest, as the spec counts: by the largest number expected, at least 1."""
-        outputs, final, states = self._expected()
+        outputs, final, states = self.expected()
         found = [np.full(each.shape, np.nan) for each in (outputs, final, states)]
         config = self.raw["model"]["config"]
         layers, units = config["num_layers"], config["hidden_size"]
@@ -196,7 +196,7 @@ class Case:
         ]
         return float(max(errors))
 
-    def _expected(self) -> tuple[Array, Array, Array]:
+    def expected(self) -> tuple[Array, Array, Array]:
         """Outputs (B, T, O) or (B, O), final states (P, B, N), states (P, B, T, N)."""
         wanted, config = self.raw["expected"], self.raw["model"]["config"]
         outputs, state, states = (wanted[name] for name in ("outputs", "state", "states"))

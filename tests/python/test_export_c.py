@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,13 @@ from spec.encoding import VECTORS
 from export_cases import COMPILER, SANITIZE, STRICT, Case, Program, Target, words
 from liquid_neural_networks import LiquidNetwork, export, wiring
 from liquid_neural_networks.cli import main
-from liquid_neural_networks.errors import DomainError, DtypeError, LiquidError, OptionError
+from liquid_neural_networks.errors import (
+    DomainError,
+    DtypeError,
+    LiquidError,
+    MissingDependencyError,
+    OptionError,
+)
 from liquid_neural_networks.export import _pieces
 from liquid_neural_networks.export._text import name_from
 from liquid_neural_networks.training import Forecaster, fit_table
@@ -346,6 +353,12 @@ def test_networks_that_cannot_run_sample_by_sample(
     with pytest.raises(OptionError) as refused:
         export.c(pilot(**options), tmp_path)
     assert refused.value.argument == argument
+
+
+def test_onnx_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingDependencyError, match=r"liquid-neural-networks\[onnx]"):
+        export.onnx(pilot(), tmp_path / "pilot.onnx")
 
 
 def test_other_refusals(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
+from .._checks import check_flag
 from .._files import PathOrName, replace
-from . import _source
+from . import _onnx, _source
 from ._design import Exportable, design
 from ._text import check_name
 
-__all__ = ["c"]
+__all__ = ["c", "onnx"]
 
 
 def c(
@@ -57,3 +58,36 @@ def c(
     for file, contents in made.items():
         replace(target / file, contents.encode("ascii"))
     return [target / file for file in made]
+
+
+def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:
+    """Writes a network as ONNX, of standard operators alone, in float32.
+
+    The graph takes a whole batch of sequences, of any size and length:
+
+    ================  ==========  ==============================================================
+    ``state``         (P, B, N)   to start from: zeros, or what came back; 2 N with a memory
+    ``inputs``        (B, T, I)   NaN where missing
+    ``elapsed_time``  (B, T)      time before each sample, from 0
+    ``latest``        (B, O)      of a forecaster fed with changes: the latest known values, at
+                                  first NaN
+    ================  ==========  ==============================================================
+
+    and gives ``outputs`` (B, T, O), ``new_state`` and ``new_latest``. What a forecaster does to
+    its inputs and outputs is in it, as in :func:`c`.
+
+    Args:
+        network: as for :func:`c`.
+        path: of the file, which is replaced.
+        step: a graph of one sample in place of a sequence: the same without T.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingDependencyError: the package onnx is not installed.
+        OptionError, DtypeError: as :func:`c`.
+        OSError: the system could not write.
+    """
+    replace(path, _onnx.model(design(network), check_flag("step", step)))
+    return Path(path)
