@@ -19,6 +19,7 @@ from ..data import Columns, Scaling, Series, Table, read_table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._history import History
+from ._live import LiveForecast
 from ._metrics import Metrics, class_metrics, value_metrics
 from ._pairs import inputs_in, latest_known, pairs_in
 from ._predict import evaluation
@@ -105,6 +106,18 @@ class Forecaster:
             found[f"predicted_{self.columns.targets[0]}"] = polars.Series(labels)
             found["probability"] = polars.Series(outputs.max(axis=1))
         return polars.DataFrame(found)
+
+    def stream(self, state: Optional[Mapping[str, Any]] = None) -> LiveForecast:
+        """A live session: one row at a time, as the rows come in.
+
+        Args:
+            state: to go on from, see :attr:`LiveForecast.state`. Default: no row was seen yet.
+
+        Raises:
+            DataError, ShapeError, DomainError: this is no such state.
+            OptionError: the network is bidirectional and would need the future.
+        """
+        return LiveForecast(self, state)
 
     def evaluate(self, table: Table) -> Metrics:
         """How well the network predicts a table whose targets are known.
