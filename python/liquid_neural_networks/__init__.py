@@ -19,6 +19,7 @@ _ON_DEMAND = (
     "compat",
     "conformance",
     "data",
+    "export",
     "imputation",
     "inspection",
     "plots",

@@ -15,7 +15,10 @@ import click
 from .. import __version__
 from ..errors import LiquidError
 
-COMMANDS = ("train", "predict", "evaluate", "inspect", "demo", "data", "conformance", "bench")
+COMMANDS = (
+    *("train", "predict", "evaluate", "inspect", "export", "stream"),
+    *("demo", "data", "conformance", "bench"),
+)
 
 
 class _Commands(click.Group):
@@ -52,6 +55,10 @@ def main() -> None:
       lnn train co2.csv --target co2 --time date --output co2.lnn
       lnn inspect co2.lnn
       lnn predict co2.lnn co2.csv --output forecast.csv
+
+    \b
+    Put it on a microcontroller:
+      lnn export co2.lnn --output firmware
 
     Every command explains itself: lnn train --help
     """

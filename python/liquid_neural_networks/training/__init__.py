@@ -9,6 +9,7 @@ from ._fit import fit
 from ._fit_table import fit_table
 from ._forecaster import Forecaster
 from ._history import History
+from ._live import LiveForecast
 from ._metrics import class_metrics, value_metrics
 from ._options import SCHEDULES
 from ._parallel import data_parallel
@@ -19,6 +20,7 @@ __all__ = [
     "DivergenceError",
     "Forecaster",
     "History",
+    "LiveForecast",
     "class_metrics",
     "data_parallel",
     "evaluate",

@@ -14,10 +14,12 @@ import torch
 from .. import model_file
 from .._checks import check_flag, check_integer
 from .._files import PathOrName
+from .._model import Model
 from ..data import Columns, Scaling, Series, Table, read_table
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._history import History
+from ._live import LiveForecast
 from ._metrics import Metrics, class_metrics, value_metrics
 from ._pairs import inputs_in, latest_known, pairs_in
 from ._predict import evaluation
@@ -105,6 +107,18 @@ class Forecaster:
             found["probability"] = polars.Series(outputs.max(axis=1))
         return polars.DataFrame(found)
 
+    def stream(self, state: Optional[Mapping[str, Any]] = None) -> LiveForecast:
+        """A live session: one row at a time, as the rows come in.
+
+        Args:
+            state: to go on from, see :attr:`LiveForecast.state`. Default: no row was seen yet.
+
+        Raises:
+            DataError, ShapeError, DomainError: this is no such state.
+            OptionError: the network is bidirectional and would need the future.
+        """
+        return LiveForecast(self, state)
+
     def evaluate(self, table: Table) -> Metrics:
         """How well the network predicts a table whose targets are known.
 
@@ -176,13 +190,9 @@ class Forecaster:
         values = self.outputs.invert(values)
         return values + latest_known(series.targets) if self.changes else values
 
-    def save(self, path: PathOrName) -> None:
-        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
-
-        Raises:
-            OSError: the system could not write it.
-        """
-        model = self.network.to_model(
+    def to_model(self) -> Model:
+        """The forecaster as plain data: what its file holds."""
+        return self.network.to_model(
             scaling={
                 "inputs": self.inputs.to_dict(),
                 "outputs": None if self.outputs is None else self.outputs.to_dict(),
@@ -195,7 +205,14 @@ class Forecaster:
                 "test": self.test,
             },
         )
-        model_file.save(model, path)
+
+    def save(self, path: PathOrName) -> None:
+        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
+
+        Raises:
+            OSError: the system could not write it.
+        """
+        model_file.save(self.to_model(), path)
 
     @classmethod
     def load(cls, path: PathOrName) -> Forecaster:
@@ -208,7 +225,7 @@ class Forecaster:
         return cls.of(model_file.load(path), path)
 
     @classmethod
-    def of(cls, found: model_file.Model, path: PathOrName) -> Forecaster:
+    def of(cls, found: Model, path: PathOrName) -> Forecaster:
         """The forecaster in a file that was read; errors name ``path``."""
         metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):
