@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from liquid_neural_networks import LiquidNetwork, __version__
 from liquid_neural_networks.cli import COMMANDS, main
-from liquid_neural_networks.training import Forecaster
+from liquid_neural_networks.training import Forecaster, verdict
 
 QUICK = ("--epochs", "3", "--hidden-size", "6", "--window", "16", "--quiet")
 
@@ -58,7 +59,9 @@ def test_training_writes_a_model_and_prints_how_good_it_is(folder: Path, tmp_pat
     )
     assert result.exit_code == 0, result.output
     forecaster = Forecaster.load(model)
-    assert json.loads(result.stdout) == forecaster.test
+    printed = json.loads(result.stdout)
+    assert printed.pop("verdict") == verdict(forecaster.test, "mse")
+    assert printed == forecaster.test
     assert forecaster.horizon == 2 and forecaster.network.wiring.units == 4 + 3 + 1
     assert "best epoch" in result.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["wave.lnn"]
@@ -93,7 +96,9 @@ def test_predictions_go_where_they_are_asked_to(folder: Path, tmp_path: Path, en
             found = polars.read_csv(output, separator="\t" if ending == ".tsv" else ",")
     assert result.exit_code == 0
     assert found.columns == expected.columns
-    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.cast(polars.Float64).to_numpy(), expected.cast(polars.Float64).to_numpy(), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["values", "classes"])
@@ -101,13 +106,18 @@ def test_evaluation_prints_for_people_and_for_scripts(folder: Path, name: str) -
     model, table = folder / f"{name}.lnn", folder / "table.csv"
     scores = Forecaster.load(model).evaluate(table)
     machine = json.loads(lnn("evaluate", model, table, "--json").stdout)
+    said = machine.pop("verdict")
     assert machine.pop("classes", None) == (["down", "up"] if name == "classes" else None)
     assert machine == scores
     human = lnn("evaluate", model, table).stdout
-    for metric, value in scores.items():
-        if not isinstance(value, list):
-            assert metric in human and f"{value:.6g}" in human
-    if name == "classes":
+    assert human.endswith(f"\n{said}\n")
+    numbers = {name: value for name, value in scores.items() if isinstance(value, (int, float))}
+    measure = "mse" if name == "values" else "accuracy"
+    for name, found in scores["baselines"].items():
+        numbers[name] = found[measure]
+    for metric, value in numbers.items():
+        assert re.search(rf"^{metric} +{re.escape(f'{value:.6g}')}$", human, re.MULTILINE)
+    if measure == "accuracy":
         assert f"down: {scores['confusion'][1][0]}" in human
 
 
@@ -145,7 +155,7 @@ def test_a_training_that_diverges_leaves_the_best_model(
 ) -> None:
     import torch
 
-    from liquid_neural_networks.training import _fit, fit_table
+    from liquid_neural_networks.training import _losses, fit_table
     from liquid_neural_networks.training._losses import squared_error
 
     steps: list[int] = []
@@ -157,7 +167,7 @@ def test_a_training_that_diverges_leaves_the_best_model(
     options = {"hidden_size": 6, "window": 16, "progress": False, "seed": 1}
     expected = fit_table(folder / "table.csv", "wave", epochs=2, **options)
     enough = 10**6
-    monkeypatch.setattr(_fit, "squared_error", spoiled)
+    monkeypatch.setitem(_losses.LOSSES, "mse", spoiled)
     fit_table(folder / "table.csv", "wave", epochs=2, **options)
     enough = len(steps)  # what two epochs take
     steps.clear()
@@ -210,7 +220,7 @@ def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
         (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
         (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
         (("inspect", "plain.lnn", "--wiring", "picture.xyz"), "path: unknown 'xyz'"),
-        (("train", "semicolons.csv", "--target", "a"), "separated by semicolons"),
+        (("train", "semicolons.csv", "--target", "a"), "test: 0.15 of 1 rows is none"),
         (("train", "table.csv", "--target", "wave", "--test", "0.001"), "test: 0.001 of 200 rows"),
         (
             (
@@ -239,8 +249,10 @@ def test_what_cannot_be_done_exits_with_1_and_one_line(
     result = lnn(*arguments)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: ") and said in result.stderr
-    assert result.stderr.count("\n") == 1
+    # What was read is said before what is wrong with it.
+    *before, last = result.stderr.splitlines()
+    assert last.startswith("Error: ") and said in last
+    assert len(before) < 2 and all(line.startswith("read ") for line in before)
 
 
 @pytest.mark.parametrize(

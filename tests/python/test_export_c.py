@@ -221,13 +221,17 @@ def table() -> polars.DataFrame:
     )
 
 
-OPTIONS = {"epochs": 1, "window": 16, "hidden_size": 5, "time": "hour"}
+OPTIONS = {"epochs": 1, "window": 16, "hidden_size": 5, "time": "hour", "progress": False}
+BASELINES = {"level": "latest", "state": None}
 
 
 @pytest.fixture(scope="module")
 def forecasters(table: polars.DataFrame) -> dict[str, Forecaster]:
     """Of values that change, and of classes."""
-    return {target: fit_table(table, target, **OPTIONS) for target in ("level", "state")}
+    return {
+        target: fit_table(table, target, baseline=baseline, **OPTIONS)
+        for target, baseline in BASELINES.items()
+    }
 
 
 @pytest.mark.parametrize("target", ["level", "state"])
@@ -240,7 +244,6 @@ def test_a_forecaster_predicts_the_same(
     times = forecaster.columns.series(table, targets=False).elapsed_time
     run, wanted = program.run("net", features, times), forecaster.predict(table)
     if target == "level":
-        assert forecaster.changes
         levels = wanted["predicted_level"].to_numpy()
         assert np.isnan(levels[:2]).all()
         np.testing.assert_allclose(run.outputs[:, 0], levels, rtol=1e-6)
@@ -280,7 +283,7 @@ def test_hostile_columns_and_labels(forecasters: dict[str, Forecaster], tmp_path
     plain = forecasters["state"]
     features = ('a"*/ int x; /*', "日本 ??/\n#error \\")
     columns = replace(plain.columns, features=features, targets=("*/",))
-    forecaster = replace(plain, columns=columns)
+    forecaster = replace(plain, aim=replace(plain.aim, columns=columns))
     program = Program(tmp_path, {"net": forecaster})
     extra = (
         '#include <stdio.h>\n#include "net.h"\n'
@@ -338,6 +341,23 @@ def test_the_generated_header_explains_itself(
 
 
 # -- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, argument",
+    [
+        ({"baseline": "linear"}, "baseline"),
+        ({"baseline": "latest", "horizon": 2, "path": True}, "path"),
+        ({"baseline": "none", "quantiles": [0.5]}, "quantiles"),
+    ],
+)
+def test_forecasts_that_only_python_makes_are_refused(
+    options: dict[str, Any], argument: str, table: polars.DataFrame, tmp_path: Path
+) -> None:
+    forecaster = fit_table(table, "level", **{**OPTIONS, **options})
+    with pytest.raises(OptionError, match=argument):
+        export.c(forecaster, tmp_path / "out", name="net")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from liquid_neural_networks import LiquidNetwork
 from liquid_neural_networks.cli import main
-from liquid_neural_networks.errors import DataError, DomainError, ShapeError
+from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import Forecaster, fit_table
 
 
@@ -44,27 +45,52 @@ def table() -> polars.DataFrame:
 @pytest.fixture(scope="module")
 def models(table: polars.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stream")
-    for target in ("level", "state"):
-        made = fit_table(table, target, epochs=1, window=16, hidden_size=5, time="when")
-        made.save(folder / f"{target}.lnn")
+    for kind, options in KINDS.items():
+        common = {"epochs": 1, "window": 16, "hidden_size": 5, "time": "when", "progress": False}
+        made = fit_table(table, **{"targets": kind, **common, **options})
+        made.save(folder / f"{kind}.lnn")
     LiquidNetwork(2, 6, 3, seed=0).save(folder / "plain.lnn")
     return folder
 
 
-@pytest.mark.parametrize("target", ["level", "state"])
-def test_answers_are_those_of_predict(target: str, models: Path, table: polars.DataFrame) -> None:
-    model = models / f"{target}.lnn"
+KINDS: dict[str, dict[str, Any]] = {
+    "level": {},
+    "state": {},
+    "latest": {"targets": "level", "baseline": "latest"},
+    "none": {"targets": "level", "baseline": "none", "horizon": 2},
+    "linear": {"targets": ["level", "load"], "baseline": "linear"},
+    "day": {"targets": "level", "baseline": "last_day"},
+    "path": {"targets": "level", "horizon": 3, "path": True, "quantiles": [0.1, 0.5]},
+    "words": {"targets": "level", "categories": "state", "calendar": ["hour"]},
+    "groups": {"targets": "level", "group": "state"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_are_those_of_predict(kind: str, models: Path, table: polars.DataFrame) -> None:
+    model = models / f"{kind}.lnn"
     result = lnn(model, text=table.write_csv())
     assert result.exit_code == 0, result.output
-    found = polars.read_csv(io.StringIO(result.stdout), try_parse_dates=True)
-    wanted = Forecaster.load(model).predict(table)
-    assert found.columns == wanted.columns
-    for name in wanted.columns:
-        if wanted[name].dtype == polars.Float64:
-            values = found[name].cast(polars.Float64).fill_null(float("nan"))
-            np.testing.assert_allclose(values, wanted[name], rtol=1e-6)
-        elif wanted[name].dtype == polars.String:
-            assert found[name].to_list() == wanted[name].to_list()
+    found = polars.read_csv(io.StringIO(result.stdout))
+    forecaster = Forecaster.load(model)
+    for row in (0, 1, 30, 89):
+        newest = forecaster.predict(table[: row + 1], latest=True)
+        own = (
+            newest.filter(polars.col("state") == table["state"][row])
+            if kind == "groups"
+            else newest
+        )
+        for name in found.columns:
+            if name in table.columns:
+                continue
+            step = re.fullmatch(r"(.*)_(\d)", name) if kind == "path" else None
+            wanted = own[step[1]][int(step[2]) - 1] if step else own[name][0]
+            value = found[name][row]
+            if isinstance(wanted, str):
+                assert value == wanted
+            else:
+                value = np.nan if value is None else value
+                np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=name)
 
 
 def test_json_lines(models: Path, table: polars.DataFrame) -> None:
@@ -162,28 +188,24 @@ def test_answers_at_once_and_keeps_its_state_when_told_to_stop(
     assert process.wait(30) == 0
     network = LiquidNetwork.load(models / "plain.lnn").stream()
     network.step([1, 2])
-    assert json.loads(state.read_text())["state"] == network.state.tolist()
+    assert json.loads(state.read_text())["live"]["state"] == network.state.tolist()
 
 
-def test_the_forecaster_itself_streams(models: Path, table: polars.DataFrame) -> None:
-    forecaster = Forecaster.load(models / "level.lnn")
-    series = forecaster.columns.series(table)
-    live = forecaster.stream()
-    found = []
-    for row, (features, elapsed) in enumerate(zip(series.inputs, series.elapsed_time)):
-        if row == 50:
-            live = forecaster.stream(json.loads(json.dumps(live.state)))
-        found.append(live.step(features, elapsed)[0])
-    wanted = forecaster.predict(table)["predicted_level"]
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.DataFrame) -> None:
+    forecaster = Forecaster.load(models / f"{kind}.lnn")
+    live, again = forecaster.stream(), forecaster.stream()
+    rows = table.with_columns(polars.col("when").cast(polars.String)).to_dicts()
+    for number, row in enumerate(rows[:60]):
+        if number % 20 == 9:
+            again = forecaster.stream(json.loads(json.dumps(again.state)))
+        assert live.step(row) == again.step(row)
     before = live.state
-    with pytest.raises(ShapeError, match="features"):
-        live.step([1.0])
-    with pytest.raises(DomainError):
-        live.step([1.0, np.inf])
-    with pytest.raises(DomainError, match="elapsed_time"):
-        live.step([1.0, 2.0], -1.0)
-    assert live.state == before
-    for state in ({}, {"network": before["network"], "latest": []}):
+    spoilt = {**rows[60], "load": "much"}
+    for bad in ({}, spoilt, rows[3]):
+        with pytest.raises(DataError):
+            live.step(bad)
+        assert live.state == before
+    for state in ([], {"": {}}, {"": {**next(iter(before.values())), "state": [1.0]}}):
         with pytest.raises(DataError, match="state"):
             forecaster.stream(state)

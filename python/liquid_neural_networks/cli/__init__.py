@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import LiquidError
 
 COMMANDS = (
-    *("train", "predict", "evaluate", "inspect", "export", "stream"),
+    *("train", "predict", "evaluate", "backtest", "inspect", "export", "stream"),
     *("demo", "data", "conformance", "bench"),
 )
 

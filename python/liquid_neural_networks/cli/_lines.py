@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from math import isinf, nan
 from typing import Any, Optional, Protocol
 
-from ..data._tables import MISSING
+from ..data._dialect import EMPTY
 from ..errors import DataError
 
 Row = Mapping[str, Any]
@@ -110,7 +110,7 @@ def number(row: Row, name: str) -> float:
     if name not in row:
         raise DataError("the column is missing", name)
     value = row[name]
-    if value is None or (isinstance(value, str) and value in MISSING):
+    if value is None or (isinstance(value, str) and value in EMPTY):
         return nan
     try:
         found = float("" if isinstance(value, bool) else value)
@@ -119,6 +119,12 @@ def number(row: Row, name: str) -> float:
     if isinf(found):
         raise DataError("is infinite", name)
     return found
+
+
+def number_or_none(row: Row, name: str) -> Optional[float]:
+    """The same, None where it is missing."""
+    found = number(row, name)
+    return None if found != found else found
 
 
 def instant(row: Row, name: str, dates: bool) -> float:

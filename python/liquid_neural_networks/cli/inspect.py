@@ -40,7 +40,7 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     if as_json:
         plain = description.to_dict()
         if trained:
-            fields = ("columns", "horizon", "changes", "test")
+            fields = ("columns", "horizon", "path", "baseline", "loss", "test")
             plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:
@@ -59,8 +59,8 @@ def _about(forecaster: Forecaster) -> str:
     ]
     if columns.classes is not None:
         rows.append(("classes", ", ".join(map(str, columns.classes))))
-    if columns.time is not None:
-        rows.append(("time", f"{columns.time}, {columns.time_unit:g} to a unit"))
+    if columns.time:
+        rows.append(("time", f"{', '.join(columns.time)}, {columns.time_unit:g} to a unit"))
     if forecaster.test is not None:
         scores = {name: v for name, v in forecaster.test.items() if isinstance(v, (int, float))}
         rows.append(("in its test", ", ".join(f"{name} {v:.4g}" for name, v in scores.items())))

@@ -21,7 +21,10 @@ from ._live import Live, live_of
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--time", help="Column of times.  [default: that of the training, if any]")
+@click.option(
+    "--time",
+    help="Column of times, for a network that was not trained on a table.  [default: none]",
+)
 @click.option(
     "--state",
     "state_file",
@@ -41,10 +44,10 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     cells and null are missing values. Elapsed times come from the time column. A line that
     cannot be used is reported on standard error and left out.
 
-    A network trained on a table needs its feature columns and answers as lnn predict does: the
-    time, and predicted_NAME; for classes the most probable one, and its probability. Any other
-    network takes all columns but the time as its inputs, in their order, and answers output_0,
-    output_1 and so on.
+    A network trained on a table needs its feature columns and answers as lnn predict --latest
+    does for all the rows so far: predicted_NAME and so on, after the time and the group of the
+    row itself. Any other network takes all columns but the time as its inputs, in their order,
+    and answers output_0, output_1 and so on.
     """
     found = model_file.load(model)
     mark = f"{zlib.crc32(model_file.dumps(found)):08x}"
@@ -55,7 +58,8 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
         return
     rows = format_of(first)
     live = live_of(found, time, rows.columns)
-    live.restore(saved)
+    if saved is not None:
+        live.restore(saved)
     if rows.columns is None:
         lines = chain([first], lines)
     else:
@@ -94,7 +98,7 @@ def _say(line: Optional[str]) -> None:
 
 
 def _write_state(path: Path, mark: str, live: Live) -> None:
-    replace(path, json.dumps({"model": mark, **live.saved()}).encode())
+    replace(path, json.dumps({"model": mark, "live": live.saved()}).encode())
 
 
 def _read_state(path: Path, mark: str) -> Optional[dict[str, Any]]:
@@ -102,10 +106,10 @@ def _read_state(path: Path, mark: str) -> Optional[dict[str, Any]]:
         return None
     try:
         saved = json.loads(path.read_bytes())
-        if set(saved) != {"model", "state", "time", "dates"}:
+        if set(saved) != {"model", "live"} or not isinstance(saved["live"], dict):
             raise ValueError
     except (ValueError, TypeError):
         raise DataError("is no state of lnn stream", str(path)) from None
     if saved["model"] != mark:
         raise DataError("is the state of another model", str(path))
-    return dict(saved)
+    return dict(saved["live"])

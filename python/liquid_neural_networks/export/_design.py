@@ -130,7 +130,8 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
     """What is to be exported.
 
     Raises:
-        OptionError: the network cannot run one sample at a time, or has no fixed steps.
+        OptionError: the network cannot run one sample at a time, or has no fixed steps; or
+            forecasts are made in a way that Python alone knows.
         DtypeError, DomainError: ``elapsed_time`` is no time.
     """
     model = network if isinstance(network, Model) else _model_of(network)
@@ -205,11 +206,21 @@ class _Table(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> _Table:
-        if not {"columns", "horizon", "changes"} <= set(metadata):
+        if not {"columns", "horizon", "baseline", "path", "quantiles"} <= set(metadata):
             return cls()
+        baseline = metadata["baseline"]
+        if baseline not in ("none", "latest"):
+            raise OptionError(
+                f"forecasts start from {baseline!r}, which needs more of the past than is kept "
+                "outside Python; train with 'latest' or 'none'",
+                "baseline",
+            )
+        for name in ("path", "quantiles"):
+            if metadata[name]:
+                raise OptionError("only one value at a time is predicted outside Python", name)
         columns = Columns.from_dict(metadata["columns"])
-        inputs = [columns.features.index(name) for name in columns.targets if metadata["changes"]]
-        return cls(columns, inputs, metadata["horizon"])
+        fed = columns.targets if baseline == "latest" else ()
+        return cls(columns, [columns.inputs.index(name) for name in fed], metadata["horizon"])
 
 
 def _time(elapsed_time: object) -> Optional[float]:

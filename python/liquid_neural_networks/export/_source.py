@@ -85,7 +85,7 @@ def _ports(design: Design) -> list[str]:
     columns = design.columns
     if columns is None:
         return [f"Inputs: {design.input_size}. Outputs: {design.output_size}."]
-    lines = [f"inputs[{k}]: {text.comment(each)}" for k, each in enumerate(columns.features)]
+    lines = [f"inputs[{k}]: {text.comment(each)}" for k, each in enumerate(columns.inputs)]
     when = "of this sample" if design.horizon == 0 else f"{design.horizon} samples ahead"
     if columns.classes is None:
         lines += [
@@ -97,9 +97,10 @@ def _ports(design: Design) -> list[str]:
             f"outputs[{o}]: probability of {target} = {text.comment(each)}, {when}"
             for o, each in enumerate(columns.classes)
         ]
-    if columns.time is not None:
+    if columns.time:
         unit = f"{columns.time_unit:g}{' seconds' if columns.dates else ''}"
-        lines.append(f"Unit of elapsed time: {unit} of {text.comment(columns.time)}")
+        names = ", ".join(map(text.comment, columns.time))
+        lines.append(f"Unit of elapsed time: {unit} of {names}")
     return lines
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._checks import check_flag
+from .._checks import check_choice, check_flag
 from .._files import PathOrName
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, OptionError
@@ -18,7 +18,7 @@ from ._batches import Batches, known
 from ._checkpoint import check_place, read, write
 from ._course import Course, Interrupted
 from ._history import History
-from ._losses import Loss, cross_entropy, squared_error
+from ._losses import LOSSES, Loss, cross_entropy
 from ._optimizer import OptimizerFactory, adam
 from ._options import Options
 
@@ -34,7 +34,7 @@ def fit(
     epochs: int = 100,
     batch_size: int = 16,
     learning_rate: float = 0.01,
-    loss: Optional[Loss] = None,
+    loss: Union[str, Loss, None] = None,
     selection: Optional[Loss] = None,
     optimizer: Optional[OptimizerFactory] = None,
     schedule: str = "constant",
@@ -74,8 +74,9 @@ def fit(
         epochs: how often all windows are seen, at most.
         batch_size: windows per optimiser step, of all processes together.
         learning_rate: of the optimiser.
-        loss: ``(outputs, targets) -> mean loss``. Default: mean squared error for value
-            targets, cross-entropy for classes, both over the targets known.
+        loss: ``(outputs, targets) -> mean loss``, such as a :class:`PinballLoss`; or the name
+            of one of value targets: ``"mse"``, ``"mae"`` or ``"huber"``. Default: mean squared
+            error for value targets, cross-entropy for classes, all over the targets known.
         selection: what chooses the best epoch, called like ``loss`` on the validation windows
             and better when lower, such as a rate of errors. Default: the loss.
         optimizer: made by ``optimizer(network.parameters(), lr=learning_rate)``; use
@@ -133,11 +134,11 @@ def fit(
         seed=seed,
     )
     _check_checkpoint(checkpoint, resume)
-    _check_functions(loss=loss, selection=selection, optimizer=optimizer, callback=callback,
+    _check_functions(selection=selection, optimizer=optimizer, callback=callback,
                      interrupted=interrupted)  # fmt: skip
     _check_parts(network, train, valid, options)
     parallel.align(network)
-    chosen = loss or (cross_entropy if train.are_classes else squared_error)
+    chosen = _loss(loss, train)
     course = Course(
         network,
         (optimizer or adam)(network.parameters(), lr=learning_rate),
@@ -186,6 +187,19 @@ def _run(
             bar.update()
             if callback is not None and callback(course.history):
                 break
+
+
+def _loss(given: Union[str, Loss, None], train: Windows) -> Loss:
+    """The loss asked for, or the usual one."""
+    if given is None:
+        return cross_entropy if train.are_classes else LOSSES["mse"]
+    if not isinstance(given, str):
+        _check_functions(loss=given)
+        return given
+    check_choice("loss", given, LOSSES)
+    if train.are_classes:
+        raise OptionError(f"{given} is of value targets, these are classes", "loss")
+    return LOSSES[given]
 
 
 def _settings(course: Course, train: Windows, valid: Optional[Windows]) -> dict[str, Any]:
