@@ -6,7 +6,12 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors sanitize fuzz mutants clean
+# Linux without an NVIDIA GPU: the build of torch for CPUs, a twentieth of the size of the other.
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
+TORCH := --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints-cpu.txt
+endif
+
+.PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -15,9 +20,9 @@ setup: $(READY)  ## make .venv and install the package with its development tool
 
 # Compiling every module of every package takes longer than installing them: Python does it as
 # they are imported.
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt $(TORCH)
 
-$(ENOUGH): pyproject.toml setup.py constraints.txt
+$(ENOUGH): pyproject.toml setup.py constraints.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(INSTALL) --editable ".[demo]"
@@ -41,8 +46,8 @@ repl: setup      ## a Clojure REPL with a guided tour
 	tests/clojure/run --repl
 
 lint: setup
-	$(BIN)/ruff check python spec tests examples benchmarks
-	$(BIN)/ruff format --check python spec tests examples benchmarks
+	$(BIN)/ruff check python spec tests examples benchmarks packaging setup.py
+	$(BIN)/ruff format --check python spec tests examples benchmarks packaging setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
@@ -52,6 +57,9 @@ bench: setup     ## the fused step beside its peers in out/bench, Clojure beside
 
 vectors: setup   ## regenerate the conformance vectors from the float64 reference
 	$(BIN)/python -m spec.generate
+
+wheel: setup     ## the wheel for any Linux, and the source distribution, in dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" packaging/wheel
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 

@@ -447,16 +447,6 @@ def test_help_lists_every_command_and_each_shows_how_it_is_used() -> None:
         assert f"  lnn {command} " in lnn(command, "--help").stdout
 
 
-def test_help_and_version_load_no_table_library() -> None:
-    script = (
-        "import sys; from liquid_neural_networks.cli import main\n"
-        "main(['--help'], standalone_mode=False)\n"
-        "print(sorted({'polars', 'matplotlib', 'pooch'} & set(sys.modules)))"
-    )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert found.stdout.splitlines()[-1] == b"[]"
-
-
 def test_the_installed_command_runs() -> None:
     program = Path(sys.executable).with_name("lnn")
     found = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)

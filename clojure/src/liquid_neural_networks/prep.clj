@@ -21,7 +21,7 @@
 (defn- make! [root venv python]
   (let [executable (environment/executable-in venv)]
     (command! root python "-m" "venv" venv)
-    (command! root executable "-m" "pip" "install" "--quiet" "--constraint" "constraints.txt" ".")
+    (command! root executable "-m" "pip" "install" "--quiet" "--constraint" "constraints.txt" ".[all]")
     (when-let [problem (:problem (environment/examine executable))]
       (throw (ex-info (str executable ": " problem) {:type :python-environment})))))
 

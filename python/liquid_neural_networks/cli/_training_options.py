@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from ._options import column_options, dynamics, levels, names, never, wiring
+from ._options import SOLVERS, column_options, dynamics, levels, names, never, wiring
 
-SOLVERS = ("adaptive", "euler", "exponential", "fused", "rk4")
 BASELINES = ("none", "latest", "last_day", "last_week", "last_year", "linear")
 LOSSES = ("mse", "mae", "huber", "quantile")
 # The registries are in modules that import torch, which takes seconds: too long for --help.

@@ -4,6 +4,7 @@
 neither: a network is an ordinary module.
 """
 
+from .. import data as _data  # noqa: F401  (first: it says what is missing)
 from ._backtest import Backtest, Fold, backtest
 from ._baselines import BASELINES
 from ._divergence import DivergenceError

@@ -10,6 +10,8 @@ from tqdm.auto import tqdm
 
 from .._checks import check_choice, check_flag
 from .._files import PathOrName
+from .._hints import explains_keywords
+from .._progress import seen
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, OptionError
 from . import _fingerprint as fingerprint
@@ -26,6 +28,7 @@ Callback = Callable[[History], Optional[bool]]
 """What a training calls after every epoch; it goes on unless the answer is true."""
 
 
+@explains_keywords
 def fit(
     network: nn.Module,
     train: Windows,
@@ -90,7 +93,7 @@ def fit(
         resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
         drop_last: leave out the last minibatch of an epoch if it is not full.
         seed: of the shuffling and of dropout.
-        progress: a progress bar on standard error.
+        progress: a progress bar on standard error, if that is a terminal or a notebook.
         callback: called after every epoch with the history so far; training ends when it
             returns true.
         interrupted: asked after every minibatch; when it says true, training ends there, and
@@ -173,7 +176,7 @@ def _run(
     with tqdm(
         total=course.options.epochs,
         initial=course.history.epochs,
-        disable=not (progress and first),
+        disable=not (progress and first and seen()),
         unit="epoch",
     ) as bar:
         while not course.finished():

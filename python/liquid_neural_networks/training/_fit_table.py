@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, Optional, Union
 
 from .._files import PathOrName
+from .._hints import explains_keywords
 from ..data import Table
 from ..neuron import DynamicsLike, WiringLike
 from ._fit import Callback
@@ -15,6 +16,7 @@ from ._plan import Plan
 from ._table_windows import Prepared, prepare
 
 
+@explains_keywords
 def fit_table(
     table: Table,
     targets: Union[str, Sequence[str]],
@@ -68,8 +70,9 @@ def fit_table(
     nothing.
 
     Args:
-        table: a polars table, or the path of one or several files of delimited text or Parquet,
-            or how to read them, :class:`~liquid_neural_networks.data.TableFiles`.
+        table: a table of polars, pandas or PyArrow, a dictionary of columns, a numpy array, the
+            path of one or several files of delimited text or Parquet, or how to read them,
+            :class:`~liquid_neural_networks.data.TableFiles`.
         targets: one column to predict or several; one only if it holds classes.
         features: columns to feed. Default: all numeric ones but row numbers and constants, the
             past of the targets included if they are values to be predicted ahead.

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-import polars
-
 from .. import model_file
 from .._checks import check_choice, check_count, check_flag
 from .._files import PathOrName
 from .._model import Model
 from ..data import Columns, Recording, Scaling, Series, Table
+from ..data._frames import in_kind_of
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from . import _run, _scores
@@ -32,7 +31,7 @@ MEASURES = {
 """Loss -> the metric by which a network is compared with baselines."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecaster:
     """A network trained by :func:`fit_table`, with its preprocessing.
 
@@ -75,6 +74,13 @@ class Forecaster:
         if self.quantiles is not None and self.quantiles.shifts.shape != shape:
             raise ShapeError("its quantiles and the columns differ in size", "quantiles")
 
+    def __repr__(self) -> str:
+        columns = self.columns
+        return (
+            f"Forecaster({', '.join(columns.inputs)} -> {', '.join(columns.targets)} "
+            f"{self.horizon} rows ahead, {self.network.hidden_size} neurons, {self.history!r})"
+        )
+
     @property
     def columns(self) -> Columns:
         """Which columns it reads, and what they mean."""
@@ -104,17 +110,18 @@ class Forecaster:
 
     def predict(
         self, table: Table, *, latest: bool = False, state: Optional[PathOrName] = None
-    ) -> polars.DataFrame:
+    ) -> Any:
         """What the network predicts at each row of a table.
 
         Args:
-            table: a polars table, or the path of one, with the feature columns of the training.
+            table: as :func:`fit_table` takes it, with the feature columns of the training.
             latest: only what is predicted at the newest row of each series.
             state: a file in which the state is carried from one table to the next: read if there
                 is one, so that the table goes on where the last one ended, and written anew.
 
         Returns:
-            Rows in the order of the table, with these columns:
+            A table of the kind that was given, of polars if that was a file. Rows in the order
+            of the table, with these columns:
 
             - the series that a row belongs to, if the table holds several;
             - the time that the forecast is for, as the table writes times, or if there is no time
@@ -144,7 +151,7 @@ class Forecaster:
         found = forecast_table(self, continued, [values for values, _ in outputs], latest)
         if state is not None:
             write_state(state, self, continued, [after for _, after in outputs])
-        return found
+        return in_kind_of(table, found)
 
     def run(self, series: Series, first: int = 0, state: Optional[Array] = None) -> _run.Outputs:
         """Forecasts made at the rows of a series from ``first`` on, and the state after them.
