@@ -27,7 +27,9 @@ from gpu_cases import (
     on_the_gpu,
     patched_once,  # noqa: F401
     reason,
+    reasons_against,
     run_interpreted,
+    vectors,
 )
 from liquid_neural_networks import LiquidNeuron, engines, gpu, wiring
 from liquid_neural_networks.compat import ncps
@@ -200,17 +202,20 @@ def _strided(value: Optional[Tensor]) -> Optional[Tensor]:
 # -- the vectors -----------------------------------------------------------------------------------
 
 
-UNCOVERED = ("closed-form", "lrc", "adaptive", "rk4", "refused")
-"""What names of vectors say that these kernels do not compute."""
-FILES = [
-    path
-    for path in sorted(VECTORS.glob("*.msgpack"))
-    if not any(each in path.stem for each in UNCOVERED)
-]
+FILES = vectors(closed_form=False)
 
 
 def test_there_are_vectors() -> None:
     assert len(FILES) > 50
+
+
+@kernels
+def test_all_other_vectors_are_refused_with_a_reason() -> None:
+    covered = {*FILES, *vectors(closed_form=True)}
+    others = [path for path in VECTORS.glob("*.msgpack") if path not in covered]
+    against = [reasons_against(path) for path in others]
+    assert "" not in set().union(*against)
+    assert sum(map(bool, against)) > 50
 
 
 @kernels

@@ -7,7 +7,6 @@ from typing import Any, Optional
 
 import pytest
 import torch
-from spec.encoding import VECTORS
 from torch import Tensor
 
 from gpu_cases import (
@@ -23,8 +22,9 @@ from gpu_cases import (
     patched_once,  # noqa: F401
     reason,
     run_interpreted,
+    vectors,
 )
-from liquid_neural_networks import LiquidNeuron, conformance, wiring
+from liquid_neural_networks import LiquidNeuron, wiring
 
 RECIPES = {
     "one": wiring.fully_connected(1),
@@ -154,20 +154,7 @@ def _strided(value: Optional[Tensor]) -> Optional[Tensor]:
 # -- the vectors -----------------------------------------------------------------------------------
 
 
-BEYOND = ("gelu", "silu")
-"""An activation, and a backbone of three layers, that the kernels do not have."""
-
-
-def _covered(path: Path) -> bool:
-    case = conformance.read(path)
-    if "refused" in case:
-        return False
-    dynamics = case["model"]["config"]["dynamics"]
-    kind = dynamics if isinstance(dynamics, str) else dynamics["type"]
-    return kind == "closed_form" and not any(name in path.stem for name in BEYOND)
-
-
-FILES = [path for path in sorted(VECTORS.glob("*.msgpack")) if _covered(path)]
+FILES = vectors(closed_form=True)
 
 
 def test_there_are_vectors() -> None:

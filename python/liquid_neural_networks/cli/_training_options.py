@@ -128,6 +128,9 @@ _OPTIONS = (
         show_default=True,
         help="Stop after so many epochs without a better one; 0: never.",
     ),
+    click.option(
+        "--device", metavar="NAME", help="Where to train, such as cuda.  [default: the CPU]"
+    ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True),
     click.option(
         "--seeds",

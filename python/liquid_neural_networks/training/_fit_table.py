@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, Optional, Union
 
+import torch
+
 from .._files import PathOrName
 from .._hints import explains_keywords
 from ..data import Table
@@ -58,6 +60,7 @@ def fit_table(
     resume: bool = False,
     seed: int = 0,
     seeds: int = 1,
+    device: Union[str, torch.device, None] = None,
     progress: bool = True,
     callback: Optional[Callback] = None,
     interrupted: Optional[Callable[[], bool]] = None,
@@ -115,7 +118,7 @@ def fit_table(
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
         epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
-            resume, progress, callback, interrupted: as for :func:`fit`.
+            resume, device, progress, callback, interrupted: as for :func:`fit`.
         seed: of the initial parameters and of the training.
         seeds: how many networks to train, each from a seed of its own, ``seed`` and those after
             it. The best on the validation rows is kept; ``test["seeds"]`` tells how all did.
@@ -149,7 +152,7 @@ _PLAN = (
 _NETWORK = ("hidden_size", "wiring", "dynamics", "solver", "unfolds", "mixed_memory")
 _TRAINING = (
     *("epochs", "batch_size", "learning_rate", "schedule", "max_gradient_norm", "patience"),
-    *("resume", "progress", "callback", "interrupted"),
+    *("resume", "device", "progress", "callback", "interrupted"),
 )
 
 
