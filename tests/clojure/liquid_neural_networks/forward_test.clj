@@ -108,9 +108,18 @@
                         {:mask (into-array [(boolean-array [true false true])])})
            (lnn/forward @network [[0.1 99 0.3]] nil
                         {:mask {:shape [1 3] :data (boolean-array [true false true])}})))
-    (testing "NaN is not, unless a mask says so"
-      (is (= :domain-error (:type (error (lnn/forward @network [[0.1 ##NaN 0.3]])))))
-      (is (lnn/forward @network [[[0.1 ##NaN 0.3] [0.4 0.5 0.6]]] nil {:mask mask}))))
+    (testing "and NaN is one too, alone, beside a nil, and in an array"
+      (let [expected (lnn/forward @network [[0.1 nil 0.3] [nil 0.5 0.6]])]
+        (are [given] (= expected (lnn/forward @network given))
+          [[0.1 ##NaN 0.3] [##NaN 0.5 0.6]]
+          [[0.1 ##NaN 0.3] [nil 0.5 0.6]]
+          {:shape [2 3] :data (double-array [0.1 ##NaN 0.3 ##NaN 0.5 0.6])}
+          {:shape [2 3] :data (float-array [0.1 ##NaN 0.3 ##NaN 0.5 0.6])}
+          (into-array [(double-array [0.1 ##NaN 0.3]) (double-array [##NaN 0.5 0.6])])))
+      (is (lnn/forward @network [[[0.1 ##NaN 0.3] [0.4 0.5 0.6]]] nil {:mask mask}))
+      (is (= :domain-error (:type (error (lnn/forward @network [[0.1 ##NaN 0.3]] nil
+                                                      {:mask [[true true true]]}))))
+          "unless a mask says that it is a value")))
   (testing "a mask of two dimensions marks padding"
     (let [{[padded _] :outputs}
           (lnn/forward @network [[[0.1 0.2 0.3] [9 9 9]] [[0 0 0] [0 0 0]]] nil
@@ -139,7 +148,7 @@
     :shape-error :inputs [[[]]]
     :shape-error :inputs [{:shape [2 3] :data (double-array 5)}]
     :shape-error :inputs [{:shape [-2 3] :data (double-array 6)}]
-    :shape-error :inputs [{:shape [2 3]}]
+    :dtype-error :inputs [{:shape [2 3]}]
     :shape-error :inputs [(float-array 6)]
     :dtype-error :inputs ["text"]
     :dtype-error :inputs [[["a" "b" "c"]]]

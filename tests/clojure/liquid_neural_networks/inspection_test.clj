@@ -107,5 +107,6 @@
       :option-error :pth {:pth "x.png"}
       :domain-error :population {:population 3}
       :shape-error :inputs {:picture :states :inputs [[1 2]]})
-    (is (instance? java.io.IOException
-                   (try (lnn/draw @pilot {:path "/nowhere/at/all.png"}) (catch Exception e e))))))
+    (is (= {:type :file-error :argument :path}
+           (select-keys (error (lnn/draw @pilot {:path "/nowhere/at/all.png"}))
+                        [:type :argument])))))

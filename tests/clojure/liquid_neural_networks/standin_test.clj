@@ -9,8 +9,7 @@
 
 (def ^:private used
   "What python.clj calls, with the numbers of arguments it passes."
-  {'initialize! 6, 'import-module 1, 'get-attr 2, 'call-attr 5, '->python 1, '->jvm 1
-   'make-fastcallable 1})
+  {'initialize! 6, 'import-module 1, 'get-attr 2, 'call-attr 3, 'make-fastcallable 1})
 
 (defn- takes? [v n]
   (some (fn [arguments]
@@ -21,10 +20,9 @@
 (deftest names-and-arities
   (doseq [[name n] used]
     (is (takes? (ns-resolve 'libpython-clj2.python name) n) (str name)))
-  (is (:macro (meta (ns-resolve 'libpython-clj2.python 'with-gil-stack-rc-context))))
   (testing "nothing else is used"
     (let [text (slurp (io/file root "clojure/src/liquid_neural_networks/python.clj"))]
-      (is (= (conj (set (map str (keys used))) "with-gil-stack-rc-context")
+      (is (= (set (map str (keys used)))
              (set (map second (re-seq #"py/([^\s()]+)" text)))))))
   (testing "and nowhere else"
     (doseq [file (.listFiles (io/file root "clojure/src/liquid_neural_networks"))
@@ -106,21 +104,11 @@
   (testing "and nothing of it is left"
     (is (= 3 (py/call-attr @operator "add" 1 2)))))
 
-(deftest functions-become-callables
-  (let [seen (atom [])
-        f (py/->python (fn [& arguments] (swap! seen conj arguments) (count arguments)))]
-    (is (= 2 (py/call-attr @operator "call" f 1 0.5)) "the result")
-    (py/call-attr @operator "call" f nil true "text")
-    (is (= [[1 0.5] [nil true "text"]] @seen))
-    (is (thrown-with-msg? Exception #"mine" (py/call-attr @operator "call"
-                                                          (py/->python (fn [] (throw (ex-info "mine" {})))))))))
-
 (deftest fast-calls
-  (with-open [add (py/make-fastcallable (py/get-attr @builtins "max"))]
-    (is (= 3 (add 1 2 3)))
-    (is (= 3.0 (add 1 3.0 2)))
-    (is (thrown? Exception (add 1 {} 2)) "only scalars")
-    (is (= 9 (add 9 2 3)) "after an error, too")))
+  (py/call-attr @builtins "exec" "import builtins\nbuiltins._fast = iter([3, None, 'text €']).__next__" {})
+  (with-open [next-one (py/make-fastcallable (py/get-attr @builtins "_fast"))]
+    (is (= [3 nil "text €"] [(next-one) (next-one) (next-one)]))
+    (is (thrown-with-msg? Exception #"StopIteration" (next-one)))))
 
 (deftest python-starts-once
   (is (= :already-initialized (py/initialize!))))

@@ -148,7 +148,7 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
   (are [type argument arguments]
        (= {:type type :argument argument}
           (select-keys (error (apply lnn/fit-table arguments)) [:type :argument]))
-    :data-error :nowhere.csv ["nowhere.csv" :temp_max]
+    :data-error "nowhere.csv" ["nowhere.csv" :temp_max]
     :data-error :humidity [table :humidity quick]
     :data-error :weather [table :temp_max (assoc quick :features [:weather])]
     :shape-error :wind [(update table :wind pop) :temp_max quick]

@@ -5,7 +5,7 @@
   Like the original it throws where a conversion is not possible, and reports every exception
   of Python as a plain `Exception` whose message is the traceback."
   (:require [clojure.string :as str])
-  (:import [com.sun.jna CallbackReference Function Memory NativeLibrary Pointer WString]
+  (:import [com.sun.jna Function Memory NativeLibrary Pointer WString]
            [java.lang.ref PhantomReference ReferenceQueue]
            [java.util Map RandomAccess Set]
            [java.util.concurrent ConcurrentHashMap]))
@@ -107,30 +107,7 @@
 
 ;; -- to Python ------------------------------------------------------------------------------
 
-(gen-interface :name lnn.standin.PyCFunction :extends [com.sun.jna.Callback]
-               :methods [[callback [com.sun.jna.Pointer com.sun.jna.Pointer] com.sun.jna.Pointer]])
-
 (defonce ^:private forever (atom []))
-
-(defn- new-callable
-  "A Python function of positional arguments; as in libpython-clj it is never freed."
-  ^Pointer [f]
-  (let [callback (reify lnn.standin.PyCFunction
-                   (callback [_ _ arguments]
-                     (try
-                       (untracked (apply f (borrowed->jvm arguments)))
-                       (catch Throwable t
-                         (c-void "PyErr_SetString" (.getPointer (global "PyExc_Exception") 0)
-                                 (str t))
-                         nil))))
-        text (fn [^String s] (doto (Memory. (inc (count s))) (.setString 0 s)))
-        definition (doto (Memory. 32) .clear)
-        name (text "_unamed")]
-    (.setPointer definition 0 name)
-    (.setPointer definition 8 (CallbackReference/getFunctionPointer callback))
-    (.setInt definition 16 1)                               ; METH_VARARGS
-    (swap! forever conj [callback name definition])
-    (checked (c-pointer "PyCFunction_NewEx" definition Pointer/NULL Pointer/NULL))))
 
 (defn- new-tuple ^Pointer [items]
   (let [made (checked (c-pointer "PyTuple_New" (long (count items))))]
@@ -177,7 +154,6 @@
     (instance? RandomAccess value) (if (< (count value) 8) (new-tuple value) (new-list value))
     (instance? Set value) (new-set value)
     (instance? Iterable value) (recur (vec value))
-    (ifn? value) (new-callable value)
     :else (throw (Exception. (str "Unable to convert object: " value)))))
 
 ;; -- from Python ----------------------------------------------------------------------------
@@ -276,14 +252,6 @@
           (c-void "Py_DecRef" arguments)
           (c-void "Py_DecRef" callable))))))
 
-(defn- fast-argument
-  "A fast callable takes scalars and objects of Python."
-  [value]
-  (if (or (nil? value) (number? value) (boolean? value) (string? value) (keyword? value)
-          (symbol? value) (instance? PyObject value))
-    value
-    (throw (Exception. (format "Unable to convert value %s" value)))))
-
 (defn ->python [v]
   (with-gil (tracked (untracked v))))
 
@@ -299,9 +267,6 @@
       java.lang.AutoCloseable
       (close [_])
       clojure.lang.IFn
-      (invoke [_ a b c]
+      (invoke [_]
         (with-gil
-          (let [arguments (new-tuple (map fast-argument [a b c]))]
-            (try
-              (simplified (checked (c-pointer "PyObject_CallObject" (.-pointer item) arguments)))
-              (finally (c-void "Py_DecRef" arguments)))))))))
+          (simplified (checked (c-pointer "PyObject_CallObject" (.-pointer item) Pointer/NULL))))))))
