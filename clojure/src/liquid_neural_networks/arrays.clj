@@ -281,9 +281,7 @@
       (and (vector? sample) (= size (count sample)))
       (dotimes [i size]
         (let [value (nth sample i)]
-          (.put buffer (cond (instance? Double value) (unchecked-double (.doubleValue ^Double value))
-                             (nil? value) Double/NaN
-                             :else (double (number :sample value))))))
+          (.put buffer (double (if (nil? value) Double/NaN (number :sample value))))))
 
       :else
       (let [{:keys [shape dtype write]} (prepare sample :sample)

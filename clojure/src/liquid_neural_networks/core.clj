@@ -146,9 +146,21 @@
      (runtime/call "create_network" [(options/to-python (dissoc checked :dtype))
                                      (options/to-python (or dtype :float32))]))))
 
+(defn- run-options
+  "The options of a run, if they are where they belong."
+  [verb time-constants options]
+  (when (keyword? time-constants)
+    (throw (error :dtype-error :time-constants
+                  (str "expected numbers, got " time-constants
+                       "; options come after the time constants, which may be nil")
+                  {:expected "numbers" :value time-constants})))
+  (options/check verb options))
+
 (defn- run-arguments
   "What a run through a network is given, described for Python."
   [inputs time-constants options]
+  (when (nil? inputs)
+    (throw (wrong-type :inputs "numbers in vectors, arrays or a tensor" nil)))
   (arrays/described
    {:inputs inputs
     :time-constants time-constants
@@ -179,7 +191,7 @@
   ([network inputs] (forward network inputs nil))
   ([network inputs time-constants & options]
    (let [{:keys [return-state dropout as] :or {as :vectors} :as checked}
-         (options/check :forward options)]
+         (run-options :forward time-constants options)]
      (with-memory
        (let [{:strs [outputs state]} (call-on network "forward"
                                               (run-arguments inputs time-constants checked)
@@ -425,10 +437,9 @@
 
 ;; -- streaming ------------------------------------------------------------------------------
 
-(defn- closed! [owned ^AutoCloseable stepper ^AtomicBoolean open]
+(defn- closed! [^AtomicLong owned ^AtomicBoolean open]
   (when (.getAndSet open false)
-    (.close stepper)
-    (runtime/abandon! (.get ^AtomicLong owned))))
+    (runtime/abandon! (.get owned))))
 
 (defn- live-session
   "A stream: something to close, that is asked for its parts by keywords."
@@ -436,7 +447,7 @@
   (with-meta
     (reify
       AutoCloseable
-      (close [this] (locking this (closed! owned stepper open)))
+      (close [this] (locking this (closed! owned open)))
       ILookup
       (valAt [_ key]
         (case key
@@ -476,7 +487,7 @@
                                   [(:description sample) (:description outputs)
                                    (arrays/described {:state state})])))]
     (live-session owned (:buffer sample) (:buffer outputs) as
-                  (runtime/stepper "stepper" owned) (AtomicBoolean. true))))
+                  (runtime/stepper owned) (AtomicBoolean. true))))
 
 (defn- open!
   "A stream that is open."
@@ -516,11 +527,12 @@
    (locking live
      (open! live)
      (arrays/fill-sample! (:sample live) sample)
-     (let [elapsed-time (double (arrays/number :elapsed-time elapsed-time))]
+     (let [elapsed-time (double (arrays/number :elapsed-time elapsed-time))
+           owned (:owned live)]
        (if (or (nil? time-constants)
                (and (number? time-constants) (not (Double/isNaN (double time-constants)))))
          (do (arrays/set-time! (:sample live) elapsed-time (double (or time-constants Double/NaN)))
-             (runtime/call-stepper (:stepper live)))
+             (runtime/step (:stepper live) owned))
          (step-with-constants! live elapsed-time time-constants)))
      (arrays/read-sample (:outputs live) (:as live)))))
 
@@ -586,7 +598,7 @@
   ([network inputs] (trace network inputs nil))
   ([network inputs time-constants & options]
    (let [{:keys [population synapses currents as] :or {population 0 as :vectors} :as checked}
-         (options/check :trace options)
+         (run-options :trace time-constants options)
          table? (contains? #{:rows :dataset} as)
          fields (cond-> ["states" "time_constants"]
                   synapses (conj "activations" "sensory_activations")
@@ -612,7 +624,7 @@
   ([network inputs] (effective-time-constants network inputs nil))
   ([network inputs time-constants & options]
    (let [{:keys [population as] :or {population 0 as :vectors} :as checked}
-         (options/check :effective-time-constants options)]
+         (run-options :effective-time-constants time-constants options)]
      (with-memory
        (arrays/read-array (get (call-on network "trace" (run-arguments inputs time-constants checked)
                                         ["time_constants"] population)

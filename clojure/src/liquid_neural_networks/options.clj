@@ -3,8 +3,7 @@
 
   Specs say what kind of value an option takes. Whether it is in range, and which names there
   are to choose from, the core knows, and it answers with the errors of the specification."
-  (:require [clojure.set :as set]
-            [clojure.spec.alpha :as s]
+  (:require [clojure.spec.alpha :as s]
             [clojure.spec.gen.alpha :as gen]
             [clojure.string :as str]
             [liquid-neural-networks.errors :refer [error wrong-type]]))
@@ -26,12 +25,10 @@
 (s/def ::column (s/or :keyword keyword? :string string?))
 (s/def ::columns (s/coll-of ::column :min-count 1))
 (s/def ::column-or-columns (s/or :one ::column :several ::columns))
-(s/def ::function ifn?)
+(s/def ::function (s/with-gen ifn? #(gen/return identity)))
 (s/def ::plain-map (s/map-of (s/or :keyword keyword? :string string?) any?))
 (s/def ::numbers some?)
-(s/def ::windows (s/and map?
-                        #(set/subset? (set (keys %)) #{:inputs :targets :elapsed-time :mask})
-                        #(every? some? (vals %))))
+(s/def ::windows (s/map-of #{:inputs :targets :elapsed-time :mask} ::numbers))
 (s/def ::format #{:vectors :double-array :float-array :array :tensor})
 (s/def ::table-format #{:vectors :double-array :float-array :rows :dataset})
 

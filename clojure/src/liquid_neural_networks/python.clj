@@ -36,12 +36,6 @@
   (py/get-attr module name))
 
 (defn call
-  "Calls a function of a module with one string or number; a string, a number or an object of
-  Python."
-  [module function argument]
-  (py/call-attr module function argument))
-
-(defn fast
-  "A function of no arguments, to be called in quick succession; to be closed."
-  ^java.lang.AutoCloseable [function]
-  (py/make-fastcallable function))
+  "A string or number that a function of a module returns, of no arguments."
+  [module function]
+  (py/call-attr module function))

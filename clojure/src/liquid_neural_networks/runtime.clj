@@ -6,9 +6,10 @@
             [liquid-neural-networks.memory :as memory]
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.text :as text])
-  (:import [com.sun.jna Function Platform]
+  (:import [com.sun.jna Function Platform Pointer]
            [java.lang.ref Cleaner Reference]
            [java.nio ByteBuffer]
+           [java.nio.charset StandardCharsets]
            [java.util.concurrent ConcurrentHashMap ConcurrentLinkedQueue TimeUnit]
            [java.util.concurrent.atomic AtomicLong]
            [java.util.concurrent.locks ReentrantReadWriteLock]))
@@ -56,6 +57,51 @@
 
 (defn- python [function]
   (requiring-resolve (symbol "liquid-neural-networks.python" (name function))))
+
+;; Handles that nothing here refers to any more; the next call tells Python.
+(defonce ^:private ^ConcurrentLinkedQueue abandoned (ConcurrentLinkedQueue.))
+
+(defn abandon!
+  "Has Python let go of what a handle stands for, with the next call."
+  [handle]
+  (.add abandoned handle))
+
+(defn- abandoned-handles []
+  (loop [handles []]
+    (if-let [handle (.poll abandoned)]
+      (recur (conj handles handle))
+      handles)))
+
+;; One C function of Python's does every call. A request in memory is preceded by the address,
+;; size and handle of the answer, and the address and size of memory for it.
+(def ^:private head-size 40)
+
+(defn- answer-of
+  "The text that a call left where the head of its request says."
+  [^ByteBuffer head]
+  (let [address (.getLong head 0)
+        size (.getLong head 8)
+        handle (.getLong head 16)]
+    (when (zero? address)
+      (throw (errors/error :python-error nil "Python gave no answer; it may have no memory left")))
+    (when-not (zero? handle) (abandon! handle))
+    (String. (.getByteArray (Pointer. address) 0 (int size)) StandardCharsets/UTF_8)))
+
+(defn- ask
+  "What Python answers to a function's name and arguments, as text."
+  [^Function entry function arguments]
+  (memory/with-memory
+    (let [request (.getBytes (text/write [function arguments (abandoned-handles)])
+                             StandardCharsets/UTF_8)
+          size (alength request)
+          head (memory/allocate (+ (long head-size) size) :arguments)
+          [address free] (memory/left)]
+      (doto head
+        (.putLong 0) (.putLong 0) (.putLong 0)
+        (.putLong (long address)) (.putLong (long free))
+        (.put request))
+      (.invokeVoid entry (object-array [(memory/address head) size]))
+      (answer-of head))))
 
 (defn- checked
   "What Python answered, or its error as an ex-info."
@@ -108,10 +154,10 @@
     (outside-shutdown
      (let [answer ((python :start!) {:python-executable executable :library-path library})
            module (import-interop executable answer)
-           call @(python :call)
-           facts (checked (call module "call" (text/write ["version" [] [] [0 0]])) identity)]
+           entry (Function/getFunction (Pointer. ((python :call) module "entry")))
+           facts (checked (ask entry "version" []) identity)]
        (check-versions found answer facts)
-       {:module module :call call :executable executable :facts facts}))))
+       {:entry entry :executable executable :facts facts}))))
 
 (defn initialize!
   "Starts Python once; see `liquid-neural-networks.core/initialize!`."
@@ -130,20 +176,6 @@
 
 ;; -- calls ---------------------------------------------------------------------------------
 
-;; Handles that nothing here refers to any more; the next call tells Python.
-(defonce ^:private ^ConcurrentLinkedQueue abandoned (ConcurrentLinkedQueue.))
-
-(defn abandon!
-  "Has Python let go of what a handle stands for, with the next call."
-  [handle]
-  (.add abandoned handle))
-
-(defn- abandoned-handles []
-  (loop [handles []]
-    (if-let [handle (.poll abandoned)]
-      (recur (conj handles handle))
-      handles)))
-
 (defn call
   "Calls a function of interop with plain data and returns plain data; small arrays of the answer
   lie in this thread's memory until it calls again.
@@ -151,9 +183,8 @@
   Throws what Python raised as an ex-info; `named` gives the caller's own name of an argument."
   ([function arguments] (call function arguments options/argument-name))
   ([function arguments named]
-   (let [{:keys [module call]} (initialize!)
-         request (text/write [function arguments (abandoned-handles) (memory/left)])]
-     (checked (outside-shutdown (call module "call" request)) named))))
+   (let [{:keys [entry]} (initialize!)]
+     (checked (outside-shutdown (ask entry function arguments)) named))))
 
 (defonce ^:private ^Cleaner cleaner (Cleaner/create))
 
@@ -175,13 +206,15 @@
      (finally (Reference/reachabilityFence owned)))))
 
 (defn stepper
-  "A function of interop that makes functions of no arguments, applied to an owned thing; for
-  `call-stepper`, and to be closed."
-  ^java.lang.AutoCloseable [function ^AtomicLong owned]
-  (let [{:keys [module call]} (initialize!)]
-    ((python :fast) (outside-shutdown (call module function (.get owned))))))
+  "A function that steps a stream, for `step`; valid as long as the stream is."
+  ^Function [owned]
+  (Function/getFunction (Pointer. (call-on owned "stepper" []))))
 
-(defn call-stepper
-  "Calls what `stepper` made."
-  [function]
-  (some-> (outside-shutdown (function)) (checked options/argument-name)))
+(def ^:private nothing (object-array 0))
+
+(defn step
+  "Calls what `stepper` made of a stream."
+  [^Function stepper owned]
+  (when-not (zero? (outside-shutdown (.invokeInt stepper ^objects nothing)))
+    (call-on owned "last_error" []))
+  (Reference/reachabilityFence owned))

@@ -83,7 +83,8 @@
 (defn- kind-of
   "[kind to-instant] of a value that is a time, else nil."
   [value]
-  (some (fn [[class & [kind :as found]]] (when (instance? class value) (when kind found))) kinds))
+  (let [[_ & [kind :as found]] (first (filter (fn [[class]] (instance? class value)) kinds))]
+    (when kind found)))
 
 (defn- from-microseconds
   "A function of microseconds since 1970, which are NaN where there is no time."

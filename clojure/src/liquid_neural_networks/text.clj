@@ -1,6 +1,7 @@
 (ns ^:no-doc liquid-neural-networks.text
   "Plain data as text: JSON to Python, and what Python writes back, which is EDN but for the
   symbols null, NaN, Infinity and -Infinity."
+  (:refer-clojure :exclude [read])
   (:require [clojure.edn :as edn]))
 
 (set! *warn-on-reflection* true)

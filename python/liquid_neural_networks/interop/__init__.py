@@ -3,7 +3,8 @@
 Plain data in, plain data out: numbers, strings, lists and dicts, with networks and sessions as
 numbers (handles), and arrays as the address, shape and dtype of memory the caller can reach.
 No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "message",
-"argument", "traceback"}}``. :func:`call` has all of them by name, with text for plain data.
+"argument", "traceback"}}``. :func:`call` has all of them by name, with text for plain data, and
+:func:`entry` the address of a C function that does the same.
 """
 
 from ._arrays import release
@@ -23,7 +24,7 @@ from ._network import (
     version,
     wiring,
 )
-from ._stream import open_stream, stepper, stream_reset, stream_state, stream_step
+from ._stream import last_error, open_stream, stepper, stream_reset, stream_state, stream_step
 from ._tables import (
     evaluate_forecaster,
     fit_table,
@@ -33,7 +34,7 @@ from ._tables import (
     save_forecaster,
 )
 from ._tasks import task_windows
-from ._text import call
+from ._text import call, entry
 from ._training import evaluate, predict, train
 
 __all__ = [
@@ -42,11 +43,13 @@ __all__ = [
     "create_network",
     "describe",
     "draw",
+    "entry",
     "evaluate",
     "evaluate_forecaster",
     "fit_table",
     "forecast",
     "forward",
+    "last_error",
     "load_forecaster",
     "load_network",
     "next_epoch",

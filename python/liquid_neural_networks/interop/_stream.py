@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional, cast
 
 from ..network import LiquidNetwork
 from ..streaming import Stream
 from ._arrays import Array, Given, array_description, tensor, view
-from ._calls import Plain, described, guarded, held, hold
-from ._text import edn
+from ._calls import Plain, guarded, held, hold
 
 
 class _Session:
@@ -17,7 +17,9 @@ class _Session:
 
     def __init__(self, stream: Stream, sample: Array, outputs: Array):
         self.stream, self.outputs = stream, outputs
-        self.sample, self.settings = sample[:-2], sample[-2:]
+        self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
+        self.stepper: object = None
+        self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:
         self.outputs[:] = self.stream.step(self.sample, elapsed_time, constants)
@@ -46,23 +48,39 @@ def stream_step(handle: int, elapsed_time: float, given: Given = None) -> None:
     held(handle, _Session).step(elapsed_time, None if given is None else tensor(given))
 
 
-def stepper(handle: int) -> Callable[[], Optional[str]]:
-    """A function that does what :func:`stream_step` does, with nothing to cross.
+@guarded
+def stepper(handle: int) -> int:
+    """Address of a C function that does what :func:`stream_step` does, with nothing to cross.
 
     Two numbers behind the sample in memory are the elapsed time, and the time constant or NaN
-    for the learned ones. It returns None when all went well, else the error as text.
+    for the learned ones. It returns 0 when all went well; else :func:`last_error` raises the
+    error.
     """
     session = held(handle, _Session)
 
-    def step() -> Optional[str]:
+    def step() -> int:
         try:
             elapsed_time, constant = session.settings
             session.step(elapsed_time, None if constant != constant else constant)
         except BaseException as error:
-            return edn({"error": described(error)})
-        return None
+            session.error = error
+            return 1
+        return 0
 
-    return step
+    session.stepper = _STEP(step)
+    return ctypes.cast(session.stepper, ctypes.c_void_p).value or 0
+
+
+_STEP = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
+@guarded
+def last_error(handle: int) -> None:
+    """Raises what went wrong in the latest step."""
+    session = held(handle, _Session)
+    error, session.error = session.error, None
+    if error is not None:
+        raise error
 
 
 @guarded

@@ -32,6 +32,13 @@ print(network(inputs).flatten().tolist())
       (is (= {:note "from there"} (:metadata (meta back))))
       (is (= (str network) (str back))))))
 
+(deftest keys-of-metadata-keep-their-namespaces
+  (let [path (temporary "named.lnn")
+        metadata {:my.app/run 1 :plain {:my.app/deep [{"text" true}]}}]
+    (lnn/save (small) path {:metadata metadata})
+    (is (= {:my.app/run 1 :plain {:my.app/deep [{:text true}]}}
+           (:metadata (meta (lnn/load-network path)))))))
+
 (deftest what-was-saved-is-loaded
   (let [network (small {:dtype :float64 :bidirectional true})
         path (io/file (temporary "double.lnn"))]
