@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any, Optional, Union
 
@@ -14,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .._tensors import array_of
 from ..errors import DtypeError
 from ._calls import Plain, guarded, hold, let_go
 
@@ -47,7 +45,14 @@ def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor
     if given is None:
         return None
     made = torch.from_numpy(copied(given)) if isinstance(given, Mapping) else torch.tensor(given)
-    return made if dtype is None else made.to(dtype)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
+
+
+def has_nan(values: Tensor) -> bool:
+    """Whether any number of a tensor on the CPU is NaN."""
+    total = values.numpy().sum()
+    # A sum is quicker than a look at each, but infinities may cancel to NaN too.
+    return bool(total != total) and bool(values.isnan().any())
 
 
 class _Answers(threading.local):
@@ -60,14 +65,9 @@ class _Answers(threading.local):
 _answers = _Answers()
 
 
-@contextmanager
-def answering_in(address: int, size: int) -> Iterator[None]:
-    """Has :func:`array_description` use this memory, as far as it goes, inside the block."""
+def answer_in(address: int, size: int) -> None:
+    """Has :func:`array_description` use this memory, as far as it goes, in this thread."""
     _answers.address, _answers.end = address, address + size
-    try:
-        yield
-    finally:
-        _answers.address = _answers.end = 0
 
 
 def array_description(values: Union[Tensor, Array]) -> Plain:
@@ -76,18 +76,23 @@ def array_description(values: Union[Tensor, Array]) -> Plain:
     They are copied to the caller's memory where it has room; else they stay until the caller
     releases their handle.
     """
-    array = array_of(values) if isinstance(values, Tensor) else values
+    array = values.detach().numpy() if isinstance(values, Tensor) else values
     array = np.ascontiguousarray(array)
     kind = array.dtype.str[1:]
     if kind not in DTYPES:
         raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {kind}", "array")
-    found = {"address": array.ctypes.data, "shape": list(array.shape), "dtype": kind}
-    place = _answers.address
-    if place + array.nbytes > _answers.end:
-        return {**found, "handle": hold(array)}
-    ctypes.memmove(place, found["address"], array.nbytes)
-    _answers.address += -(-array.nbytes // 8) * 8
-    return {**found, "address": place}
+    address: int = array.__array_interface__["data"][0]
+    size, place = array.nbytes, _answers.address
+    if place + size > _answers.end:
+        return {
+            "address": address,
+            "shape": list(array.shape),
+            "dtype": kind,
+            "handle": hold(array),
+        }
+    ctypes.memmove(place, address, size)
+    _answers.address = place + (size + 7) // 8 * 8
+    return {"address": place, "shape": list(array.shape), "dtype": kind}
 
 
 @guarded

@@ -21,7 +21,7 @@ from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
-from ._arrays import Given, array_description, tensor
+from ._arrays import Given, array_description, has_nan, tensor
 from ._calls import Plain, guarded, held, hold
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -105,7 +105,7 @@ def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, A
             made[name] = tensor(value)
         else:
             made[name] = tensor(value, dtype)
-    if made.get("mask") is None and bool(made["inputs"].isnan().any()):
+    if made.get("mask") is None and has_nan(made["inputs"]):
         made["mask"] = ~made["inputs"].isnan()
     return made
 

@@ -12,7 +12,7 @@ from .. import training
 from ..data import Windows
 from ..errors import OptionError
 from ..network import LiquidNetwork
-from ._arrays import Given, array_description, tensor
+from ._arrays import Given, array_description, has_nan, tensor
 from ._calls import Plain, guarded, held
 from ._epochs import Watch, started
 from ._network import sharing_parameters
@@ -73,7 +73,7 @@ def _windows(network: LiquidNetwork, part: Mapping[str, Given]) -> Windows:
             raise OptionError("windows hold inputs, targets, elapsed_time and mask", name)
     inputs, mask = tensor(part["inputs"]), tensor(part.get("mask"))
     assert inputs is not None
-    if mask is None and bool(inputs.isnan().any()):
+    if mask is None and has_nan(inputs):
         mask = ~inputs.isnan()
         inputs = torch.where(mask, inputs, 0.0)
     elapsed = tensor(part.get("elapsed_time"))
