@@ -23,7 +23,6 @@
   specification), and `:file-error`, `:python-environment` and `:python-error`. What Python raised
   also has `:python/type`, `:python/message` and `:python/traceback`."
   (:require [clojure.java.io :as io]
-            [clojure.pprint :as pprint]
             [clojure.string :as str]
             [liquid-neural-networks.arrays :as arrays]
             [liquid-neural-networks.environment :as environment]
@@ -72,9 +71,16 @@
   "Has values whose metadata has this :type print as `summary` says."
   [type summary]
   (.addMethod ^clojure.lang.MultiFn print-method type
-              (fn [value ^java.io.Writer writer] (.write writer ^String (summary value))))
-  (.addMethod ^clojure.lang.MultiFn pprint/simple-dispatch type
-              (fn [value] (print (summary value)))))
+              (fn [value ^java.io.Writer writer] (.write writer ^String (summary value)))))
+
+(defn- view [x]
+  ((requiring-resolve 'liquid-neural-networks.kindly/view) x))
+
+(defn- shown-as
+  "Metadata of a value that prints as `printed-as!` says, and that notebooks show as kindly's
+  `:kind/fn`."
+  [type]
+  {:type type :kindly/kind :kind/fn :kindly/options {:kindly/f view}})
 
 (defn- network-summary
   [{:keys [input-size hidden-size output-size num-layers bidirectional dynamics synapses
@@ -110,7 +116,7 @@
   [{:strs [handle scaling metadata] :as facts}]
   (with-meta (assoc (options/to-clojure (dissoc facts "handle" "scaling" "metadata"))
                     ::network (runtime/own handle))
-    (cond-> {:type ::network}
+    (cond-> (shown-as ::network)
       (seq metadata) (assoc :metadata (options/to-keywords metadata))
       scaling (assoc :scaling (options/to-keywords scaling)))))
 
@@ -328,7 +334,7 @@
                  (assoc :network (introduced network)
                         :history (get facts "history")
                         ::forecaster (runtime/own handle)))
-    {:type ::forecaster}))
+    (shown-as ::forecaster)))
 
 (defn fit-table
   "Trains a network on a table, one row a sample in order of time, and returns a forecaster: the
