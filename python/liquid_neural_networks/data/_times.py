@@ -476,13 +476,14 @@ def row_number(flagged: npt.NDArray[np.bool_]) -> int:
 
 def written(times: polars.Series, form: Optional[str]) -> polars.Series:
     """Times as text, by the pattern that read them, else in ISO 8601."""
+    text: polars.Series
     if times.dtype.is_temporal():
-        text: polars.Series = times.dt.to_string(
-            "iso" if form is None else form.replace(".%f", "%.f")
-        )
-        return text
-    whole = times.dtype.is_float() and (times == times.round()).all()
-    return (times.cast(polars.Int64) if whole else times).cast(polars.String)
+        text = times.dt.to_string("iso" if form is None else form.replace(".%f", "%.f"))
+    elif times.dtype.is_float() and (times == times.round()).all():
+        text = times.cast(polars.Int64).cast(polars.String)
+    else:
+        text = times.cast(polars.String)
+    return text
 
 
 def spoken_time(seconds: float) -> str:
