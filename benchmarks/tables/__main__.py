@@ -10,6 +10,7 @@ from typing import Any
 import click
 import torch
 
+from benchmarks.tables import page
 from benchmarks.tables.cases import CASES
 from benchmarks.tables.contestants import CONTESTANTS, SEEDED, Duel
 
@@ -57,6 +58,8 @@ def main(
                 record[contestant][key] = found
                 click.echo(f"{name} {contestant} {seed} {found} {perf_counter() - started:.0f} s")
                 _save(results, output)
+    if output == RECORD:
+        page.write(results)
 
 
 def _save(results: dict[str, Any], output: Path) -> None:

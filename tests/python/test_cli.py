@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -121,7 +122,10 @@ def test_evaluation_prints_for_people_and_for_scripts(folder: Path, name: str) -
         assert f"down: {scores['confusion'][1][0]}" in human
 
 
-def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+def test_an_ended_training_resumes_to_the_same_network(
+    folder: Path, tmp_path: Path, ended: signal.Signals
+) -> None:
     whole, broken = tmp_path / "whole.lnn", tmp_path / "broken.lnn"
     arguments = ("train", folder / "table.csv", "--target", "wave", "--window", "16", "--quiet")
     command = [sys.executable, "-m", "liquid_neural_networks.cli"]
@@ -132,10 +136,11 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
         checkpoint = tmp_path / "broken.lnn.checkpoint"
         while not checkpoint.exists():
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended)
         output, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert output == b"" and b"--resume" in errors and b"Traceback" not in errors
+    assert output == b"" and b"Traceback" not in errors
+    if ended == signal.SIGINT:
+        assert process.returncode == 130 and b"--resume" in errors
     assert checkpoint.exists() and not broken.exists()
 
     import torch
@@ -148,6 +153,154 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
     assert resumed.stdout == direct.stdout
     assert broken.read_bytes() == whole.read_bytes()
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("link", ["itself", "symlink", "hard link"])
+@pytest.mark.parametrize("command", ["train", "predict", "state", "model"])
+def test_what_is_read_is_never_written_over(
+    folder: Path, tmp_path: Path, command: str, link: str
+) -> None:
+    table, model = tmp_path / "table.csv", tmp_path / "model.lnn"
+    table.write_bytes((folder / "table.csv").read_bytes())
+    model.write_bytes((folder / "values.lnn").read_bytes())
+    output = read = model if command == "model" else table
+    if link != "itself":
+        output = tmp_path / "link.csv"
+        output.symlink_to(read) if link == "symlink" else output.hardlink_to(read)
+    before = read.read_bytes()
+    arguments = {
+        "train": ("train", table, "--target", "wave", "--output", output, *QUICK),
+        "predict": ("predict", model, table, "--output", output),
+        "state": ("predict", model, table, "--state", output),
+        "model": ("predict", model, table, "--output", output),
+    }[command]
+    result = lnn(*arguments)
+    assert result.exit_code == 2 and "would be overwritten" in result.stderr
+    assert read.read_bytes() == before
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_what_cannot_be_written_is_said_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from liquid_neural_networks import training
+
+    never = Path("/proc/none/such")  # no file can be made there, by nobody
+    for output in (never.parent.parent / "model.lnn", never / "model.lnn"):
+        monkeypatch.setattr(training, "fit_table", lambda *_, **__: pytest.fail("it was trained"))
+        result = lnn("train", folder / "table.csv", "--target", "wave", "--output", output, *QUICK)
+        assert result.exit_code in (1, 2) and "Error" in result.stderr
+    monkeypatch.setattr(Forecaster, "load", lambda *_: pytest.fail("it was read"))
+    result = lnn("predict", folder / "values.lnn", folder / "table.csv", "--output", "/proc/x.csv")
+    assert result.exit_code == 1 and "Error" in result.stderr
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_after_training_loses_nothing(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "wave.lnn"
+    command = ("train", folder / "table.csv", "--target", "wave", "--output", model, *QUICK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Forecaster, "save", full)
+        result = lnn(*command)
+    assert result.exit_code == 1 and "No space left" in result.stderr
+    assert "go on with --resume" in result.stderr and not model.exists()
+    checkpoint = tmp_path / "wave.lnn.checkpoint"
+    assert [file.name for file in tmp_path.iterdir()] == [checkpoint.name]
+    trained = checkpoint.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # to see that no epoch was added
+        assert lnn(*command, "--resume").exit_code == 0
+    assert checkpoint.read_bytes() == trained
+    assert Forecaster.load(model).history == Forecaster.load(folder / "values.lnn").history
+
+
+def test_a_full_disk_leaves_the_forecasts_and_the_state_of_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, state = tmp_path / "out.csv", tmp_path / "state"
+    command = ("predict", folder / "values.lnn", folder / "table.csv", "--output", output)
+    assert lnn(*command, "--state", state).exit_code == 0
+    before = output.read_bytes(), state.read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    assert lnn(*command).exit_code == 1
+    result = lnn(*command[:3], "--state", state)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert (output.read_bytes(), state.read_bytes()) == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.csv", "state"]
+
+
+def test_a_result_no_better_than_a_baseline_is_said(folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    polars.DataFrame({"noise": np.cumsum(rng.normal(size=300))}).write_csv(tmp_path / "walk.csv")
+    result = lnn("train", tmp_path / "walk.csv", "--target", "noise", "--learning-rate", "10",
+                 "--output", tmp_path / "walk.lnn", *QUICK)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "\nno better than " in result.stdout
+
+
+def test_several_seeds_print_their_spread_and_leave_no_checkpoint(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "wave.lnn"
+    command = ("train", folder / "table.csv", "--target", "wave", "--output", model, *QUICK)
+    result = lnn(*command, "--seeds", "2")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^seed +validation loss +mse\n0 .*\n1 .*\n", result.stdout, re.MULTILINE)
+    assert [each.name for each in tmp_path.iterdir()] == ["wave.lnn"]
+
+
+def test_new_rows_are_predicted_with_the_state_of_those_before(
+    folder: Path, tmp_path: Path
+) -> None:
+    model, table, state = folder / "values.lnn", folder / "table.csv", tmp_path / "state"
+    rows = table.read_text().splitlines(keepends=True)
+    new = tmp_path / "new.csv"
+    new.write_text(rows[0] + rows[-1])
+    alone = lnn("predict", model, new)
+    assert alone.exit_code == 0 and "Warning: the table has 1 rows of a series" in alone.stderr
+    (tmp_path / "old.csv").write_text("".join(rows[:-1]))
+    assert lnn("predict", model, tmp_path / "old.csv", "--state", state).exit_code == 0
+    carried = lnn("predict", model, new, "--state", state, "--latest")
+    assert carried.exit_code == 0 and "Warning" not in carried.stderr
+    whole = lnn("predict", model, table, "--latest").stdout
+    assert carried.stdout.splitlines()[0] == whole.splitlines()[0]
+    found, expected = (float(text.rsplit(",", 1)[1]) for text in (carried.stdout, whole))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_backtest_prints_every_fold(folder: Path) -> None:
+    command = ("backtest", folder / "table.csv", "--target", "wave", "--folds", "2", *QUICK)
+    found = json.loads(lnn(*command, "--json").stdout)
+    assert [fold["tested"] for fold in found["folds"]] == [20, 20]
+    shown = lnn(*command)
+    assert shown.exit_code == 0, shown.stderr
+    for fold in found["folds"]:
+        assert f"{fold['test']['mse']:.6g}" in shown.stdout
+    assert shown.stdout.endswith(f"\n{found['verdict']}\n")
+
+
+def test_text_out_of_a_file_cannot_steer_the_terminal(folder: Path, tmp_path: Path) -> None:
+    from liquid_neural_networks import model_file
+
+    found = model_file.load(folder / "classes.lnn")
+    hostile = "\x1b]0;gone\x07\n"
+    columns = {**found.metadata["columns"], "classes": ["up", hostile]}
+    path = tmp_path / "hostile.lnn"
+    model_file.save(found._replace(metadata={**found.metadata, "columns": columns}), path)
+    for arguments in (("inspect", path), ("inspect", path, "--json"),
+                      ("evaluate", path, folder / "table.csv")):  # fmt: skip
+        result = lnn(*arguments)
+        assert "\x1b" not in result.output and "\x07" not in result.output
+        assert "Traceback" not in result.output
+    for name, value in (("test", hostile), ("test", {hostile: 1}), ("loss", hostile)):
+        model_file.save(found._replace(metadata={**found.metadata, name: value}), path)
+        for json_ in ((), ("--json",)):
+            result = lnn("inspect", path, *json_)
+            assert result.exit_code == 1 and "\x1b" not in result.output
+            assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
 
 
 def test_a_training_that_diverges_leaves_the_best_model(
@@ -286,7 +439,7 @@ def test_help_lists_every_command_and_each_shows_how_it_is_used() -> None:
     for command in COMMANDS:
         assert f"  {command} " in text
         assert lnn(command, "--help").exit_code == 0
-    for command in ("train", "predict", "evaluate", "data", "conformance"):
+    for command in ("train", "predict", "evaluate", "backtest", "data", "conformance"):
         assert f"  lnn {command} " in lnn(command, "--help").stdout
 
 

@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..errors import LiquidError
+from ._results import printable
 
 COMMANDS = (
     *("train", "predict", "evaluate", "backtest", "inspect"),
@@ -39,7 +40,7 @@ class _Commands(click.Group):
         except BrokenPipeError:  # whoever read our output has seen enough; click handles it
             raise
         except (LiquidError, OSError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable(error)) from None
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(130)

@@ -40,8 +40,8 @@ def show_metrics(
     if classes is not None:
         click.echo("\ntrue class (f1), and how often each class was predicted")
         for label, score, counts in zip(classes, metrics["f1"], metrics["confusion"]):
-            found = "  ".join(f"{other}: {count}" for other, count in zip(classes, counts))
-            click.echo(f"{label!s:18} {_number(score):8} {found}")
+            found = "  ".join(f"{printable(c)}: {count}" for c, count in zip(classes, counts))
+            click.echo(f"{printable(label):18} {_number(score):8} {found}")
     _show_seeds(metrics.get("seeds"), measure)
     show_baselines(metrics, measure)
     click.echo(f"\n{verdict}")
@@ -70,6 +70,11 @@ def warnings_as_lines() -> Iterator[None]:
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
         yield
+
+
+def printable(text: object) -> str:
+    """Text out of a file from a stranger, as a terminal may be shown it: no control characters."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
 
 
 def _number(value: Any) -> str:

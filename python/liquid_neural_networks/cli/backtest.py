@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..data import TableFiles
 
 
-@click.command()
+@click.command(context_settings={"default_map": {"test": 0.1}})
 @reading_options
 @training_options
 @click.option("--folds", type=click.IntRange(1), default=4, show_default=True, help="Origins.")

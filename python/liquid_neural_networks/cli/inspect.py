@@ -11,6 +11,7 @@ import click
 from .. import model_file
 from ..inspection import describe
 from ..network import LiquidNetwork
+from ._results import printable
 
 if TYPE_CHECKING:
     from ..training import Forecaster
@@ -31,7 +32,8 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     found = model_file.load(model)
     network = LiquidNetwork.from_model(found)
-    description, trained = describe(network), trained_on_table(found.metadata)
+    description = describe(network)
+    forecaster = Forecaster.of(found, model) if trained_on_table(found.metadata) else None
     if wiring is not None:
         from ..plots import plot_wiring, save
 
@@ -39,24 +41,27 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
         click.echo(f"wrote {wiring}", err=True)
     if as_json:
         plain = description.to_dict()
-        if trained:
+        if forecaster is not None:
             fields = ("columns", "horizon", "path", "baseline", "loss", "test")
             plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:
         click.echo(str(description))
-        if trained:
-            click.echo(_about(Forecaster.of(found, model)))
+        if forecaster is not None:
+            click.echo(_about(forecaster))
 
 
 def _about(forecaster: Forecaster) -> str:
     """What a network trained on a table reads and predicts."""
     columns, ahead = forecaster.columns, forecaster.horizon
     when = "in the same row" if ahead == 0 else f"{ahead} row{'s' * (ahead > 1)} ahead"
+    baseline = forecaster.aim.baseline
     rows = [
         ("reads", ", ".join(columns.features)),
         ("predicts", f"{', '.join(columns.targets)}, {when}"),
     ]
+    if baseline != "none":
+        rows.append(("starts from", baseline))
     if columns.classes is not None:
         rows.append(("classes", ", ".join(map(str, columns.classes))))
     if columns.time:
@@ -64,4 +69,4 @@ def _about(forecaster: Forecaster) -> str:
     if forecaster.test is not None:
         scores = {name: v for name, v in forecaster.test.items() if isinstance(v, (int, float))}
         rows.append(("in its test", ", ".join(f"{name} {v:.4g}" for name, v in scores.items())))
-    return "\n".join(f"{name:<11}  {text}" for name, text in rows)
+    return "\n".join(f"{name:<11}  {printable(text)}" for name, text in rows)

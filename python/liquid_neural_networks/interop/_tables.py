@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import polars
 
@@ -81,9 +81,11 @@ def _introduced(forecaster: Forecaster) -> Plain:
 
 
 @guarded
-def forecast(handle: int, table: PlainTable) -> list[Plain]:
+def forecast(
+    handle: int, table: PlainTable, latest: bool = False, state: Optional[str] = None
+) -> list[Plain]:
     """What a forecaster predicts at each row of a table, as columns."""
-    return _columns(held(handle, Forecaster).predict(_table(table)))
+    return _columns(held(handle, Forecaster).predict(_table(table), latest=latest, state=state))
 
 
 @guarded
