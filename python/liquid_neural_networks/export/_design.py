@@ -133,7 +133,7 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
         OptionError: the network cannot run one sample at a time, or has no fixed steps.
         DtypeError, DomainError: ``elapsed_time`` is no time.
     """
-    model = network if isinstance(network, Model) else _model_of(network)
+    model = model_of(network)
     config = model.config
     if config["bidirectional"]:
         raise OptionError("a bidirectional network needs the whole sequence", "bidirectional")
@@ -163,7 +163,14 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
     )
 
 
-def _model_of(network: object) -> Model:
+def model_of(network: Exportable) -> Model:
+    """A network as plain data.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    if isinstance(network, Model):
+        return network
     made = getattr(network, "to_model", None)
     if made is None:
         raise DtypeError(
