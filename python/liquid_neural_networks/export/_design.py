@@ -134,7 +134,7 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
             forecasts are made in a way that Python alone knows.
         DtypeError, DomainError: ``elapsed_time`` is no time.
     """
-    model = network if isinstance(network, Model) else _model_of(network)
+    model = model_of(network)
     config = model.config
     if config["bidirectional"]:
         raise OptionError("a bidirectional network needs the whole sequence", "bidirectional")
@@ -164,7 +164,14 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
     )
 
 
-def _model_of(network: object) -> Model:
+def model_of(network: Exportable) -> Model:
+    """A network as plain data.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    if isinstance(network, Model):
+        return network
     made = getattr(network, "to_model", None)
     if made is None:
         raise DtypeError(

@@ -86,22 +86,27 @@ def conductance(design: Design) -> Kind:
 
 
 def _bound(design: Design) -> Optional[float]:
-    """What no potential exceeds in magnitude, if no exponent then leaves the range of 2^y.
-
-    Fused and exponential steps end between the old potential, the leak's and the synapses'.
-    """
+    """What no potential exceeds in magnitude, if no exponent then leaves the range of 2^y."""
     if design.solver not in ("fused", "exponential"):
         return None
-    largest = 1.0 if design.memory else 0.0  # a memory starts potentials from -1 to 1
-    for population in design.populations:
-        for name in ("vleak", "E", "sensory_E"):
-            largest = max(largest, np.abs(population.values[name]).max(initial=0.0))
-    bound = 1.01 * float(largest) + 1e-3  # with room for rounding
+    bound = largest_potential(design)
     for population in design.populations:
         sigma, mu = np.abs(population.values["sigma"]), np.abs(population.values["mu"])
         if (sigma * (bound + mu) * LOG2E).max(initial=0.0) > 124.0:
             return None
     return bound
+
+
+def largest_potential(design: Design) -> float:
+    """What no potential of a conductance network exceeds in magnitude.
+
+    Fused and exponential steps end between the old potential, the leak's and the synapses'.
+    """
+    largest = 1.0 if design.memory else 0.0  # a memory starts potentials from -1 to 1
+    for population in design.populations:
+        for name in ("vleak", "E", "sensory_E"):
+            largest = max(largest, float(np.abs(population.values[name]).max(initial=0.0)))
+    return 1.01 * largest + 1e-3  # with room for rounding
 
 
 # -- dense ---------------------------------------------------------------------------------------

@@ -96,14 +96,22 @@ def structures(
     kind: str, name: str, columns: Sequence[FloatArray], remarks: Optional[Sequence[str]] = None
 ) -> str:
     """A table of structures of floats, one column a field; remarks stand behind the rows."""
-    rows = [[literal(each, name) for each in row] for row in zip(*columns)]
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    cells = [[literal(each, name) for each in row] for row in zip(*columns)]
+    return rows(kind, name, cells, len(columns), remarks or [])
+
+
+def rows(
+    kind: str, name: str, cells: Sequence[Sequence[str]], fields: int, remarks: Sequence[str]
+) -> str:
+    """A table of structures from the texts of their fields."""
+    if not cells:  # C has no tables without rows
+        cells, remarks = [["0"] * fields], ["none"]
+    widths = [max(map(len, column)) for column in zip(*cells)]
     lines = []
-    for number, row in enumerate(rows):
-        cells = ", ".join(cell.rjust(width) for cell, width in zip(row, widths))
-        lines.append(f"    {{{cells}}}," + (f" /* {remarks[number]} */" if remarks else ""))
-    if not lines:  # C has no tables without rows
-        lines = [f"    {{{', '.join(['0.0f'] * len(columns))}}}, /* none */"]
+    for number, row in enumerate(cells):
+        aligned = ", ".join(cell.rjust(width) for cell, width in zip(row, widths))
+        remark = f" /* {remarks[number]} */" if remarks else ""
+        lines.append(f"    {{{aligned}}},{remark}")
     return "\n".join([f"static const FLASH {kind} {name}[{len(lines)}] = {{", *lines, "};"])
 
 
