@@ -6,11 +6,6 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-# Linux without an NVIDIA GPU: the build of torch for CPUs, a twentieth of the size of the other.
-ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
-TORCH := --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints-cpu.txt
-endif
-
 .PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz mutants clean
 
 help:            ## this list
@@ -20,11 +15,20 @@ setup: $(READY)  ## make .venv and install the package with its development tool
 
 # Compiling every module of every package takes longer than installing them: Python does it as
 # they are imported.
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt $(TORCH)
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+
+# Linux without an NVIDIA GPU: the build of torch for CPUs, a twentieth of the size of the other, from
+# the package index in use, else from PyTorch's own.
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
+CPU_TORCH := $(INSTALL) --constraint constraints-cpu.txt torch
+TORCH := $(CPU_TORCH) 2> /dev/null || $(CPU_TORCH) --index-url https://download.pytorch.org/whl/cpu || \
+	echo "no build of torch for CPUs could be found: it comes with CUDA"
+endif
 
 $(ENOUGH): pyproject.toml setup.py constraints.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(TORCH)
 	$(INSTALL) --editable ".[demo]"
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""Checks of arguments, shared by every room: each raises a typed error naming the argument."""
+"""Checks of arguments, shared by all modules: each raises a typed error naming the argument."""
 
 from __future__ import annotations
 

@@ -565,9 +565,9 @@ class LiquidNetwork(nn.Module):
         return states, fed
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
-        """What layer ``depth`` hands to the next."""
-        handed: Tensor = self.dropout(_joined(self._layer(states, depth)))
-        return handed
+        """The inputs of the layer after ``depth``."""
+        joined: Tensor = self.dropout(_joined(self._layer(states, depth)))
+        return joined
 
     def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
         """What the neurons of a layer say, in each direction."""

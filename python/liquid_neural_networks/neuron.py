@@ -18,6 +18,7 @@ from ._hints import explains_keywords, hint
 from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
 from ._modes import readable
 from ._parameters import ParameterModule, set_values
+from ._precision import without_autocast_in_backward
 from ._sequences import Number, Sequences
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
@@ -180,7 +181,11 @@ class LiquidNeuron(nn.Module):
         kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
         if torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
-                return self._sequence(sequences, state)
+                states = self._sequence(sequences, state)
+            modules = self.parameter_modules().values()
+            parameters = [each for module in modules for each in module.tensors().values()]
+            without_autocast_in_backward(states, [*sequences[:5], state, *parameters])
+            return states
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
             return self._integrate(sequences, state)  # without elapsed time, a solver holds it
         if state is None:

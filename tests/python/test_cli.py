@@ -345,8 +345,12 @@ def test_a_training_that_diverges_leaves_the_best_model(
 
 
 def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
-    told = lnn("inspect", folder / "values.lnn").stdout
-    assert "predicts     wave, 1 row ahead" in told and "in its test" in told and "mse" in told
+    printed = lnn("inspect", folder / "values.lnn").stdout
+    assert (
+        "predicts     wave, 1 row ahead" in printed
+        and "in its test" in printed
+        and "mse" in printed
+    )
     plain = json.loads(lnn("inspect", folder / "values.lnn", "--json").stdout)
     assert plain["table"]["columns"]["targets"] == ["wave"]
 

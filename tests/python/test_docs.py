@@ -6,22 +6,26 @@ import importlib
 import io
 import pkgutil
 import re
+import shlex
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import liquid_neural_networks
 from liquid_neural_networks import errors
+from liquid_neural_networks.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.org"))
 TEXTS = [*DOCS, *sorted(ROOT.glob("*.org")), *sorted((ROOT / "spec").glob("*.org"))]
 
 BLOCK = re.compile(
-    r"^#\+begin_src python(?: :needs (?P<needs>\w+))?\n(?P<code>.*?)^#\+end_src\n"
+    r"^#\+begin_src (?P<kind>python|sh :results output)(?: :needs (?P<needs>\w+))?[^\n]*\n"
+    r"(?P<code>.*?)^#\+end_src\n"
     r"(?:\n#\+RESULTS:\n(?P<printed>(?:: ?[^\n]*\n)+))?",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
@@ -46,15 +50,31 @@ def test_code_runs_in_order_and_prints_what_it_says(path: Path, tmp_path, monkey
         if block["needs"] and find_spec(block["needs"]) is None:
             missing.append(block["needs"])
             continue
+        expected = re.sub("^: ?", "", block["printed"] or "", flags=re.MULTILINE)
+        if block["kind"] != "python":
+            assert_commands_say(block["code"], expected.splitlines())
+            continue
         # Line numbers in a traceback are those of the document.
         above = "\n" * text.count("\n", 0, block.start("code"))
         printed = io.StringIO()
         with redirect_stdout(printed):
             exec(compile(above + block["code"], str(path), "exec"), names)
-        expected = re.sub("^: ?", "", block["printed"] or "", flags=re.MULTILINE)
         assert printed.getvalue() == expected, block["code"]
     if missing:
         pytest.skip(f"{path.name} IS TESTED IN PART: {', '.join(missing)} missing")
+
+
+def assert_commands_say(commands: str, expected: list[str]) -> None:
+    """Each command works, and among what they print are these lines, in this order."""
+    said: list[str] = []
+    for command in commands.splitlines():
+        name, *arguments = shlex.split(command)
+        assert name == "lnn", command
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        said += result.output.splitlines()
+    left = iter(said)
+    assert all(line in left for line in expected), "\n".join(said)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
@@ -114,8 +134,10 @@ def test_contributing_names_every_module() -> None:
     """Python modules and packages, and Clojure namespaces."""
     page = (ROOT / "CONTRIBUTING.org").read_text()
     package = ROOT / "python" / "liquid_neural_networks"
-    rooms = {path.stem for path in package.glob("*.py")} - {"__init__"}
-    rooms |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"cli/"} | {"cli"}
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    modules |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"cli/"} | {
+        "cli"
+    }
     clojure = ROOT / "clojure" / "src" / "liquid_neural_networks"
-    rooms |= {path.stem for path in clojure.glob("*.clj")}
-    assert sorted(room for room in rooms if f"={room}=" not in page) == []
+    modules |= {path.stem for path in clojure.glob("*.clj")}
+    assert sorted(module for module in modules if f"={module}=" not in page) == []

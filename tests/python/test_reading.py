@@ -67,6 +67,7 @@ def test_everything_found_is_said_in_one_line(tmp_path: Path) -> None:
     ("options", "text"),
     [
         ({"separator": ":"}, "a:b\n1:2\n"),
+        ({}, "sep=:\na:b\n1:2\n"),
         ({"separator": " "}, "a  b\n1   2\n"),
         ({"comment": "!"}, "! no\na,b\n! nor\n1,2\n"),
         ({"comment": ""}, "#a,b\n1,2\n"),
@@ -283,6 +284,8 @@ def test_damaged_parquet_files_raise_one_typed_error(
         (b"a,b\n", "has no rows"),
         (b"\n\n", "has no rows"),
         (b"# nothing\n", "has no rows"),
+        (b"<!DOCTYPE html>\n<html>a,b</html>\n", "is HTML or XML"),
+        (b'{"a": 1}\n{"a": 2}\n', "is JSON"),
     ],
 )
 def test_damaged_text_says_where(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -49,6 +49,14 @@ def test_numbers_are_understood_in_every_usual_spelling(
     assert column(cells, tmp_path).to_list() == values
 
 
+def test_a_column_of_decimal_commas_alone_is_one_column(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("x\n10,5\n11,25\n9\n")
+    assert read_table(path)["x"].to_list() == [10.5, 11.25, 9.0]
+    path.write_text("x\n1,5\n2,7\n3,9\n")  # numbered rows, as statistics packages write them
+    assert read_table(path).rows() == [(1, 5), (2, 7), (3, 9)]
+
+
 def test_signs_left_away_are_said(tmp_path: Path) -> None:
     lines: list[str] = []
     column(["65%", "7%"], tmp_path, report=lines.append)

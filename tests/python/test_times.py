@@ -260,6 +260,20 @@ def test_times_are_written_as_they_were_read(cell: str, form: str) -> None:
     assert found.format == form and written(found.values, found.format).to_list() == [cell]
 
 
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [
+        ([1, 2], ["1", "2"]),
+        ([1.0, 2.0], ["1", "2"]),
+        ([1.0, 2.5], ["1.0", "2.5"]),
+        ([date(2024, 1, 31)], ["2024-01-31"]),
+        ([datetime(2024, 1, 31, 5)], ["2024-01-31 05:00:00.000000"]),
+    ],
+)
+def test_times_without_a_pattern_are_written_plainly(times: list[Any], text: list[str]) -> None:
+    assert written(polars.Series(times), None).to_list() == text
+
+
 # -- calendar ----------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from ..errors import LiquidError
 from ._results import printable
 
 COMMANDS = (
-    *("train", "predict", "evaluate", "backtest", "inspect"),
+    *("train", "predict", "evaluate", "backtest", "inspect", "export", "stream"),
     *("demo", "data", "conformance", "bench", "doctor", "completion"),
 )
 
@@ -89,6 +89,10 @@ def main() -> None:
       lnn train co2.csv --target co2 --time date --output co2.lnn
       lnn inspect co2.lnn
       lnn predict co2.lnn co2.csv --output forecast.csv
+
+    \b
+    Put it on a microcontroller:
+      lnn export co2.lnn --output firmware
 
     Every command explains itself: lnn train --help
     """

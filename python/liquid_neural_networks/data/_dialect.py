@@ -85,20 +85,23 @@ def find_dialect(
     """
     if separator is not None and len(separator) != 1:
         raise OptionError(f"expected one character, got {separator!r}", "separator")
+    _check_is_no_markup(text, source)
     lines = text[:_SAMPLE].split("\n")
     if len(text) > _SAMPLE:
         lines.pop()  # cut in the middle
     comment = _comment(lines) if comment is None else comment or None
+    told = re.match(r"sep=(.)\r?$", lines[0])  # Excel writes, and reads, such a first line
     numbered = [
         (number, line.rstrip("\r"))
         for number, line in enumerate(lines)
-        if line.strip() and not (comment and line.startswith(comment))
+        if line.strip() and not (comment and line.startswith(comment)) and (number or not told)
     ][:_LINES]
+    if told and separator is None:
+        separator = told[1]
     if not numbered:
         raise DataError("has no rows", source)
     quote = _quote(numbered)
-    candidates = SEPARATORS if separator is None else (separator,)
-    separator = max(candidates, key=lambda each: _likelihood(_cells(numbered, each, quote), each))
+    separator = _separator(numbered, quote) if separator is None else separator
     rows = _cells(numbered, separator, quote)
     numbers = _first_lines(numbered, rows)
     width = _width(rows)
@@ -128,6 +131,13 @@ def find_dialect(
     return Dialect(
         separator, quote, comment, _distinct(names, remarks), numbers[begin], tuple(remarks)
     )
+
+
+def _check_is_no_markup(text: str, source: str) -> None:
+    begin = text[:200].lstrip().lower()
+    for kind, starts in (("HTML or XML", ("<!doctype", "<html", "<?xml")), ("JSON", ("{", "[{"))):
+        if begin.startswith(starts):
+            raise DataError(f"is {kind}, expected rows of cells", source)
 
 
 def _comment(lines: list[str]) -> Optional[str]:
@@ -161,6 +171,28 @@ def _cells(numbered: list[tuple[int, str]], separator: str, quote: str) -> list[
         return list(reader)
     except csv.Error:
         return [[line] for line in lines]
+
+
+def _separator(numbered: list[tuple[int, str]], quote: str) -> str:
+    """The likeliest separator."""
+    rows = {each: _cells(numbered, each, quote) for each in SEPARATORS}
+    found = max(SEPARATORS, key=lambda each: _likelihood(rows[each], each))
+    if found == "," and _is_one_column_of_decimals(rows[found]):
+        return ";"
+    return found
+
+
+def _is_one_column_of_decimals(rows: list[list[str]]) -> bool:
+    """Whether the commas below a name without one are decimal, and no row numbers before them."""
+    first, below = rows[0], rows[1:]
+    if len(first) != 1 or not below or any(len(row) > 2 for row in below):
+        return False
+    if not all(re.fullmatch(r"[-+]?\d+", row[0].strip()) for row in below):
+        return False
+    if not all(re.fullmatch(r"\d*", row[-1].strip()) for row in below):
+        return False
+    numbers = [int(row[0]) for row in below]
+    return any(after - before != 1 for before, after in zip(numbers, numbers[1:]))
 
 
 def _first_lines(numbered: list[tuple[int, str]], rows: list[list[str]]) -> list[int]:

@@ -163,9 +163,9 @@ def _read_text(
     )
     cells = _cells(content, dialect, source)
     table, findings = typed(cells, decimal=files.decimal, missing=files.missing, text=text)
-    found = [_between(dialect.separator), *findings.remarks(), *dialect.remarks]
-    if dialect.comment:
-        found.insert(1, f"{dialect.comment!r} begins comments")
+    found = [_between(dialect.separator)] if table.width > 1 else []
+    found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
+    found += [*findings.remarks(), *dialect.remarks]
     return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
 
 

@@ -475,12 +475,15 @@ def row_number(flagged: npt.NDArray[np.bool_]) -> int:
 
 
 def written(times: polars.Series, form: Optional[str]) -> polars.Series:
-    """Times as text, by the pattern that read them or in ISO 8601; numbers stay numbers."""
-    if not times.dtype.is_temporal() or times.dtype == polars.Duration:
-        return times
-    if form is None:
-        return times.dt.to_string("iso") if times.dtype == polars.Date else times.dt.to_string()
-    return times.dt.strftime(form.replace(".%f", "%.f"))
+    """Times as text, by the pattern that read them, else in ISO 8601."""
+    text: polars.Series
+    if times.dtype.is_temporal():
+        text = times.dt.to_string("iso" if form is None else form.replace(".%f", "%.f"))
+    elif times.dtype.is_float() and (times == times.round()).all():
+        text = times.cast(polars.Int64).cast(polars.String)
+    else:
+        text = times.cast(polars.String)
+    return text
 
 
 def spoken_time(seconds: float) -> str:

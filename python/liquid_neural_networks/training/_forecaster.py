@@ -9,6 +9,7 @@ from typing import Any, Optional
 from .. import model_file
 from .._checks import check_choice, check_count, check_flag
 from .._files import PathOrName
+from .._model import Model
 from ..data import Columns, Recording, Scaling, Series, Table
 from ..data._frames import in_kind_of
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
@@ -17,6 +18,7 @@ from . import _run, _scores
 from ._aim import Aim
 from ._forecast_table import forecast_table
 from ._history import History
+from ._live import LiveForecast
 from ._metrics import Metrics
 from ._quantiles import Quantiles
 from ._run import Array
@@ -163,6 +165,18 @@ class Forecaster:
         """
         return _run.run(self, series, first, state)
 
+    def stream(self, state: Optional[Mapping[str, Any]] = None) -> LiveForecast:
+        """A live session: one row at a time, as the rows come in.
+
+        Args:
+            state: to go on from, see :attr:`LiveForecast.state`. Default: no row was seen yet.
+
+        Raises:
+            DataError, ShapeError, DomainError: this is no such state.
+            OptionError: the network is bidirectional and would need the future.
+        """
+        return LiveForecast(self, state)
+
     def evaluate(self, table: Table) -> Metrics:
         """How well the network predicts a table whose targets are known.
 
@@ -196,13 +210,9 @@ class Forecaster:
         """Whether a target is known that :meth:`evaluate_recordings` needs."""
         return _scores.can_measure(self, [each.series for each in recordings], starts)
 
-    def save(self, path: PathOrName) -> None:
-        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
-
-        Raises:
-            OSError: the system could not write it.
-        """
-        model = self.network.to_model(
+    def to_model(self) -> Model:
+        """The forecaster as plain data: what its file holds."""
+        return self.network.to_model(
             scaling={
                 "inputs": self.inputs.to_dict(),
                 "outputs": None if self.outputs is None else self.outputs.to_dict(),
@@ -216,7 +226,14 @@ class Forecaster:
                 "test": self.test,
             },
         )
-        model_file.save(model, path)
+
+    def save(self, path: PathOrName) -> None:
+        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
+
+        Raises:
+            OSError: the system could not write it.
+        """
+        model_file.save(self.to_model(), path)
 
     @classmethod
     def load(cls, path: PathOrName) -> Forecaster:
@@ -229,7 +246,7 @@ class Forecaster:
         return cls.of(model_file.load(path), path)
 
     @classmethod
-    def of(cls, found: model_file.Model, path: PathOrName) -> Forecaster:
+    def of(cls, found: Model, path: PathOrName) -> Forecaster:
         """The forecaster in a file that was read; errors name ``path``."""
         metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):

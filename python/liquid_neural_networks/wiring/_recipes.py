@@ -79,12 +79,12 @@ def recipe(description: Mapping[str, Any]) -> Recipe:
 def fully_connected(
     units: int, motor: int = 0, self_connections: bool = True, seed: int = 0
 ) -> Recipe:
-    """Every input reaches every neuron and every neuron hears every other.
+    """Every input reaches every neuron and every neuron is connected to every other.
 
     Args:
         units: N, number of neurons.
         motor: number of motor neurons (0: the network reads all neurons out).
-        self_connections: whether a neuron also hears itself.
+        self_connections: whether a neuron is also connected to itself.
         seed: of the polarities; two thirds of the synapses excite.
     """
     units, motor = _check_population(units, motor)
@@ -138,7 +138,7 @@ def ncp(
         sensory_fanout: inter neurons each input reaches. Default: half of them.
         inter_fanout: command neurons each inter neuron reaches. Default: half of them.
         recurrent_command: synapses among command neurons. Default: as many as neurons.
-        motor_fanin: command neurons each motor neuron hears. Default: half of them.
+        motor_fanin: command neurons connected to each motor neuron. Default: half of them.
         seed: of the choices and of the polarities; half of the synapses excite.
 
     Raises:

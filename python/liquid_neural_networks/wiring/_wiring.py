@@ -204,7 +204,7 @@ class Wiring:
 
     @property
     def is_full(self) -> bool:
-        """Whether every neuron hears every neuron (itself included) and every input."""
+        """Whether every neuron receives from every neuron (itself included) and every input."""
         return (
             self.synapse_count == self.units**2
             and self.sensory_synapse_count == self.units * self.input_size
