@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable
+from inspect import unwrap
+from typing import Any, Callable
 
 import torch
 from torch import nn
@@ -12,10 +13,26 @@ OptimizerFactory = Callable[..., torch.optim.Optimizer]
 """``torch.optim.Adam``, or anything called like it: (parameters, lr=...)."""
 
 
+class Adam(torch.optim.Adam):
+    """``torch.optim.Adam``, the same numbers, without what torch wraps around its methods: their
+    first call would import all that ``torch.compile`` is made of, which takes seconds."""
+
+    add_param_group = unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = unwrap(torch.optim.Adam.zero_grad)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of every parameter that has a gradient."""
+        return _step(self, closure)
+
+
+_step = unwrap(torch.optim.Adam.step)
+
+
 def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
-    """``torch.optim.Adam``, whose step is one call where torch can do that."""
+    """:class:`Adam`, whose step is one call where torch can do that."""
     trained = list(parameters)
-    return torch.optim.Adam(trained, lr=lr, fused=all(map(_can_be_fused, trained)) or None)
+    return Adam(trained, lr=lr, fused=all(map(_can_be_fused, trained)) or None)
 
 
 def _can_be_fused(parameter: nn.Parameter) -> bool:
