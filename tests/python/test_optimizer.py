@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,14 +47,18 @@ def test_hooks_closures_and_state_are_those_of_torch() -> None:
     assert network.readout.weight.requires_grad
 
 
-def test_a_first_training_does_not_wait_for_the_compiler_of_torch() -> None:
+def test_a_first_training_does_not_wait_for_the_compiler_of_torch(tmp_path: Path) -> None:
     program = (
         "import sys, torch\n"
         "from liquid_neural_networks import LiquidNetwork\n"
         "from liquid_neural_networks.training import fit\n"
         "waves = torch.rand(4, 6, 1)\n"
-        "fit(LiquidNetwork(1, 4, 1), (waves, waves), epochs=2, progress=False)\n"
+        "for epochs, resume in ((2, False), (3, True)):\n"
+        "    network = LiquidNetwork(1, 4, 1, seed=0)\n"
+        "    fit(network, (waves, waves), epochs=epochs, checkpoint='c', resume=resume)\n"
         "print([each for each in ('torch._dynamo', 'sympy') if each in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
+    )
     assert run.stdout == "[]\n", run.stderr

@@ -19,6 +19,8 @@ class Adam(torch.optim.Adam):
 
     add_param_group = unwrap(torch.optim.Adam.add_param_group)
     zero_grad = unwrap(torch.optim.Adam.zero_grad)
+    state_dict = unwrap(torch.optim.Adam.state_dict)
+    load_state_dict = unwrap(torch.optim.Adam.load_state_dict)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
