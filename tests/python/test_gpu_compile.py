@@ -131,6 +131,18 @@ def test_a_barrier_waits_for_what_was_stored() -> None:
     assert least <= model.latency(exchanged) <= least + 3
 
 
+def test_warps_meet_at_barriers() -> None:
+    """Between two of them a program takes as long as its slowest chain or as its busiest unit."""
+    barrier = "BAR.SYNC.DEFER_BLOCKING 0x0"
+    chain = ["FFMA R1, R1, R2, R3"] * 20
+    busy = [f"MUFU.EX2 R{place}, R99" for place in range(10, 30)]
+    body = [*busy[:3], *chain, barrier, *busy, barrier, *busy[:2]]
+    least = 20 * model.ARITHMETIC + 8 * 20 * 2
+    assert least <= model.duration(body, 8) <= least + 8 * 5 * 2 + 2 * model.TOGETHER
+    assert model.duration(body, 8) > max(model.latency(body), 8 * model.modelled(body).work)
+    assert model.duration(chain, 8) == model.latency(chain)
+
+
 def test_the_busiest_unit_counts() -> None:
     assert model.modelled(["MUFU.RCP R1, R2"] * 4).work == 8
     assert model.modelled(["FFMA R1, R2, R3, R4"] * 8).work == 2
