@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..data import Windows
@@ -57,5 +59,9 @@ def _of_parts(parts: object, name: str) -> Windows:
             f"{type(parts).__name__}",
             name,
         )
+    for field, each in parts.items():
+        if not (each is None or isinstance(each, (Tensor, np.ndarray))):
+            said = f"expected a tensor or an array as {field}, got {type(each).__name__}"
+            raise DtypeError(said, name)
     tensors: list[Any] = [parts.get(field) for field in FIELDS]
     return Windows(*(None if each is None else torch.as_tensor(each) for each in tensors))  # type: ignore[arg-type]
