@@ -10,7 +10,7 @@ import polars
 
 from ._dialect import EMPTY
 from ._spelling import Spelling, has_only_groups, plain_numbers, spelled_numbers, spelling
-from ._times import iso_times
+from ._time_text import iso_times
 
 PLACEHOLDERS = ("-", "--", "---", ".", "..", "*", "m", "none", "missing", "nil", "n.a.", "#n/a")
 """Cells that mean no value where all others of the column are numbers; in either case."""
