@@ -15,7 +15,7 @@ import polars
 
 from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
-from ._dialect import BLANKS, Dialect, find_dialect
+from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
@@ -142,7 +142,7 @@ def _read_text(
     """The table in a delimited text, and what was found, in words."""
     content, encoding = utf8(raw, files.encoding, source)
     dialect = find_dialect(
-        content[: 2**20].decode("utf-8", "replace"),
+        content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
         separator=files.separator,
         comment=files.comment,
