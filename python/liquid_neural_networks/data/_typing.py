@@ -68,14 +68,15 @@ def typed(
             if how is not None:
                 spellings[column.name] = how
     written_points = _reread_floats(table, columns, decimal, spellings)
-    marks = {how.decimal for how in spellings.values() if how.decimal} | written_points
+    marks = {how.decimal for how in spellings.values() if how.decimal and how.marked}
+    marks |= written_points
     common = decimal or (marks.pop() if len(marks) == 1 else None)
     for name, how in spellings.items():
-        mark = decimal or how.decimal or common
+        mark = how.decimal or common  # what can be read in one way only is read so
         if mark is not None:
             columns[name] = spelled_numbers(columns[name], mark)
             findings.signs.update(how.signs)
-            findings.decimals.add(mark)
+            findings.decimals.update(mark if how.marked else "")
     return polars.DataFrame(columns), findings
 
 
