@@ -53,6 +53,15 @@ def test_the_separator_is_found_whatever_the_ending(
     assert table["day"].dtype == polars.Date
 
 
+def test_thousands_of_columns_are_no_trouble(tmp_path: Path) -> None:
+    wide = 10_000
+    text = ",".join(f"sensor_{i}" for i in range(wide)) + "\n" + ("0.25," * wide)[:-1] + "\n"
+    begun = time.process_time()
+    table = read_table(file(tmp_path, text + text.split("\n")[1]))
+    assert table.shape == (2, wide) and table["sensor_9999"].to_list() == [0.25, 0.25]
+    assert time.process_time() - begun < 10
+
+
 def test_everything_found_is_said_in_one_line(tmp_path: Path) -> None:
     text = "# of the roof\nDate;Level\n16/12/2006;4,216\n17/12/2006;?\n18/12/2006;5,36\n"
     table, line = said(file(tmp_path, text))
