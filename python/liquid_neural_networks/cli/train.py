@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from ..data import TableFiles
 
 
-if TYPE_CHECKING:
-    from ..data import TableFiles
-
-
 @click.command()
 @reading_options
 @training_options

@@ -15,9 +15,14 @@ from ._calendar import CYCLES, check_calendar, cycles_within
 from ._columns import WORDS, Columns, Label, plain
 from ._order import Order, Rows
 from ._tables import check_column, check_no_stray_text, is_number
+from ._times import FloatArray
 
 MOST_CATEGORIES = 100
 FEW_VALUES = 10
+COUNTING = 0.98
+"""Share of steps of 1 from which whole numbers count the rows."""
+BURSTS = 100.0
+"""Mean step over median step from which samples come in bursts."""
 RISING_STEPS = 8
 """Whole numbers that rise for so many rows are taken for row numbers or times."""
 
@@ -301,10 +306,14 @@ def _rises(column: polars.Series, training: Sequence[npt.NDArray[np.int64]]) -> 
         return None
     values = column.to_numpy().astype(np.float64)
     changes = np.concatenate([np.diff(values[rows]) for rows in training])
-    if len(changes) < RISING_STEPS or (changes <= 0).any():
+    if len(changes) < RISING_STEPS:
         return None
-    kind = "numbers the rows" if (changes == 1).all() else "rises from row to row like a time"
-    return f"{kind}; name it in --features to feed it, or in --time"
+    # A count may begin anew where one file ends and the next begins.
+    if (changes == 1).mean() > COUNTING:
+        return "numbers the rows; --features feeds it all the same"
+    if (changes > 0).all():
+        return "rises from row to row like a time; --time or --features may name it"
+    return None
 
 
 def _with_unit(order: Order, rows: Sequence[Rows], lengths: Sequence[int]) -> Order:
@@ -316,9 +325,14 @@ def _with_unit(order: Order, rows: Sequence[Rows], lengths: Sequence[int]) -> Or
         for each, rows_trained in zip(rows, lengths)
         if rows_trained or len(rows) == 1
     ]
-    steps_between = np.concatenate(between) if between else np.empty(0)
-    unit = float(np.median(steps_between)) if len(steps_between) else 1.0
-    return replace(order, time_unit=unit)
+    found = np.concatenate(between) if between else np.empty(0)
+    return replace(order, time_unit=_usual(found) if len(found) else 1.0)
+
+
+def _usual(steps: FloatArray) -> float:
+    """The median step; the mean where samples come in bursts, which the median would measure."""
+    median, mean = float(np.median(steps)), float(steps.mean())
+    return median if median * BURSTS > mean else mean
 
 
 def _calendar(

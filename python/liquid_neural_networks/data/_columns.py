@@ -106,12 +106,18 @@ class Columns:
         """
         return self.order.arranged(read_table(table, text=self.order.kept_as_text))
 
-    def recordings(self, table: polars.DataFrame, targets: bool = True) -> list[Recording]:
+    def recordings(
+        self,
+        table: polars.DataFrame,
+        targets: bool = True,
+        rows: Optional[Sequence[Rows]] = None,
+    ) -> list[Recording]:
         """The series in a table, in the order in which they begin.
 
         Args:
             table: as :meth:`read` gives it.
             targets: whether to read the targets too; without, they are all missing.
+            rows: of each series, if :meth:`Order.rows` has found them already.
 
         Raises:
             DataError: a column is missing, holds something else than before, or the times do
@@ -120,7 +126,8 @@ class Columns:
         for column in (*self.features, *(self.targets if targets else ())):
             check_column(table, column)
         fed, wanted = self._inputs(table), self._targets(table, targets)
-        return [self._recording(rows, fed, wanted) for rows in self.order.rows(table)]
+        found = self.order.rows(table) if rows is None else rows
+        return [self._recording(each, fed, wanted) for each in found]
 
     def _recording(self, rows: Rows, fed: FloatArray, wanted: npt.NDArray[Any]) -> Recording:
         inputs = fed[rows.numbers]

@@ -14,13 +14,8 @@ import polars
 from .._checks import check_choice, check_flag
 from ..errors import DataError, OptionError
 from ._tables import check_column
-from ._times import (
-    FloatArray,
-    read_times,
-    row_number,
-    steps,
-    unordered_instants,
-)
+from ._time_columns import read_times
+from ._times import FloatArray, row_number, steps, unordered_instants
 
 DUPLICATES = ("error", "first", "last", "mean")
 """What to do with rows of the same time."""
@@ -120,9 +115,10 @@ class Order:
 
     def arranged(self, table: polars.DataFrame) -> polars.DataFrame:
         """The table in the order asked for, rows of the same time merged as asked for."""
-        times = self.times(table)
-        if times is None or not (self.sort or self.duplicates != "error"):
+        if not self.sort and self.duplicates == "error":
             return table
+        times = self.times(table)
+        assert times is not None
         series = self._series_numbers(table)
         instants = unordered_instants(times)
         if self.sort:

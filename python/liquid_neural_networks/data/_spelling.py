@@ -10,9 +10,12 @@ import polars
 from ..errors import OptionError
 
 _CURRENCIES = "$€£¥"
+_SAMPLE = 1000
+"""Cells that tell text from numbers at once."""
 _SIGN = r"^[+-]?"
-_COMMA_GROUPS = _SIGN + r"(\d{1,3}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
-_POINT_GROUPS = _SIGN + r"(\d{1,3}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
+_DIGITS_AND_MARKS = r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$"
+_COMMA_GROUPS = _SIGN + r"([1-9]\d{0,2}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
+_POINT_GROUPS = _SIGN + r"([1-9]\d{0,2}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ class Spelling:
     Attributes:
         decimal: ``"."``, ``","``, or None where both can be meant (``10,000``).
         signs: percent and currency signs around the numbers.
+        marked: whether there is any mark in them.
     """
 
     decimal: Optional[str]
     signs: str = ""
+    marked: bool = True
 
 
 def check_decimal(decimal: Optional[str]) -> None:
@@ -46,14 +51,21 @@ def plain_numbers(column: polars.Series) -> Optional[polars.Series]:
 
 def bare(column: polars.Series) -> polars.Series:
     """Text without the signs around numbers, and the blanks and apostrophes within."""
+    if _is_bare(column):
+        return column
     return (
         column.str.replace_all(r"[\s\u{00a0}\u{2009}\u{202f}]", "")
         .str.replace("\u2212", "-", literal=True)  # a minus sign
         .str.replace(rf"^([+-]?)[{_CURRENCIES}]", "$1")
         .str.replace(rf"[%{_CURRENCIES}]$", "")
-        .str.replace_all(r"(\d)['\u{2019}](\d{3})", "$1$2")
+        .str.replace_all(r"['\u{2019}](\d{3})", "$1")
         .str.to_lowercase()
     )
+
+
+def _is_bare(column: polars.Series) -> bool:
+    """Whether all cells are digits and marks already; most columns are."""
+    return bool(column.str.contains(_DIGITS_AND_MARKS).all())
 
 
 def spelling(column: polars.Series) -> Optional[Spelling]:
@@ -61,13 +73,15 @@ def spelling(column: polars.Series) -> Optional[Spelling]:
 
     Blanks in the middle of a number count only where they stand before three digits.
     """
-    if not column.len() or column.null_count() == column.len():
+    if column.null_count() == column.len():
         return None
-    signs = _signs(column)
+    if column.len() > _SAMPLE and spelling(column[:_SAMPLE].drop_nulls()) is None:
+        return None
+    signs = "" if _is_bare(column) else _signs(column)
     if signs is None or column.str.contains(r"\d\s+(\d{1,2}\b|\d{4,})").any():
         return None
     cells = bare(column)
-    if not cells.str.contains(r"^[+-]?[\d.,]+(e[+-]?\d+)?$").all():
+    if not _is_bare(cells):
         return None
     readings = [
         decimal
@@ -77,7 +91,7 @@ def spelling(column: polars.Series) -> Optional[Spelling]:
     if not readings:
         return None
     if not cells.str.contains("[.,]").any():
-        return Spelling(".", signs)
+        return Spelling(".", signs, marked=False)
     return Spelling(readings[0] if len(readings) == 1 else None, signs)
 
 
@@ -107,3 +121,8 @@ def spelled_numbers(column: polars.Series, decimal: str) -> polars.Series:
 def has_only_groups(column: polars.Series) -> bool:
     """Whether points in a column of numbers can all stand between thousands, as in ``1.234``."""
     return bool(bare(column).drop_nulls().str.contains(_POINT_GROUPS).all())
+
+
+def looks_numeric(column: polars.Series) -> polars.Series:
+    """For each cell whether it is a number in some spelling; False where it is missing."""
+    return bare(column).str.contains(_DIGITS_AND_MARKS).fill_null(False)

@@ -15,10 +15,10 @@ import polars
 
 from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
-from ._dialect import BLANKS, Dialect, find_dialect
+from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
 from ._parquet import read_parquet
-from ._spelling import bare, check_decimal, spelling
+from ._spelling import check_decimal, looks_numeric, spelling
 from ._text import blanks_as_tabs, line_start, plural
 from ._times import FloatArray, row_number
 from ._typing import typed
@@ -142,7 +142,7 @@ def _read_text(
     """The table in a delimited text, and what was found, in words."""
     content, encoding = utf8(raw, files.encoding, source)
     dialect = find_dialect(
-        content[: 2**20].decode("utf-8", "replace"),
+        content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
         separator=files.separator,
         comment=files.comment,
@@ -151,9 +151,9 @@ def _read_text(
     )
     cells = _cells(content, dialect, source)
     table, findings = typed(cells, decimal=files.decimal, missing=files.missing, text=text)
-    found = [_between(dialect.separator), *findings.remarks(), *dialect.remarks]
-    if dialect.comment:
-        found.insert(1, f"{dialect.comment!r} begins comments")
+    found = [_between(dialect.separator)] if table.width > 1 else []
+    found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
+    found += [*findings.remarks(), *dialect.remarks]
     return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
 
 
@@ -228,7 +228,8 @@ def check_column(table: polars.DataFrame, column: object) -> str:
     if not isinstance(column, str):
         raise DtypeError(f"expected the name of a column, got {column!r}", "column")
     if column not in table.columns:
-        close = get_close_matches(column, table.columns, n=1)
+        alike = [name for name in table.columns if name.lower().startswith(column.lower())]
+        close = get_close_matches(column, table.columns, n=1) or alike
         hint = f"; did you mean {close[0]!r}?" if close else ""
         known = _shortened(table.columns)
         raise DataError(f"there is no such column; there are {known}{hint}", column)
@@ -264,7 +265,7 @@ def check_no_stray_text(column: polars.Series) -> None:
             column.name,
         )
     known = column.is_not_null().to_numpy()
-    parsed = bare(column).str.contains(r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$").fill_null(False)
+    parsed = looks_numeric(column)
     stray = known & ~parsed.to_numpy()
     if not stray.any():
         raise DataError(

@@ -137,7 +137,8 @@ class Aim:
         if self.columns.classes is not None:
             return Series(inputs, series.targets[self.horizon :], elapsed)
         targets = (ahead(series.targets, self.steps) - start)[:rows]
-        return Series(inputs, targets.reshape(rows, -1), elapsed)
+        flat = targets.reshape(rows, targets.shape[1] * targets.shape[2])
+        return Series(inputs, flat, elapsed)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that :meth:`from_dict` reads back."""

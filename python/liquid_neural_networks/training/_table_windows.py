@@ -134,7 +134,7 @@ def prepare(
     _check_parts(arranged.height, cut, [len(each.numbers) for each in parts], test)
     _check_length(training, horizon, window, group, label_per_group)
     choice = choose(arranged, order, parts, training, replace(wish, horizon=horizon))
-    recordings = choice.columns.recordings(arranged)
+    recordings = choice.columns.recordings(arranged, rows=parts)
     remarks += [*choice.remarks, *_about(choice.columns, recordings, horizon, split)]
     return Prepared(choice.columns, recordings, cut, horizon, remarks)
 
