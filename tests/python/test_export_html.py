@@ -68,7 +68,7 @@ def sequence(size: int) -> tuple[Any, Any]:
 
 
 @needs_tools
-@pytest.mark.parametrize("dynamics", ["conductance", "lrc", "closed_form"])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense", "closed_form"])
 def test_the_code_in_the_page_gives_the_same(dynamics: str, tmp_path: Path) -> None:
     network = LiquidNetwork(
         10, wiring=wiring.ncp(inter=12, command=6, motor=1), dynamics=dynamics, seed=0
