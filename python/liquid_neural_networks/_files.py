@@ -34,8 +34,7 @@ def replace(path: PathOrName, data: bytes) -> None:
         OSError: the system could not write it.
     """
     target = regular(path)
-    # In the same directory, so that the replacement cannot cross file systems.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.lnn-tmp")
+    temporary = _beside(target)
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -49,6 +48,22 @@ def replace(path: PathOrName, data: bytes) -> None:
             temporary.unlink()
         raise
     _sync_directory(target.parent)
+
+
+def check_writable(path: PathOrName) -> None:
+    """Checks that :func:`replace` will be let write here: before the work rather than after it.
+
+    Raises:
+        ModelFileError, OSError: it will not.
+    """
+    temporary = _beside(regular(path))
+    temporary.touch(exist_ok=False)
+    temporary.unlink()
+
+
+def _beside(target: Path) -> Path:
+    """A new name in the same directory, so that a replacement cannot cross file systems."""
+    return target.with_name(f".{secrets.token_hex(8)}.lnn-tmp")
 
 
 def _sync_directory(directory: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from liquid_neural_networks import LiquidNetwork, __version__
 from liquid_neural_networks.cli import COMMANDS, main
-from liquid_neural_networks.training import Forecaster
+from liquid_neural_networks.training import Forecaster, verdict
 
 QUICK = ("--epochs", "3", "--hidden-size", "6", "--window", "16", "--quiet")
 
@@ -58,7 +60,9 @@ def test_training_writes_a_model_and_prints_how_good_it_is(folder: Path, tmp_pat
     )
     assert result.exit_code == 0, result.output
     forecaster = Forecaster.load(model)
-    assert json.loads(result.stdout) == forecaster.test
+    printed = json.loads(result.stdout)
+    assert printed.pop("verdict") == verdict(forecaster.test, "mse")
+    assert printed == forecaster.test
     assert forecaster.horizon == 2 and forecaster.network.wiring.units == 4 + 3 + 1
     assert "best epoch" in result.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["wave.lnn"]
@@ -93,7 +97,9 @@ def test_predictions_go_where_they_are_asked_to(folder: Path, tmp_path: Path, en
             found = polars.read_csv(output, separator="\t" if ending == ".tsv" else ",")
     assert result.exit_code == 0
     assert found.columns == expected.columns
-    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.cast(polars.Float64).to_numpy(), expected.cast(polars.Float64).to_numpy(), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["values", "classes"])
@@ -101,17 +107,25 @@ def test_evaluation_prints_for_people_and_for_scripts(folder: Path, name: str) -
     model, table = folder / f"{name}.lnn", folder / "table.csv"
     scores = Forecaster.load(model).evaluate(table)
     machine = json.loads(lnn("evaluate", model, table, "--json").stdout)
+    said = machine.pop("verdict")
     assert machine.pop("classes", None) == (["down", "up"] if name == "classes" else None)
     assert machine == scores
     human = lnn("evaluate", model, table).stdout
-    for metric, value in scores.items():
-        if not isinstance(value, list):
-            assert metric in human and f"{value:.6g}" in human
-    if name == "classes":
+    assert human.endswith(f"\n{said}\n")
+    numbers = {name: value for name, value in scores.items() if isinstance(value, (int, float))}
+    measure = "mse" if name == "values" else "accuracy"
+    for name, found in scores["baselines"].items():
+        numbers[name] = found[measure]
+    for metric, value in numbers.items():
+        assert re.search(rf"^{metric} +{re.escape(f'{value:.6g}')}$", human, re.MULTILINE)
+    if measure == "accuracy":
         assert f"down: {scores['confusion'][1][0]}" in human
 
 
-def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+def test_an_ended_training_resumes_to_the_same_network(
+    folder: Path, tmp_path: Path, ended: signal.Signals
+) -> None:
     whole, broken = tmp_path / "whole.lnn", tmp_path / "broken.lnn"
     arguments = ("train", folder / "table.csv", "--target", "wave", "--window", "16", "--quiet")
     command = [sys.executable, "-m", "liquid_neural_networks.cli"]
@@ -122,10 +136,11 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
         checkpoint = tmp_path / "broken.lnn.checkpoint"
         while not checkpoint.exists():
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended)
         output, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert output == b"" and b"--resume" in errors and b"Traceback" not in errors
+    assert output == b"" and b"Traceback" not in errors
+    if ended == signal.SIGINT:
+        assert process.returncode == 130 and b"--resume" in errors
     assert checkpoint.exists() and not broken.exists()
 
     import torch
@@ -140,12 +155,160 @@ def test_an_interrupted_training_resumes_to_the_same_network(folder: Path, tmp_p
     assert not checkpoint.exists()
 
 
+@pytest.mark.parametrize("link", ["itself", "symlink", "hard link"])
+@pytest.mark.parametrize("command", ["train", "predict", "state", "model"])
+def test_what_is_read_is_never_written_over(
+    folder: Path, tmp_path: Path, command: str, link: str
+) -> None:
+    table, model = tmp_path / "table.csv", tmp_path / "model.lnn"
+    table.write_bytes((folder / "table.csv").read_bytes())
+    model.write_bytes((folder / "values.lnn").read_bytes())
+    output = read = model if command == "model" else table
+    if link != "itself":
+        output = tmp_path / "link.csv"
+        output.symlink_to(read) if link == "symlink" else output.hardlink_to(read)
+    before = read.read_bytes()
+    arguments = {
+        "train": ("train", table, "--target", "wave", "--output", output, *QUICK),
+        "predict": ("predict", model, table, "--output", output),
+        "state": ("predict", model, table, "--state", output),
+        "model": ("predict", model, table, "--output", output),
+    }[command]
+    result = lnn(*arguments)
+    assert result.exit_code == 2 and "would be overwritten" in result.stderr
+    assert read.read_bytes() == before
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_what_cannot_be_written_is_said_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from liquid_neural_networks import training
+
+    never = Path("/proc/none/such")  # no file can be made there, by nobody
+    for output in (never.parent.parent / "model.lnn", never / "model.lnn"):
+        monkeypatch.setattr(training, "fit_table", lambda *_, **__: pytest.fail("it was trained"))
+        result = lnn("train", folder / "table.csv", "--target", "wave", "--output", output, *QUICK)
+        assert result.exit_code in (1, 2) and "Error" in result.stderr
+    monkeypatch.setattr(Forecaster, "load", lambda *_: pytest.fail("it was read"))
+    result = lnn("predict", folder / "values.lnn", folder / "table.csv", "--output", "/proc/x.csv")
+    assert result.exit_code == 1 and "Error" in result.stderr
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_after_training_loses_nothing(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "wave.lnn"
+    command = ("train", folder / "table.csv", "--target", "wave", "--output", model, *QUICK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Forecaster, "save", full)
+        result = lnn(*command)
+    assert result.exit_code == 1 and "No space left" in result.stderr
+    assert "go on with --resume" in result.stderr and not model.exists()
+    checkpoint = tmp_path / "wave.lnn.checkpoint"
+    assert [file.name for file in tmp_path.iterdir()] == [checkpoint.name]
+    trained = checkpoint.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # to see that no epoch was added
+        assert lnn(*command, "--resume").exit_code == 0
+    assert checkpoint.read_bytes() == trained
+    assert Forecaster.load(model).history == Forecaster.load(folder / "values.lnn").history
+
+
+def test_a_full_disk_leaves_the_forecasts_and_the_state_of_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, state = tmp_path / "out.csv", tmp_path / "state"
+    command = ("predict", folder / "values.lnn", folder / "table.csv", "--output", output)
+    assert lnn(*command, "--state", state).exit_code == 0
+    before = output.read_bytes(), state.read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    assert lnn(*command).exit_code == 1
+    result = lnn(*command[:3], "--state", state)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert (output.read_bytes(), state.read_bytes()) == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.csv", "state"]
+
+
+def test_a_result_no_better_than_a_baseline_is_said(folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    polars.DataFrame({"noise": np.cumsum(rng.normal(size=300))}).write_csv(tmp_path / "walk.csv")
+    result = lnn("train", tmp_path / "walk.csv", "--target", "noise", "--learning-rate", "10",
+                 "--output", tmp_path / "walk.lnn", *QUICK)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "\nno better than " in result.stdout
+
+
+def test_several_seeds_print_their_spread_and_leave_no_checkpoint(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "wave.lnn"
+    command = ("train", folder / "table.csv", "--target", "wave", "--output", model, *QUICK)
+    result = lnn(*command, "--seeds", "2")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^seed +validation loss +mse\n0 .*\n1 .*\n", result.stdout, re.MULTILINE)
+    assert [each.name for each in tmp_path.iterdir()] == ["wave.lnn"]
+
+
+def test_new_rows_are_predicted_with_the_state_of_those_before(
+    folder: Path, tmp_path: Path
+) -> None:
+    model, table, state = folder / "values.lnn", folder / "table.csv", tmp_path / "state"
+    rows = table.read_text().splitlines(keepends=True)
+    new = tmp_path / "new.csv"
+    new.write_text(rows[0] + rows[-1])
+    alone = lnn("predict", model, new)
+    assert alone.exit_code == 0 and "Warning: the table has 1 rows of a series" in alone.stderr
+    (tmp_path / "old.csv").write_text("".join(rows[:-1]))
+    assert lnn("predict", model, tmp_path / "old.csv", "--state", state).exit_code == 0
+    carried = lnn("predict", model, new, "--state", state, "--latest")
+    assert carried.exit_code == 0 and "Warning" not in carried.stderr
+    whole = lnn("predict", model, table, "--latest").stdout
+    assert carried.stdout.splitlines()[0] == whole.splitlines()[0]
+    found, expected = (float(text.rsplit(",", 1)[1]) for text in (carried.stdout, whole))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_backtest_prints_every_fold(folder: Path) -> None:
+    command = ("backtest", folder / "table.csv", "--target", "wave", "--folds", "2", *QUICK)
+    found = json.loads(lnn(*command, "--json").stdout)
+    assert [fold["tested"] for fold in found["folds"]] == [20, 20]
+    shown = lnn(*command)
+    assert shown.exit_code == 0, shown.stderr
+    for fold in found["folds"]:
+        assert f"{fold['test']['mse']:.6g}" in shown.stdout
+    assert shown.stdout.endswith(f"\n{found['verdict']}\n")
+
+
+def test_text_out_of_a_file_cannot_steer_the_terminal(folder: Path, tmp_path: Path) -> None:
+    from liquid_neural_networks import model_file
+
+    found = model_file.load(folder / "classes.lnn")
+    hostile = "\x1b]0;gone\x07\n"
+    columns = {**found.metadata["columns"], "classes": ["up", hostile]}
+    path = tmp_path / "hostile.lnn"
+    model_file.save(found._replace(metadata={**found.metadata, "columns": columns}), path)
+    for arguments in (("inspect", path), ("inspect", path, "--json"),
+                      ("evaluate", path, folder / "table.csv")):  # fmt: skip
+        result = lnn(*arguments)
+        assert "\x1b" not in result.output and "\x07" not in result.output
+        assert "Traceback" not in result.output
+    for name, value in (("test", hostile), ("test", {hostile: 1}), ("loss", hostile)):
+        model_file.save(found._replace(metadata={**found.metadata, name: value}), path)
+        for json_ in ((), ("--json",)):
+            result = lnn("inspect", path, *json_)
+            assert result.exit_code == 1 and "\x1b" not in result.output
+            assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+
+
 def test_a_training_that_diverges_leaves_the_best_model(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
-    from liquid_neural_networks.training import _fit, fit_table
+    from liquid_neural_networks.training import _losses, fit_table
     from liquid_neural_networks.training._losses import squared_error
 
     steps: list[int] = []
@@ -157,7 +320,7 @@ def test_a_training_that_diverges_leaves_the_best_model(
     options = {"hidden_size": 6, "window": 16, "progress": False, "seed": 1}
     expected = fit_table(folder / "table.csv", "wave", epochs=2, **options)
     enough = 10**6
-    monkeypatch.setattr(_fit, "squared_error", spoiled)
+    monkeypatch.setitem(_losses.LOSSES, "mse", spoiled)
     fit_table(folder / "table.csv", "wave", epochs=2, **options)
     enough = len(steps)  # what two epochs take
     steps.clear()
@@ -210,7 +373,7 @@ def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
         (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
         (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
         (("inspect", "plain.lnn", "--wiring", "picture.xyz"), "path: unknown 'xyz'"),
-        (("train", "semicolons.csv", "--target", "a"), "separated by semicolons"),
+        (("train", "semicolons.csv", "--target", "a"), "test: 0.15 of 1 rows is none"),
         (("train", "table.csv", "--target", "wave", "--test", "0.001"), "test: 0.001 of 200 rows"),
         (
             (
@@ -239,8 +402,10 @@ def test_what_cannot_be_done_exits_with_1_and_one_line(
     result = lnn(*arguments)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: ") and said in result.stderr
-    assert result.stderr.count("\n") == 1
+    # What was read is said before what is wrong with it.
+    *before, last = result.stderr.splitlines()
+    assert last.startswith("Error: ") and said in last
+    assert len(before) < 2 and all(line.startswith("read ") for line in before)
 
 
 @pytest.mark.parametrize(
@@ -278,18 +443,8 @@ def test_help_lists_every_command_and_each_shows_how_it_is_used() -> None:
     for command in COMMANDS:
         assert f"  {command} " in text
         assert lnn(command, "--help").exit_code == 0
-    for command in ("train", "predict", "evaluate", "data", "conformance"):
+    for command in ("train", "predict", "evaluate", "backtest", "data", "conformance"):
         assert f"  lnn {command} " in lnn(command, "--help").stdout
-
-
-def test_help_and_version_load_no_table_library() -> None:
-    script = (
-        "import sys; from liquid_neural_networks.cli import main\n"
-        "main(['--help'], standalone_mode=False)\n"
-        "print(sorted({'polars', 'matplotlib', 'pooch'} & set(sys.modules)))"
-    )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert found.stdout.splitlines()[-1] == b"[]"
 
 
 def test_the_installed_command_runs() -> None:

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from liquid_neural_networks.data import (
     Columns,
+    Order,
     Scaling,
     Series,
     Windows,
@@ -267,6 +268,7 @@ TABLE = polars.DataFrame(
         "count": [1, 2, 3, 4, 5],
         "open": [True, False, True, None, False],
         "state": ["run", "rest", "run", None, "fall"],
+        "share": [0.5, None, 0.25, 0.5, 0.75],
     }
 )
 
@@ -300,14 +302,14 @@ def test_the_usual_words_for_missing_are_missing(tmp_path: Path) -> None:
     ("name", "contents", "said"),
     [
         ("none.csv", None, "no such file"),
-        ("table.xlsx", b"PK", "expected a table file"),
-        ("table", b"a\n1\n", "expected a table file"),
-        ("empty.csv", b"", "cannot be read"),
+        ("table.xlsx", b"PK\x03\x04", "an Excel file"),
+        ("folder", None, "no such file"),
+        ("empty.csv", b"", "has no rows"),
         ("header.csv", b"a,b\n", "has no rows"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
         ("binary.csv", bytes(range(256)), "binary.csv"),
-        ("garbage.parquet", b"PAR1garbagePAR1", "cannot be read"),
-        ("short.parquet", b"", "cannot be read"),
+        ("garbage.parquet", b"PAR1garbagePAR1", "damaged Parquet"),
+        ("short.parquet", b"PAR1", "damaged Parquet"),
         ("broken.csv.gz", b"\x1f\x8b\x08\x00broken", "broken.csv.gz"),
     ],
 )
@@ -332,13 +334,14 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_something_else_than_a_table_is_refused() -> None:
-    with pytest.raises(DtypeError, match="from_pandas"):
+    with pytest.raises(DtypeError, match="or a dictionary of columns"):
         read_table([1, 2, 3])  # type: ignore[arg-type]
 
 
 def test_a_table_becomes_a_series() -> None:
     columns = choose_columns(TABLE, "count", time="when")
-    assert columns == Columns(("heat", "count", "open"), ("count",), "when", 3600.0, True)
+    order = Order(("when",), dates=True, time_unit=3600.0)
+    assert columns == Columns(("heat", "count", "open", "share"), ("count",), order)
     series = columns.series(TABLE)
     np.testing.assert_array_equal(series.inputs[:, 0], [1, 2, np.nan, 4, 5])
     np.testing.assert_array_equal(series.inputs[:, 2], [1, 0, 1, np.nan, 0])
@@ -383,7 +386,7 @@ def test_the_unit_of_time_comes_from_the_training_rows() -> None:
         ([0.0, None, 2.0, 3.0], "t: row 2 has no time"),
         ([0.0, float("nan"), 2.0, 3.0], "t: row 2 has no time"),
         ([0.0, 1.0, 2.0, float("inf")], "t: row 4 is infinite"),
-        (["a", "b", "c", "d"], "t: expected numbers or ISO 8601 dates"),
+        (["a", "b", "c", "d"], "t: expected numbers or dates as times"),
         ([datetime(2024, 1, 2), datetime(2024, 1, 1), None, None], "t: row 3 has no time"),
     ],
 )
@@ -398,7 +401,7 @@ def test_times_that_do_not_rise_are_refused_with_column_and_row(
 def test_labels_become_classes_in_order() -> None:
     columns = choose_columns(TABLE, "state", horizon=0)
     assert columns.classes == ("fall", "rest", "run")
-    assert columns.features == ("heat", "count", "open") and columns.outputs == 3
+    assert columns.features == ("heat", "count", "open", "share") and columns.outputs == 3
     assert columns.series(TABLE).targets.tolist() == [2, 1, 2, -1, 0]
     assert choose_columns(TABLE, "open").classes == (False, True)
     assert choose_columns(TABLE, "count", classes=True).classes == (1, 2, 3, 4, 5)
@@ -417,9 +420,9 @@ def test_labels_become_classes_in_order() -> None:
         ({"features": ["state"]}, "state: expected numbers"),
         ({"features": ["cold"]}, "cold: there is no such column"),
         ({"time": "clock"}, "clock: there is no such column"),
-        ({"time": "state"}, "state: expected numbers or ISO 8601"),
+        ({"time": "state"}, "state: expected numbers or dates"),
         ({"time": "heat"}, "heat: cannot be the time"),
-        ({"targets": "heat", "classes": True}, "heat: expected text, integers"),
+        ({"targets": "share", "classes": True}, "share: expected text, integers"),
         ({"targets": ["state", "open"]}, "targets: expected one column of classes"),
         ({"targets": "state", "classes": False}, "state: expected numbers"),
     ],

@@ -6,21 +6,24 @@ import importlib
 import io
 import pkgutil
 import re
+import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import liquid_neural_networks
 from liquid_neural_networks import errors
+from liquid_neural_networks.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.org"))
 TEXTS = [*DOCS, *sorted(ROOT.glob("*.org")), *sorted((ROOT / "spec").glob("*.org"))]
 
 BLOCK = re.compile(
-    r"^#\+begin_src python[^\n]*\n(?P<code>.*?)^#\+end_src\n"
+    r"^#\+begin_src (?P<kind>python|sh :results output)[^\n]*\n(?P<code>.*?)^#\+end_src\n"
     r"(?:\n#\+RESULTS:\n(?P<printed>(?:: ?[^\n]*\n)+))?",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
@@ -41,13 +44,29 @@ def test_code_runs_in_order_and_prints_what_it_says(path: Path, tmp_path, monkey
     text = path.read_text("utf-8")
     names: dict[str, Any] = {"__name__": path.stem}
     for block in BLOCK.finditer(text):
+        expected = re.sub("^: ?", "", block["printed"] or "", flags=re.MULTILINE)
+        if block["kind"] != "python":
+            assert_commands_say(block["code"], expected.splitlines())
+            continue
         # Line numbers in a traceback are those of the document.
         above = "\n" * text.count("\n", 0, block.start("code"))
         printed = io.StringIO()
         with redirect_stdout(printed):
             exec(compile(above + block["code"], str(path), "exec"), names)
-        expected = re.sub("^: ?", "", block["printed"] or "", flags=re.MULTILINE)
         assert printed.getvalue() == expected, block["code"]
+
+
+def assert_commands_say(commands: str, expected: list[str]) -> None:
+    """Each command works, and among what they print are these lines, in this order."""
+    said: list[str] = []
+    for command in commands.splitlines():
+        name, *arguments = shlex.split(command)
+        assert name == "lnn", command
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        said += result.output.splitlines()
+    left = iter(said)
+    assert all(line in left for line in expected), "\n".join(said)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)

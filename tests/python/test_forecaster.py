@@ -18,13 +18,15 @@ from liquid_neural_networks.data import Columns, Series
 from liquid_neural_networks.errors import (
     DataError,
     DomainError,
+    DtypeError,
     LiquidError,
     ModelFileError,
     OptionError,
 )
-from liquid_neural_networks.training import DivergenceError, Forecaster, _fit, fit_table
+from liquid_neural_networks.training import DivergenceError, Forecaster, _losses, fit_table
+from liquid_neural_networks.training._aim import Aim
+from liquid_neural_networks.training._baselines import Baselines
 from liquid_neural_networks.training._losses import squared_error
-from liquid_neural_networks.training._pairs import inputs_in
 from training_cases import network, same
 
 
@@ -53,8 +55,8 @@ def test_a_table_becomes_a_forecaster_that_beats_repeating_the_latest_value(
     table = swing()
     forecaster = small(table, "height", time="when")
     assert forecaster.columns.features == ("height", "other")
-    assert forecaster.test is not None and forecaster.changes
-    assert forecaster.test["mse"] < 0.5 * forecaster.test["baseline_mse"]
+    assert forecaster.test is not None
+    assert forecaster.test["mse"] < 0.5 * forecaster.test["baselines"]["latest"]["mse"]
     assert forecaster.test["count"] == round(240 * 0.15)
 
     forecaster.save(tmp_path / "height.lnn")
@@ -72,21 +74,23 @@ def test_what_is_measured_is_what_is_predicted() -> None:
     table = swing()
     forecaster = small(table, "height", time="when", horizon=3, epochs=2)
     predicted = forecaster.predict(table)
-    assert predicted.columns == ["when", "predicted_height"] and predicted.height == 240
+    assert predicted.columns == ["when", "made_at", "predicted_height"] and predicted.height == 240
     height, found = table["height"].to_numpy(), predicted["predicted_height"].to_numpy()
     scores = forecaster.evaluate(table)
     assert scores["mse"] == pytest.approx(np.mean((found[:-3] - height[3:]) ** 2))
-    assert scores["baseline_mse"] == pytest.approx(np.mean((height[:-3] - height[3:]) ** 2))
+    assert scores["baselines"]["latest"]["mse"] == pytest.approx(
+        np.mean((height[:-3] - height[3:]) ** 2)
+    )
     held = round(240 * 0.15)
     assert forecaster.test is not None
     newest = (found[:-3] - height[3:])[-held:]
     assert forecaster.test["mse"] == pytest.approx(np.mean(newest**2))
 
 
-@pytest.mark.parametrize("changes", [True, False])
-def test_a_prediction_knows_nothing_of_later_rows(changes: bool) -> None:
+@pytest.mark.parametrize("baseline", ["latest", "linear", "none"])
+def test_a_prediction_knows_nothing_of_later_rows(baseline: str) -> None:
     table = swing()
-    forecaster = small(table, "height", time="when", epochs=2, changes=changes)
+    forecaster = small(table, "height", time="when", epochs=2, baseline=baseline)
     whole = forecaster.predict(table)["predicted_height"].to_numpy()
     start = forecaster.predict(table.head(100))["predicted_height"].to_numpy()
     np.testing.assert_allclose(whole[:100], start, rtol=1e-5)
@@ -111,10 +115,13 @@ def test_only_training_rows_set_the_scale() -> None:
     assert forecaster.inputs.deviation[0] == pytest.approx(np.nanstd(training))
 
 
-def test_changes_follow_a_trend_out_of_the_range_of_the_training() -> None:
-    forecaster = small(swing(trend=0.5), "height", time="when")
+@pytest.mark.parametrize("baseline", ["latest", "linear"])
+def test_changes_follow_a_trend_out_of_the_range_of_the_training(
+    baseline: str,
+) -> None:
+    forecaster = small(swing(trend=0.5), "height", time="when", baseline=baseline)
     assert forecaster.test is not None
-    assert forecaster.test["mse"] < forecaster.test["baseline_mse"]
+    assert forecaster.test["mse"] < forecaster.test["baselines"]["latest"]["mse"]
 
 
 def test_missing_values_of_the_target_are_bridged() -> None:
@@ -127,33 +134,37 @@ def test_missing_values_of_the_target_are_bridged() -> None:
     # Row 0 is missing: nothing is known there yet.
     assert np.isnan(found[0]) and np.isfinite(found[1:]).all()
     assert forecaster.test is not None
-    assert forecaster.test["mse"] < forecaster.test["baseline_mse"]
+    assert forecaster.test["mse"] < forecaster.test["baselines"]["latest"]["mse"]
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
-@pytest.mark.parametrize("changes", [True, False])
-def test_targets_that_are_unknown_at_first_are_not_measured(changes: bool, horizon: int) -> None:
+@pytest.mark.parametrize("baseline", ["latest", "none"])
+def test_targets_that_are_unknown_at_first_are_not_measured(baseline: str, horizon: int) -> None:
     table = swing(60)
     height = table["height"].to_numpy().copy()
     height[:7] = np.nan
     late = table.with_columns(height=height)
-    forecaster = small(late, "height", time="when", horizon=horizon, changes=changes, epochs=1)
+    forecaster = small(late, "height", time="when", horizon=horizon, baseline=baseline, epochs=1)
     predicted = forecaster.predict(late)["predicted_height"].to_numpy()
     # The change since the latest value is added to it: there is none before row 7.
-    assert np.isnan(predicted[:7]).all() == changes and np.isfinite(predicted[7:]).all()
+    assert (
+        np.isnan(predicted[:7]).all() == (baseline == "latest") and np.isfinite(predicted[7:]).all()
+    )
 
     scores, rows = forecaster.evaluate(late), np.arange(7, 60 - horizon)
     assert scores["count"] == len(rows)
     truth = height[rows + horizon]
     assert scores["mse"] == pytest.approx(np.mean((predicted[rows] - truth) ** 2), rel=1e-5)
-    assert scores["baseline_mse"] == pytest.approx(np.mean((height[rows] - truth) ** 2), rel=1e-5)
+    latest = scores["baselines"]["latest"]["mse"]
+    assert latest == pytest.approx(np.mean((height[rows] - truth) ** 2), rel=1e-5)
 
 
 def test_the_first_known_value_is_no_change() -> None:
     levels = np.array([[np.nan], [np.nan], [5.0], [7.0], [np.nan], [4.0]])
-    found = inputs_in(
-        Series(levels, levels, np.ones(6)), Columns(("x",), ("x",)), changes=True
-    ).ravel()
+    series, columns = Series(levels, levels, np.ones(6)), Columns(("x",), ("x",))
+    aim = Aim(columns, 1, False, Baselines((1,), {}, (0.0,), None), "latest")
+    past = aim.past(series)
+    found = aim.fed(series, past, aim.start(past)).ravel()
     np.testing.assert_array_equal(found, [np.nan, np.nan, 0.0, 2.0, np.nan, -3.0])
 
 
@@ -197,7 +208,7 @@ def test_a_training_that_diverges_gives_the_best_forecaster(
     def spoiled(outputs: Tensor, targets: Tensor) -> Tensor:
         return squared_error(outputs, targets) * (1.0 if len(epochs) < 2 else torch.nan)
 
-    monkeypatch.setattr(_fit, "squared_error", spoiled)
+    monkeypatch.setitem(_losses.LOSSES, "mse", spoiled)
     with pytest.raises(DivergenceError, match="of epoch") as raised:
         small(table, "height", time="when", callback=lambda each: bool(epochs.append(each)))
     found = raised.value.forecaster
@@ -211,13 +222,19 @@ def test_a_table_of_classes(tmp_path: Path) -> None:
     forecaster = small(table, "state", time="when", features=["height", "other"])
     assert forecaster.columns.classes == ("down", "up") and forecaster.horizon == 0
     assert forecaster.test is not None
-    assert forecaster.test["accuracy"] > max(0.8, forecaster.test["baseline_accuracy"])
+    assert forecaster.test["accuracy"] > max(
+        0.8, *(each["accuracy"] for each in forecaster.test["baselines"].values())
+    )
     forecaster.save(tmp_path / "state.lnn")
     found = Forecaster.load(tmp_path / "state.lnn").predict(table.drop("state"))
-    assert found.columns == ["when", "predicted_state", "probability"]
+    probabilities = ["probability", "probability_down", "probability_up"]
+    assert found.columns == ["when", "predicted_state", *probabilities]
     right = (found["predicted_state"] == table["state"]).mean()
     assert right == pytest.approx(forecaster.evaluate(table)["accuracy"])
     assert found["probability"].min() >= 0.5
+    each = found.select("probability_down", "probability_up").to_numpy()
+    np.testing.assert_allclose(each.sum(axis=1), 1, rtol=1e-6)
+    assert (each.max(axis=1) == found["probability"].to_numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +253,7 @@ def test_sizes_a_wiring_leaves_out_follow_from_the_table(
     size = 8 if units == 8 else None
     trained = small(swing(), "height", time="when", wiring=wiring, hidden_size=size, epochs=1)
     built = trained.network.wiring
-    assert (built.units, built.motor, built.input_size) == (units, motor, 2)
+    assert (built.units, built.motor, built.input_size) == (units, motor, trained.aim.inputs)
 
 
 def test_a_size_that_contradicts_the_wiring_is_refused() -> None:
@@ -283,10 +300,23 @@ def test_without_valid_and_test_parts_everything_is_trained_on() -> None:
         ({"window": 0}, DomainError, "window"),
         ({"stride": 0}, DomainError, "stride"),
         ({"valid": 0.5, "test": 0.5}, DomainError, "valid"),
-        ({"targets": "state", "changes": True}, OptionError, "changes"),
-        ({"horizon": 0, "changes": True}, OptionError, "changes"),
-        ({"features": ["other"], "changes": True}, OptionError, "changes"),
-        ({"time": "state"}, DataError, "state: expected numbers or ISO 8601"),
+        ({"targets": "state", "baseline": "latest"}, OptionError, "baseline"),
+        ({"horizon": 0, "baseline": "latest"}, OptionError, "baseline"),
+        ({"features": ["other"], "baseline": "latest"}, OptionError, "baseline"),
+        ({"baseline": "last_day"}, OptionError, "baseline: 'last_day'"),
+        ({"baseline": "yesterday"}, OptionError, "baseline: unknown 'yesterday'"),
+        ({"horizon": 0, "path": True}, OptionError, "path"),
+        ({"targets": "state", "path": True}, OptionError, "path"),
+        ({"loss": "rmse"}, OptionError, "loss: unknown 'rmse'"),
+        ({"targets": "state", "loss": "mae"}, OptionError, "loss: is of values"),
+        ({"targets": "state", "quantiles": [0.5]}, OptionError, "quantiles: is of values"),
+        ({"balance": True}, OptionError, "balance: is of classes"),
+        ({"loss": "mae", "quantiles": [0.5]}, OptionError, "quantiles: are learned by"),
+        ({"quantiles": [0.5, 0.1]}, DomainError, "quantiles: expected rising"),
+        ({"quantiles": [0.0, 0.5]}, DomainError, "quantiles"),
+        ({"quantiles": 0.5}, DtypeError, "quantiles"),
+        ({"seeds": 0}, DomainError, "seeds"),
+        ({"time": "state"}, DataError, "state: expected numbers or dates"),
         ({"dynamics": "wet"}, OptionError, "unknown 'wet'"),
         ({"wiring": {"type": "web"}}, OptionError, "unknown 'web'"),
     ],
@@ -321,7 +351,16 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
     for part, name, value in (
         ("metadata", "horizon", -1),
         ("metadata", "horizon", None),
-        ("metadata", "changes", "yes"),
+        ("metadata", "path", "yes"),
+        ("metadata", "baseline", "last_day"),
+        ("metadata", "baseline", None),
+        ("metadata", "baselines", {}),
+        ("metadata", "window", 0),
+        ("metadata", "loss", "rmse"),
+        ("metadata", "quantiles", {"levels": [0.5], "shifts": [[[0.0, 0.0]]]}),
+        ("metadata", "test", {"\x1b[31mmse": 1.0}),
+        ("metadata", "test", {"mse": "\x1b[31m"}),
+        ("metadata", "test", 7),
         ("metadata", "columns", {"features": 1}),
         ("metadata", "columns", {**found.metadata["columns"], "features": ["height"]}),
         ("metadata", "columns", {**found.metadata["columns"], "targets": ["depth"]}),
@@ -335,4 +374,4 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
         parts[part][name] = value
         model_file.save(found._replace(**parts), file)
         with pytest.raises(ModelFileError, match=r"plain\.lnn"):
-            Forecaster.load(file)
+            pytest.fail(f"{name} = {value} was read: {Forecaster.load(file)}")

@@ -21,16 +21,16 @@ from benchmarks.gpu.card import LIMITS, Limits
 from benchmarks.gpu.compiled import Machine
 from liquid_neural_networks import gpu
 
-SPILLED = {"LTC 302 sparse": 4000, "LTC 32, memory": 200}
+SPILLED = {"LTC 302 sparse": 450}
 """Instructions that may move a register to memory or back; none in all other classes."""
-OVER_SPECIAL = {"LTC 19 NCP": 1.6, "LTC 32 full": 1.5, "LTC 64 full": 1.5}
+OVER_SPECIAL = {"LTC 19 NCP": 1.5, "LTC 32 full": 1.5, "LTC 64 full": 1.5}
 """By how much an unfold may be longer than its special functions alone."""
 ELSEWHERE = {
-    "sm_80": ["LTC 64 full", "dense 32", "CfC 60 NCP", "CfC 32"],
-    "gfx942": ["LTC 32 full", "dense 64", "CfC 32, no backbone"],
+    "sm_80": ["LTC 302 sparse", "dense 32", "CfC 60 NCP", "CfC 32"],
+    "gfx942": ["LTC 302 sparse", "dense 64", "CfC 32, no backbone"],
 }
-"""Other targets, each with classes that take every kernel there."""
-SPILLED_ELSEWHERE = {"sm_80": 0, "gfx942": 32}
+"""Other targets, each with classes that take every kernel there, and both ways of gathering. All
+classes on all of them take minutes: ``python -m benchmarks.gpu.static_model --target sm_80``."""
 SHARED = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "gfx942": 64 * 1024}
 
 
@@ -54,15 +54,15 @@ def test_elsewhere(target: str, name: str) -> None:
     assert kernels
     for each in kernels:
         assert each.machine.registers > 0
-        assert each.machine.spilled <= SPILLED_ELSEWHERE[target], each.kernel
+        assert each.machine.spilled <= SPILLED.get(name, 0), each.kernel
         assert each.machine.shared <= SHARED[target], each.kernel
 
 
 def test_every_kernel_is_in_a_class() -> None:
     """And on every target: a new one is compiled from the day it is launched."""
     launched = {
-        name: {launch.name for launch in static_model.launches(options)}
-        for name, options in static_model.CLASSES.items()
+        name: {launch.name for launch in static_model.class_launches(name)}
+        for name in static_model.CLASSES
     }
     kernels = set()
     for module in pkgutil.iter_modules(gpu.__path__):

@@ -347,13 +347,24 @@
              an array, times of java.time or java.sql, text, booleans; nil where missing
     targets  the column to predict, or several
 
-    :features   numeric columns to feed, in this order; all, the past of the targets included, as
-                the file or the data set has them, those of maps in the order of their names
-    :time       column of times; the steps between them reach the network as elapsed time
+    :features   columns to feed, in this order; all numeric ones, the past of the targets
+                included, as the file or the data set has them, those of maps in the order of
+                their names
+    :time       column of times, or several with a part each; the steps between them reach the
+                network as elapsed time
+    :group      column that tells several series in the table apart
+    :time-format, :sort, :duplicates, :calendar, :categories, :split, :label-per-group
+                as for Python's fit_table
     :horizon    rows ahead; 1, and 0 for classes
-    :classes    whether the target is a class; if it holds text or booleans
-    :changes    learn changes of the target rather than its level, so that a network that knows
-                nothing repeats the latest value; true where that can be
+    :path       whether every row up to the horizon is predicted; false
+    :classes    whether the target is a class; if it holds text, booleans or two whole numbers
+    :baseline   the simple forecast whose errors are learned, so that a network that knows nothing
+                repeats it: :latest, :last-day, :last-week, :last-year, :linear, or :none; the best
+                one on the validation rows
+    :loss       of values: :mse, :mae, :huber or :quantile; :mse
+    :quantiles  levels between 0 and 1 to predict rather than one value
+    :balance    whether every class counts the same, however rare; false
+    :seeds      networks to train, of which the best in validation is kept; 1
     :window, :stride  rows of a training window, and from one to the next; 32 and half of it
     :valid, :test     fractions of the rows; 0.15 each
     :patience   stop after so many epochs without a better one; 20
@@ -363,15 +374,15 @@
     :checkpoint, :resume, :progress
                 as for [[train!]]; the seed is also that of the initial parameters
 
-  Of a forecaster, `(:network f)`, `(:columns f)`, `(:horizon f)`, `(:changes f)`, `(:history f)` as
-  [[train!]] returns it, and `(:test f)` can be asked: what [[evaluate]] says of the newest rows.
+  Of a forecaster, `(:network f)`, `(:columns f)`, `(:horizon f)`, `(:path f)`, `(:baseline f)`, `(:history f)`
+  as [[train!]] returns it, and `(:test f)` can be asked: what [[evaluate]] says of the newest rows.
 
   Throws `:data-error` naming the column, or the table, that cannot be used.
 
       (def table {:time (range 300) :wave (mapv #(Math/sin (/ % 3)) (range 300))})
       (def forecaster (lnn/fit-table table :wave {:time :time :hidden-size 8 :epochs 20 :progress false}))
-      (< (:mse (:test forecaster)) (:baseline-mse (:test forecaster))) ;=> true
-      (keys (lnn/predict forecaster table)) ;=> (:time :predicted_wave)"
+      (< (:mse (:test forecaster)) (-> forecaster :test :baselines :latest :mse)) ;=> true
+      (keys (lnn/predict forecaster table)) ;=> (:time :made_at :predicted_wave)"
   [table targets & options]
   (options/check-value :targets ::options/column-or-columns targets)
   (introduced-forecaster (training/fit-table table targets (options/check :fit-table options))))
@@ -391,9 +402,9 @@
                                  "history" options/to-clojure)))
 
 (defn- call-on-table
-  "Calls a function of interop on a forecaster and a table."
-  [forecaster function table]
-  (runtime/call-on (::forecaster forecaster) function [(tables/to-python table)]
+  "Calls a function of interop on a forecaster, a table and what else it takes."
+  [forecaster function table & others]
+  (runtime/call-on (::forecaster forecaster) function (into [(tables/to-python table)] others)
                    (tables/names table)))
 
 (defn predict
@@ -401,21 +412,26 @@
 
     data         of a network: as for [[train!]], :targets not needed
                  of a forecaster: a table as for [[fit-table]], the targets needed only where
-                 changes are learned
+                 they are fed
     :batch-size  windows at a time; only memory depends on it; 256. Not for forecasters
+    :latest      of a forecaster: only what is predicted at the newest row of each series
+    :state       of a forecaster: a file in which the state is carried from table to table
     :as          see the namespace; of a forecaster as for [[read-table]]
 
-  A forecaster returns columns with one row for each of the table: the times, if there are any,
-  and `:predicted_NAME`, the value that NAME will have `:horizon` rows later; nil where nothing
-  was known yet. For classes the most probable one, and its `:probability`.
+  A forecaster returns columns with one row for each of the table: the time that the forecast is
+  for (or its `:row`, counted from 1), `:made_at`, the time it was made at, and `:predicted_NAME`,
+  the value that NAME will have then; nil where nothing was known yet. Quantiles are
+  `:predicted_NAME_q10` and so on. For classes the most probable one, its `:probability`, and
+  `:probability_LABEL` of each.
 
       (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
       (count (lnn/predict network {:inputs [[[0.1] [0.2]] [[0.3] [nil]]]})) ;=> 2"
   [model data & options]
   (with-memory
     (if (forecaster? model)
-      (let [{:keys [as] :or {as :vectors}} (options/check :forecaster/predict options)]
-        (tables/from-python (call-on-table model "forecast" data) as))
+      (let [{:keys [as latest state] :or {as :vectors latest false}}
+            (options/check :forecaster/predict options)]
+        (tables/from-python (call-on-table model "forecast" data latest (some-> state str)) as))
       (let [{:keys [batch-size as] :or {batch-size 256 as :vectors}}
             (options/check :predict options)
             owned (owned-by model)
@@ -425,8 +441,9 @@
 (defn evaluate
   "How well a network predicts the targets of windows, or a forecaster those of a table: :mse,
   :mae, :r2 and :count for values; :accuracy, :macro-f1, :f1, :confusion and :count for classes.
-  A forecaster also says :baseline-mse, of repeating the latest value, or :baseline-accuracy, of
-  the commonest class. Arguments are those of [[predict]].
+  A forecaster also says what simple forecasts reach, as `:baselines`: a map of `:latest`,
+  `:last-week`, `:linear`, `:commonest` and the like to their `:mse` and `:mae`, or `:accuracy` and
+  `:macro-f1`. Arguments are those of [[predict]].
 
       (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
       (:count (lnn/evaluate network {:inputs [[[0.1] [0.2]]] :targets [[[0.2] [0.3]]]})) ;=> 2"

@@ -13,6 +13,7 @@
 (s/def ::integer int?)
 (s/def ::count (s/and int? #(<= Integer/MIN_VALUE % Integer/MAX_VALUE)))
 (s/def ::number number?)
+(s/def ::levels (s/coll-of number? :min-count 1))
 (s/def ::flag boolean?)
 (s/def ::choice (s/or :keyword keyword? :string string?))
 (s/def ::a-path (s/with-gen
@@ -36,6 +37,7 @@
   {::integer "an integer"
    ::count "an integer"
    ::number "a number"
+   ::levels "a sequence of numbers"
    ::flag "true or false"
    ::choice "a keyword or a string"
    ::a-path "a path: a string, a File or a Path"
@@ -79,13 +81,16 @@
    :trace (assoc run :population ::count :synapses ::flag :currents ::flag :as ::trace-format)
    :effective-time-constants (assoc run :population ::count :as ::format)
    :train! (assoc fit :valid ::windows :drop-last ::flag :save-to ::a-path)
-   :fit-table (assoc fit :features ::columns :time ::column :horizon ::count :classes ::flag
-                     :changes ::flag :window ::count :stride ::count :valid ::number :test ::number
-                     :hidden-size ::count :wiring ::one-or-more-wirings
-                     :dynamics ::choice-with-options :solver ::choice :unfolds ::count
-                     :mixed-memory ::flag)
+   :fit-table (assoc fit :features ::columns :time ::column-or-columns :time-format ::choice
+                     :sort ::flag :duplicates ::choice :calendar ::columns :categories ::columns
+                     :group ::column :split ::choice :label-per-group ::flag
+                     :horizon ::count :path ::flag :classes ::flag :baseline ::choice
+                     :loss ::choice :balance ::flag :quantiles ::levels :seeds ::count
+                     :window ::count :stride ::count :valid ::number :test ::number
+                     :hidden-size ::count :wiring ::one-or-more-wirings :dynamics ::choice-with-options
+                     :solver ::choice :unfolds ::count :mixed-memory ::flag)
    :read-table {:as ::table-format}
-   :forecaster/predict {:as ::table-format}
+   :forecaster/predict {:as ::table-format :latest ::flag :state ::a-path}
    :predict {:batch-size ::count, :as ::format}
    :evaluate {:batch-size ::count}
    :forecaster/evaluate {}

@@ -19,8 +19,8 @@
   (run! #(.delete ^File %) (reverse (file-seq folder))))
 
 (def requirement
-  "What pip installs: this checkout, with the solver whose vectors conformance runs too."
-  ".[adaptive]")
+  "What pip installs: this checkout, with tables, pictures and the adaptive solver."
+  ".[adaptive,plots,tables]")
 
 (defn- make! [root venv python]
   (let [executable (environment/executable-in venv)]

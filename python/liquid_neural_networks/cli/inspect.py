@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from .. import model_file
-from ..inspection import describe
-from ..network import LiquidNetwork
+from ._results import printable
 
 if TYPE_CHECKING:
+    from ..model_file import Model
     from ..training import Forecaster
 
 
@@ -25,13 +24,15 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     Of a network trained on a table, also what it reads and predicts, and how well in its test.
     """
-    # Imported here, as below: these take longer to load than the rest of the command to run.
-    from ..training import Forecaster
-    from ..training._forecaster import trained_on_table
+    # Imported here, as below: torch would slow down every other command and --help.
+    from .. import model_file
+    from ..inspection import describe
+    from ..network import LiquidNetwork
 
     found = model_file.load(model)
     network = LiquidNetwork.from_model(found)
-    description, trained = describe(network), trained_on_table(found.metadata)
+    description = describe(network)
+    forecaster = _forecaster(found, model)
     if wiring is not None:
         from ..plots import plot_wiring, save
 
@@ -39,29 +40,42 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
         click.echo(f"wrote {wiring}", err=True)
     if as_json:
         plain = description.to_dict()
-        if trained:
-            fields = ("columns", "horizon", "changes", "test")
+        if forecaster is not None:
+            fields = ("columns", "horizon", "path", "baseline", "loss", "test")
             plain["table"] = {name: found.metadata[name] for name in fields}
         click.echo(json.dumps(plain, indent=2))
     else:
         click.echo(str(description))
-        if trained:
-            click.echo(_about(Forecaster.of(found, model)))
+        if forecaster is not None:
+            click.echo(_about(forecaster))
+
+
+def _forecaster(found: Model, model: Path) -> Optional[Forecaster]:
+    """The forecaster in a file of lnn train; no other file needs what reads tables."""
+    if "columns" not in found.metadata:
+        return None
+    from ..training import Forecaster
+    from ..training._forecaster import trained_on_table
+
+    return Forecaster.of(found, model) if trained_on_table(found.metadata) else None
 
 
 def _about(forecaster: Forecaster) -> str:
     """What a network trained on a table reads and predicts."""
     columns, ahead = forecaster.columns, forecaster.horizon
     when = "in the same row" if ahead == 0 else f"{ahead} row{'s' * (ahead > 1)} ahead"
+    baseline = forecaster.aim.baseline
     rows = [
         ("reads", ", ".join(columns.features)),
         ("predicts", f"{', '.join(columns.targets)}, {when}"),
     ]
+    if baseline != "none":
+        rows.append(("starts from", baseline))
     if columns.classes is not None:
         rows.append(("classes", ", ".join(map(str, columns.classes))))
-    if columns.time is not None:
-        rows.append(("time", f"{columns.time}, {columns.time_unit:g} to a unit"))
+    if columns.time:
+        rows.append(("time", f"{', '.join(columns.time)}, {columns.time_unit:g} to a unit"))
     if forecaster.test is not None:
         scores = {name: v for name, v in forecaster.test.items() if isinstance(v, (int, float))}
         rows.append(("in its test", ", ".join(f"{name} {v:.4g}" for name, v in scores.items())))
-    return "\n".join(f"{name:<11}  {text}" for name, text in rows)
+    return "\n".join(f"{name:<11}  {printable(text)}" for name, text in rows)

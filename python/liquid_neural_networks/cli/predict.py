@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
-ENDINGS = (".csv", ".tsv", ".parquet")
+from ._files import check_ending, check_output, write_table
+from ._options import reading_options
+from ._results import warnings_as_lines
+
+if TYPE_CHECKING:
+    from ..data import TableFiles
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("table", type=click.Path(path_type=Path))
+@reading_options
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="A .csv, .tsv or .parquet file.  [default: CSV on standard output]",
 )
-def predict(model: Path, table: Path, output: Optional[Path]) -> None:
+@click.option("--latest", is_flag=True, help="Only what is predicted at the newest row.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file in which the state is carried from one table to the next.",
+)
+def predict(
+    model: Path,
+    table: TableFiles,
+    output: Optional[Path],
+    latest: bool,
+    state: Optional[Path],
+) -> None:
     """Predict with MODEL, made by lnn train, at every row of TABLE.
 
     \b
-    Example:
+    Examples:
       lnn predict co2.lnn co2.csv --output forecast.csv
+      lnn predict co2.lnn new-rows.csv --latest --state co2.state
 
-    One row per row of TABLE: its time, and predicted_NAME, the value that NAME will have
-    as many rows later as the model was trained to look ahead. For classes: the most probable
-    one, and its probability. TABLE needs the feature columns only.
+    For each row: the time that the forecast is for, as TABLE writes times; made_at, the time of
+    the row it was made at; and predicted_NAME, the value that NAME will have. A model trained with
+    --path or --quantiles predicts every row up to the horizon, or several quantiles
+    (predicted_NAME_q10). For classes: the most probable one, its probability, and the
+    probabilities of all. TABLE needs the feature columns only.
+
+    A network has a memory: at the first rows of a table it has seen nothing yet. With --state,
+    each table goes on where the last one ended.
     """
-    if output is not None and output.suffix not in ENDINGS:
-        raise click.BadParameter(
-            f"expected a file ending in {', '.join(ENDINGS)}", param_hint="--output"
-        )
+    for option, written in (("--output", output), ("--state", state)):
+        if written is not None:
+            check_output(option, written, [str(model), *table.names])
+    if output is not None:
+        check_ending("--output", output)
     # Imported here: polars would slow down every other command and --help.
     from ..training import Forecaster
 
-    predictions = Forecaster.load(model).predict(table)
+    with warnings_as_lines():
+        predictions = Forecaster.load(model).predict(table, latest=latest, state=state)
     if output is None:
         click.echo(predictions.write_csv(), nl=False)
-    elif output.suffix == ".parquet":
-        predictions.write_parquet(output)
     else:
-        predictions.write_csv(output, separator="\t" if output.suffix == ".tsv" else ",")
+        write_table(predictions, output)

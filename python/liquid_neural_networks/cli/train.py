@@ -3,107 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..solvers import SOLVERS
-from ._options import dynamics, names, wiring
+from ._files import check_output
+from ._options import reading_options
 from ._results import show_metrics
+from ._training_options import training_options
+
+if TYPE_CHECKING:
+    from ..data import TableFiles
 
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
-@click.option(
-    "--target", "targets", type=names, metavar="NAMES", required=True, help="Columns to predict."
-)
-@click.option(
-    "--features", type=names, metavar="NAMES", help="Columns to feed.  [default: all numeric ones]"
-)
-@click.option("--time", metavar="NAME", help="Column of times.  [default: even steps]")
-@click.option(
-    "--horizon",
-    type=click.IntRange(0),
-    help="How many rows ahead to predict.  [default: 1; 0 for classes]",
-)
-@click.option(
-    "--classes/--values",
-    default=None,
-    help="What the target holds.  [default: classes if it is text or true/false]",
-)
-@click.option(
-    "--changes/--levels",
-    default=None,
-    help="Whether to learn changes of the target rather than its level.  "
-    "[default: changes, if the target is fed too and predicted ahead]",
-)
-@click.option("--window", type=click.IntRange(1), default=32, show_default=True, help="Rows.")
-@click.option(
-    "--valid",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.15,
-    show_default=True,
-    help="Fraction of the rows that chooses the best epoch.",
-)
-@click.option(
-    "--test",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.15,
-    show_default=True,
-    help="Fraction of the rows, the newest, kept back to measure the result.",
-)
-@click.option("--hidden-size", type=click.IntRange(1), show_default="32, or the wiring's")
-@click.option(
-    "--wiring",
-    type=wiring,
-    metavar="KIND[:OPTION=NUMBER,...]",
-    help="Such as ncp:inter=12,command=6 or auto_ncp:units=32.  [default: fully connected]",
-)
-@click.option(
-    "--dynamics",
-    type=dynamics,
-    metavar="KIND[:OPTION=VALUE,...]",
-    default="conductance",
-    show_default=True,
-    help="Such as dense or closed_form:mode=pure,backbone_units=64.",
-)
-@click.option(
-    "--solver",
-    type=click.Choice(sorted(SOLVERS)),
-    help="[default: fused; closed_form dynamics have none]",
-)
-@click.option(
-    "--unfolds", type=click.IntRange(1), help="Solver steps a row.  [default: 6; none likewise]"
-)
-@click.option("--mixed-memory", is_flag=True, help="Add an LSTM memory cell beside the neurons.")
-@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    default=0.01,
-    show_default=True,
-)
-@click.option(
-    "--schedule",
-    type=click.Choice(("constant", "cosine")),
-    default="constant",
-    show_default=True,
-    help="Of the learning rate.",
-)
-@click.option(
-    "--max-gradient-norm",
-    type=click.FloatRange(0, min_open=True),
-    help="Scale longer gradients down to this. Default: never.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(0),
-    default=20,
-    show_default=True,
-    help="Stop after so many epochs without a better one; 0: never.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@reading_options
+@training_options
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -114,24 +29,32 @@ from ._results import show_metrics
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the test result as JSON.")
 def train(
-    table: Path,
-    targets: tuple[str, ...],
+    table: TableFiles,
     output: Path,
-    patience: int,
     quiet: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a liquid network on TABLE, a CSV, TSV or Parquet file in order of time.
+    """Train a liquid network on TABLE, delimited text or Parquet, in order of time.
 
     \b
     Forecast the next value of a series:
       lnn train co2.csv --target co2 --time date --output co2.lnn
+    Every hour of the next day, and how sure each is:
+      lnn train taxi.csv --target rides --time hour --horizon 24 --path --quantiles .1,.5,.9
     Classify every row from two sensors, with 19 neurons or so:
       lnn train room.csv --target state --features light,co2 --wiring ncp:inter=12,command=6
 
+    \b
+    Many series in one table, told apart by a column:
+      lnn train glucose.csv --target gl --time time --group id --horizon 6
+
+    What TABLE holds is found and said before training, and each finding can be set. TABLE may be
+    packed by gzip, be - for standard input, or be several files with the same columns.
+
     The oldest rows train, the next choose the best epoch, and the newest measure the result,
-    which is printed. Empty cells are missing values. Names may be lists: --target a,b.
+    which is printed beside what simple forecasts reach. Empty cells are missing values. Names may
+    be lists: --target a,b.
 
     While it trains, a checkpoint lies beside the output; after an interruption the same command
     with --resume goes on and ends with the very same network. Where the loss becomes infinite or
@@ -141,42 +64,47 @@ def train(
     On two cores, each with half of every minibatch:
       torchrun --nproc-per-node 2 -m liquid_neural_networks.cli train co2.csv --target co2
     """
+    check_output("--output", output, table.names)
     # Imported here: polars would slow down every other command and --help.
-    from ..training import DivergenceError, data_parallel, fit_table
+    from ..training import DivergenceError, data_parallel, fit_table, verdict
 
-    _check_folder(output)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     with data_parallel() as first:
         try:
-            forecaster = fit_table(
-                table,
-                targets,
-                patience=patience or None,
-                checkpoint=checkpoint,
-                progress=not quiet,
-                **options,
-            )
-        except KeyboardInterrupt:
-            if first and checkpoint.exists():
-                click.echo(f"\nkept {checkpoint}; go on with --resume", err=True)
-            raise
+            forecaster = fit_table(table, checkpoint=checkpoint, progress=not quiet, **options)
+            if first:
+                forecaster.save(output)
         except DivergenceError as error:
             best = error.history.best_epoch
             if first and best and error.forecaster is not None:
                 error.forecaster.save(output)
                 click.echo(f"\nwrote {output} with the weights of epoch {best}", err=True)
             raise
+        except (KeyboardInterrupt, OSError):
+            kept = _checkpoints(output)
+            if first and kept:
+                listed = ", ".join(map(str, kept))
+                click.echo(f"\nkept {listed}; go on with --resume", err=True)
+            raise
     if not first:
         return
-    forecaster.save(output)
-    checkpoint.unlink(missing_ok=True)
+    for each in _checkpoints(output):
+        each.unlink()
     history = forecaster.history
     click.echo(f"wrote {output}; best epoch {history.best_epoch} of {history.epochs}", err=True)
     if forecaster.test is not None:
-        show_metrics(forecaster.test, forecaster.columns.classes, as_json)
+        measure = forecaster.measure
+        said = verdict(forecaster.test, measure)
+        show_metrics(forecaster.test, measure, said, forecaster.columns.classes, as_json)
 
 
-def _check_folder(output: Path) -> None:
-    """Before training rather than after it."""
-    if not output.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
+def _checkpoints(output: Path) -> list[Path]:
+    """Those of the training of this output: one, or one for each seed."""
+    alone = output.with_name(f"{output.name}.checkpoint")
+    prefix = f"{alone.name}-"
+    of_seeds = [
+        each
+        for each in output.absolute().parent.iterdir()
+        if each.name.startswith(prefix) and each.name[len(prefix) :].isdigit()
+    ]
+    return [each for each in (alone, *sorted(of_seeds)) if each.exists()]

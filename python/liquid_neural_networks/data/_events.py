@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .._checks import check_positive
 from ..errors import DataError, DtypeError
-from ._tables import FloatArray, is_number, microseconds, numbers, steps
+from ._tables import is_number, numbers
+from ._times import FloatArray, steps, ticks, ticks_per_second
 
 Events = Union[polars.DataFrame, Iterable[tuple[Any, str, float]]]
 """Triples (timestamp, feature, value), or a table of three such columns."""
@@ -130,18 +131,31 @@ def _table(events: Events) -> polars.DataFrame:
     return table
 
 
-def _alike(times: Sequence[Any]) -> Sequence[Any]:
-    """Timestamps of one type, as a table's column wants them."""
+def _alike(times: Sequence[Any]) -> polars.Series:
+    """Timestamps of one type, exact: whole numbers and dates as such, else numbers."""
+    if all(isinstance(time, np.datetime64) for time in times):
+        dates = np.array(times)
+        # polars knows no coarser unit than milliseconds.
+        exact = np.datetime_data(dates.dtype)[0] in ("ns", "us", "ms")
+        return polars.Series(dates if exact else dates.astype("datetime64[us]"))
     plain = [time.item() if isinstance(time, np.generic) else time for time in times]
-    return list(map(float, plain)) if any(isinstance(time, float) for time in plain) else plain
+    if any(isinstance(time, float) for time in plain):
+        plain = list(map(float, plain))
+    return polars.Series(plain)
 
 
 def _rounded(table: polars.DataFrame, resolution: float) -> polars.DataFrame:
     """Timestamps down to multiples of the resolution; the order of events is kept within each."""
     table = table.sort("time", maintain_order=True)
     time = table["time"]
-    if time.dtype.is_temporal():
-        since = microseconds(time) / 1e6
+    if time.dtype == polars.Date:
+        time = time.cast(polars.Datetime("us"))
+    since = ticks(time) if time.dtype.is_temporal() else time
+    period = resolution * ticks_per_second(time)
+    if since.dtype.is_integer() and float(period).is_integer():
+        down = (since // int(period)) * int(period)
     else:
-        since = time.cast(polars.Float64)
-    return table.with_columns(((since / resolution).floor() * resolution).alias("time"))
+        down = (since.cast(polars.Float64) / period).floor() * period
+    if time.dtype.is_temporal():
+        down = down.round().cast(polars.Int64).cast(time.dtype)
+    return table.with_columns(down.alias("time"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ShapeError
-from ._tables import FloatArray
+from ._times import FloatArray
 
 
 @dataclass(frozen=True)

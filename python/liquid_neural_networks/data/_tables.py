@@ -1,84 +1,238 @@
-"""Tables: files read through polars, and columns turned into arrays."""
+"""Tables: files of any usual kind read through polars, and columns turned into arrays."""
 
 from __future__ import annotations
 
-from os import PathLike
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 import polars
 
 from ..errors import DataError, DtypeError
+from ._bytes import STANDARD_INPUT, contents, is_parquet
+from ._dialect import BLANKS, Dialect, find_dialect
+from ._encoding import utf8
+from ._frames import SupportsArrow, as_polars
+from ._parquet import read_parquet
+from ._spelling import check_decimal, looks_numeric, spelling
+from ._text import blanks_as_tabs, line_start, plural
+from ._times import FloatArray, row_number
+from ._typing import typed
 
-FloatArray = npt.NDArray[np.float64]
-Table = Union[polars.DataFrame, str, "PathLike[str]"]
-"""A table, or the path of a file that holds one."""
+FILE_COLUMN = "file"
+"""The column that names the file of each row, where several files make one table."""
 
-SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
-MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"]
-"""Cells of a text file that mean: no value."""
+PathName = Union[str, "PathLike[str]"]
 
 
-def read_table(source: Table) -> polars.DataFrame:
-    """The table in a file; a table is returned as it is.
+@dataclass(frozen=True)
+class TableFiles:
+    """Files that hold one table, one below the other, and how to read them.
 
     Args:
-        source: a ``.csv``, ``.tsv`` (either may be ``.gz``) or ``.parquet`` file. Text files
-            have a header row; dates and times are recognised in ISO 8601; the cells in
-            :data:`MISSING` are missing values.
+        paths: of delimited text of any ending, of gzip of it, or of Parquet; ``"-"`` is standard
+            input. Names are literal: ``*`` is a character like any other.
+        separator: one character between cells, or a blank for runs of blanks. Default: found.
+        decimal: ``"."`` or ``","``. Default: found.
+        encoding: of text, by a name that Python knows. Default: found.
+        header: whether the first row names the columns. Default: found.
+        missing: words that mean no value, beside the usual ones.
+        comment: what begins a line that is no row; ``""`` for nothing. Default: found.
+        report: called with one line for each file that says what was found in it.
+
+    Example:
+        >>> from liquid_neural_networks.data import TableFiles, read_table
+        >>> files = TableFiles("power.txt.gz", separator=";", missing=["?"], report=print)
+        >>> table = read_table(files)  # doctest: +SKIP
+        read 2,075,259 rows of 9 columns; ';' between cells, '?' missing
+    """
+
+    paths: Union[PathName, Sequence[PathName]]
+    separator: Optional[str] = None
+    decimal: Optional[str] = None
+    encoding: Optional[str] = None
+    header: Optional[bool] = None
+    missing: Sequence[str] = ()
+    comment: Optional[str] = None
+    report: Optional[Callable[[str], None]] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", tuple(_listed(self.paths)))
+        check_decimal(self.decimal)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths as text."""
+        return tuple(_listed(self.paths))
+
+
+def _listed(paths: object) -> list[str]:
+    one = isinstance(paths, (str, PathLike))
+    listed = [paths] if one else paths
+    if not isinstance(listed, Sequence) or not all(
+        isinstance(path, (str, PathLike)) for path in listed
+    ):
+        raise DtypeError(
+            "expected paths, or a table of polars, pandas, PyArrow or numpy, or a dictionary of "
+            f"columns; got {type(paths).__name__}",
+            "table",
+        )
+    if not listed:
+        raise DataError("expected at least one file", "table")
+    return [fspath(path) for path in listed]
+
+
+Table = Union[
+    polars.DataFrame,
+    SupportsArrow,
+    Mapping[str, Any],
+    npt.NDArray[Any],
+    PathName,
+    Sequence[PathName],
+    TableFiles,
+]
+"""A table of any kind that :func:`as_polars` knows, or where to read one."""
+
+
+def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
+    """The table in one or several files, or a table of another library, as a polars table.
+
+    Delimited text is recognised whatever its ending: what separates cells, comments, the header,
+    the encoding, decimal commas, groups of thousands, currency and percent signs, missing words,
+    and dates in ISO 8601. :class:`TableFiles` sets each of these. Several files must have the
+    same columns; a column :data:`FILE_COLUMN` then names the file of each row.
+
+    Args:
+        source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
+            columns, or a numpy array.
+        text: columns to keep as the file's own text, such as times and identifiers.
 
     Raises:
-        DataError: the file does not exist, is of another kind, is damaged, or has no rows.
-        DtypeError: ``source`` is neither a path nor a polars table.
+        DataError: a file does not exist, is damaged, has no rows, or differs in its columns.
+        DtypeError: ``source`` is none of these.
+        OptionError: an option of ``source`` has no such value.
 
     Example:
         >>> from liquid_neural_networks.data import read_table
         >>> read_table("weather.csv").columns  # doctest: +SKIP
         ['date', 'temperature', 'wind']
     """
-    if isinstance(source, polars.DataFrame):
-        table = source
-        name = "table"
-    elif isinstance(source, (str, PathLike)):
-        name = str(source)
-        table = _read_file(Path(source), name)
+    given = as_polars(source)
+    if isinstance(given, polars.DataFrame):
+        if given.height == 0 or given.width == 0:
+            raise DataError("has no rows", "table")
+        return given
+    files = given if isinstance(given, TableFiles) else TableFiles(given)
+    tables = [_read_file(path, files, text) for path in files.names]
+    return tables[0] if len(tables) == 1 else _one_below_the_other(tables, files.names)
+
+
+def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:
+    source = "standard input" if path == STANDARD_INPUT else path
+    raw = contents(path)
+    if is_parquet(raw):
+        table, found = read_parquet(raw, source), ["Parquet"]
     else:
-        raise DtypeError(
-            f"expected a path or a polars.DataFrame, got {type(source).__name__}; "
-            "polars.from_pandas converts a pandas table",
-            "table",
-        )
+        table, found = _read_text(raw, source, files, text)
     if table.height == 0 or table.width == 0:
-        raise DataError("has no rows", name)
-    if table.width == 1 and ";" in table.columns[0]:
-        raise DataError("has its columns separated by semicolons, expected commas or tabs", name)
+        raise DataError("has no rows", source)
+    if files.report is not None:
+        size = f"read {plural(table.height, 'row')} of {plural(table.width, 'column')}"
+        files.report("; ".join([size, ", ".join(found)]) if found else size)
     return table
 
 
-def _read_file(path: Path, name: str) -> polars.DataFrame:
-    kind = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    kind = kind.lower()
-    if kind not in SEPARATORS and kind != ".parquet":
-        known = ", ".join([*SEPARATORS, ".parquet"])
-        raise DataError(f"expected a table file ({known}), got {kind or 'no ending'!r}", name)
-    if not path.is_file():
-        raise DataError("there is no such file", name)
+def _read_text(
+    raw: bytes, source: str, files: TableFiles, text: Sequence[str]
+) -> tuple[polars.DataFrame, list[str]]:
+    """The table in a delimited text, and what was found, in words."""
+    content, encoding = utf8(raw, files.encoding, source)
+    dialect = find_dialect(
+        content[: 2**20].decode("utf-8", "replace"),
+        source,
+        separator=files.separator,
+        comment=files.comment,
+        header=files.header,
+        missing=files.missing,
+    )
+    cells = _cells(content, dialect, source)
+    table, findings = typed(cells, decimal=files.decimal, missing=files.missing, text=text)
+    found = [_between(dialect.separator)] if table.width > 1 else []
+    found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
+    found += [*findings.remarks(), *dialect.remarks]
+    return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
+
+
+def _between(separator: str) -> str:
+    name = {BLANKS: "blanks", "\t": "tabs"}.get(separator)
+    return f"{name or repr(separator)} between cells"
+
+
+def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
+    """The cells of a delimited text, all of them text; empty lines are left out."""
+    rows = content[line_start(content, dialect.rows_at) :]
+    separator = dialect.separator
+    if separator == BLANKS:
+        rows, separator = blanks_as_tabs(rows, dialect.quote), "\t"
     try:
-        if kind == ".parquet":
-            return polars.read_parquet(path)
-        return polars.read_csv(
-            path,
-            separator=SEPARATORS[kind],
-            try_parse_dates=True,
-            null_values=MISSING,
-            infer_schema_length=None,
+        table = polars.read_csv(
+            rows,
+            has_header=False,
+            schema=dict.fromkeys(dialect.names, polars.String),
+            separator=separator,
+            quote_char=dialect.quote,
+            comment_prefix=dialect.comment,
         )
-    except (polars.exceptions.PolarsError, OSError) as error:
-        # The first line says what; the rest is advice about polars' own arguments.
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
+        reason = _ragged(rows, separator, dialect) or str(error).partition("\n")[0]
+        raise DataError(f"cannot be read as a table: {reason}", source) from None
+    empty = polars.all_horizontal(polars.all().is_null())
+    return table.filter(~empty)
+
+
+def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:
+    """Which line has too many cells."""
+    lines = rows.decode("utf-8", "replace").split("\n")
+    width = len(dialect.names)
+    reader = csv.reader(lines, delimiter=separator, quotechar=dialect.quote)
+    try:
+        for cells in reader:
+            if len(cells) > width and not (
+                dialect.comment and cells[0].startswith(dialect.comment)
+            ):
+                line = dialect.rows_at + reader.line_num
+                return f"line {line} has {len(cells)} cells, those before it {width}"
+    except csv.Error:
+        pass
+    return None
+
+
+def _one_below_the_other(
+    tables: Sequence[polars.DataFrame], paths: Sequence[str]
+) -> polars.DataFrame:
+    columns = tables[0].columns
+    named = []
+    for table, path in zip(tables, paths):
+        if table.columns != columns:
+            missing = sorted(set(columns) ^ set(table.columns))
+            said = f"other columns than {paths[0]}" + (
+                f": {_shortened(missing)}" if missing else ""
+            )
+            raise DataError(f"has {said}", path)
+        if FILE_COLUMN not in columns:
+            table = table.with_columns(polars.lit(Path(path).name).alias(FILE_COLUMN))
+        named.append(table)
+    try:
+        return polars.concat(named, how="vertical_relaxed")
+    except polars.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
-        raise DataError(f"cannot be read as a table: {reason}", name) from None
+        raise DataError(f"cannot be read as one table: {reason}", ", ".join(paths)) from None
 
 
 def check_column(table: polars.DataFrame, column: object) -> str:
@@ -86,8 +240,18 @@ def check_column(table: polars.DataFrame, column: object) -> str:
     if not isinstance(column, str):
         raise DtypeError(f"expected the name of a column, got {column!r}", "column")
     if column not in table.columns:
-        raise DataError(f"there is no such column; there are {', '.join(table.columns)}", column)
+        alike = [name for name in table.columns if name.lower().startswith(column.lower())]
+        close = get_close_matches(column, table.columns, n=1) or alike
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        known = _shortened(table.columns)
+        raise DataError(f"there is no such column; there are {known}{hint}", column)
     return column
+
+
+def _shortened(names: Sequence[str], most: int = 20) -> str:
+    """Names for an error that a person reads."""
+    listed = ", ".join(names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
 def is_number(column: polars.Series) -> bool:
@@ -100,18 +264,31 @@ def check_no_stray_text(column: polars.Series) -> None:
     """A column of numbers in which a cell or two are text is a mistake, not a column of text.
 
     Raises:
-        DataError: naming the first such row.
+        DataError: naming the first such row, or the two ways to read the numbers.
     """
-    if column.dtype != polars.String:
+    if column.dtype != polars.String or column.null_count() == len(column):
         return
+    how = spelling(column)
+    if how is not None and how.decimal is None:
+        row = int(column.str.contains("[.,]").arg_max() or 0)
+        raise DataError(
+            f"row {row + 1} is {column[row]!r}, which has thousands or a decimal comma: "
+            "--decimal . or --decimal , says it",
+            column.name,
+        )
     known = column.is_not_null().to_numpy()
-    parsed = column.cast(polars.Float64, strict=False).is_not_null().to_numpy()
-    stray = known & ~parsed
-    if stray.any() and parsed.sum() > stray.sum():
+    parsed = looks_numeric(column)
+    stray = known & ~parsed.to_numpy()
+    if not stray.any():
+        raise DataError(
+            f"holds numbers as text, such as {column.drop_nulls()[0]!r}; convert them", column.name
+        )
+    if parsed.sum() > stray.sum():
         row = row_number(stray)
         raise DataError(
             f"row {row} is {column[row - 1]!r}, most others are numbers; correct it, leave the "
-            "cell empty, or name the columns that are features or classes",
+            "cell empty, name such words by --missing, or name the columns that are features or "
+            "classes",
             column.name,
         )
 
@@ -123,65 +300,10 @@ def numbers(column: polars.Series) -> FloatArray:
         DataError: the column holds something else, or an infinite number.
     """
     if not is_number(column):
+        check_no_stray_text(column)
         raise DataError(f"expected numbers, the column holds {column.dtype}", column.name)
     values: FloatArray = column.cast(polars.Float64).to_numpy().astype(np.float64)
     infinite = np.isinf(values)
     if infinite.any():
         raise DataError(f"row {row_number(infinite)} is infinite", column.name)
     return values
-
-
-def instants(column: polars.Series) -> npt.NDArray[Any]:
-    """(T,) when each sample was taken: numbers as they are, dates as microseconds.
-
-    Raises:
-        DataError: a time is missing or infinite, is text, or is not after the one before.
-    """
-    if column.dtype.is_temporal() and column.dtype != polars.Time:
-        missing = column.is_null().to_numpy()
-        times = microseconds(column).fill_null(0).to_numpy()
-    elif column.dtype.is_numeric():
-        times = numbers(column)
-        missing = np.isnan(times)
-    else:
-        raise DataError(
-            f"expected numbers or ISO 8601 dates as times, the column holds {column.dtype}",
-            column.name,
-        )
-    if missing.any():
-        raise DataError(f"row {row_number(missing)} has no time", column.name)
-    late = np.flatnonzero(np.diff(times) <= 0)
-    if len(late):
-        before, after = column[int(late[0])], column[int(late[0]) + 1]
-        raise DataError(
-            f"row {late[0] + 2} ({after}) is not after row {late[0] + 1} ({before}); "
-            "sort the table by time and leave one row per time",
-            column.name,
-        )
-    return times
-
-
-def microseconds(column: polars.Series) -> polars.Series:
-    """Since 1970 began, as integers: exact for any date."""
-    if column.dtype == polars.Date:
-        column = column.cast(polars.Datetime("us"))
-    if column.dtype == polars.Duration:
-        since: polars.Series = column.dt.total_microseconds()
-    else:
-        since = column.dt.timestamp("us")
-    return since
-
-
-def steps(column: polars.Series) -> FloatArray:
-    """(T - 1,) the times between samples: in seconds for dates, else in the column's unit.
-
-    Raises:
-        DataError: as :func:`instants`.
-    """
-    between: FloatArray = np.diff(instants(column)).astype(np.float64)
-    return between / 1e6 if column.dtype.is_temporal() else between
-
-
-def row_number(flags: npt.NDArray[np.bool_]) -> int:
-    """The first row flagged, counted from 1 as spreadsheets do, without the header."""
-    return int(np.argmax(flags)) + 1

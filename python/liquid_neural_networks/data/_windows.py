@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import _shapes
 from .._checks import check_count, check_flag, check_integer
 from ..errors import DataError, DtypeError, ShapeError
 from ._series import Series
@@ -54,6 +55,9 @@ class Windows:
     def __len__(self) -> int:
         """M."""
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"Windows({_shapes.of({name: getattr(self, name) for name in _FIELDS})})"
 
     def _known_targets(self) -> Tensor:
         """Classes as torch wants them, and nothing to be learned at padding."""
@@ -110,6 +114,7 @@ def windows(
     horizon: int = 1,
     *,
     tail: bool = True,
+    pad: bool = False,
 ) -> Windows:
     """Cuts one or several recordings into windows; none reaches across two recordings.
 
@@ -122,9 +127,11 @@ def windows(
             so that windows do not overlap.
         horizon: rows from a sample to its target, at least 0.
         tail: whether one more window ends at the last pair, when the stride leaves some over.
+        pad: whether a recording too short for one window makes one all the same, whose last
+            samples are masked and have no target; one without any pair makes none.
 
     Raises:
-        DataError: a recording is too short for one window.
+        DataError: a recording is too short for one window, or with ``pad`` all have no pair.
         DomainError: a size is out of range.
 
     Example:
@@ -140,8 +147,12 @@ def windows(
     stride = check_count("stride", length if stride is None else stride)
     horizon = check_integer("horizon", horizon, 0)
     check_flag("tail", tail)
+    if check_flag("pad", pad):
+        recordings = [each for each in recordings if len(each.inputs) > horizon]
     if not recordings:
         raise DataError("expected at least one recording", "series")
+    if pad:
+        recordings = [_padded(each, length + horizon) for each in recordings]
     parts = [_cut(each, length, stride, horizon, tail) for each in recordings]
     inputs, targets, elapsed = (np.concatenate(field) for field in zip(*parts))
     seen = ~np.isnan(inputs)
@@ -150,6 +161,20 @@ def windows(
         torch.from_numpy(targets) if targets.ndim == 2 else torch.from_numpy(targets).float(),
         torch.from_numpy(elapsed).float(),
         None if seen.all() else torch.from_numpy(seen),
+    )
+
+
+def _padded(series: Series, rows: int) -> Series:
+    """With rows after the end, up to so many, at which nothing is known."""
+    more = rows - len(series.inputs)
+    if more <= 0:
+        return series
+    unknown = -1 if series.targets.ndim == 1 else np.nan
+    after = [(0, more), (0, 0)]
+    return Series(
+        np.pad(series.inputs, after, constant_values=np.nan),
+        np.pad(series.targets, after[: series.targets.ndim], constant_values=unknown),
+        np.pad(series.elapsed_time, after[:1], constant_values=1.0),
     )
 
 

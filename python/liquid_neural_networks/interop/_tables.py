@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import polars
 
 from .. import data, training
-from ..data._tables import microseconds
 from ..errors import ShapeError
 from ..training import Forecaster
 from ._arrays import array_description, copied
@@ -79,16 +78,19 @@ def _introduced(forecaster: Forecaster) -> Plain:
         "network": introduced(forecaster.network),
         "columns": forecaster.columns.to_dict(),
         "horizon": forecaster.horizon,
-        "changes": forecaster.changes,
+        "path": forecaster.aim.path,
+        "baseline": forecaster.aim.baseline,
         "history": forecaster.history.to_dict(),
         "test": forecaster.test,
     }
 
 
 @guarded
-def forecast(handle: int, table: PlainTable) -> list[Plain]:
+def forecast(
+    handle: int, table: PlainTable, latest: bool = False, state: Optional[str] = None
+) -> list[Plain]:
     """What a forecaster predicts at each row of a table, as columns."""
-    return _columns(held(handle, Forecaster).predict(_table(table)))
+    return _columns(held(handle, Forecaster).predict(_table(table), latest=latest, state=state))
 
 
 @guarded
@@ -134,12 +136,19 @@ def _described(column: polars.Series) -> Plain:
     if column.dtype.is_numeric():
         return _handed("numbers", column)
     if column.dtype == polars.Date:
-        return _handed("dates", microseconds(column))
+        return _handed("dates", _microseconds(column))
     if column.dtype == polars.Datetime:
         zone = getattr(column.dtype, "time_zone", None)
-        return _handed("times" if zone is None else "instants", microseconds(column))
+        return _handed("times" if zone is None else "instants", _microseconds(column))
     flags = column.dtype == polars.Boolean
     return {"kind": "plain", "values": (column if flags else column.cast(polars.String)).to_list()}
+
+
+def _microseconds(times: polars.Series) -> polars.Series:
+    """Since 1970 began."""
+    if times.dtype == polars.Date:
+        times = times.cast(polars.Datetime("us"))
+    return times.dt.timestamp("us")
 
 
 def _handed(kind: str, numbers: polars.Series) -> Plain:

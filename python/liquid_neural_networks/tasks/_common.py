@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..data import Scaling, Series, Split, Windows, split, windows
-from ..data._tables import FloatArray
+from ..data._times import FloatArray
 
 
 def contents(path: Path) -> bytes:

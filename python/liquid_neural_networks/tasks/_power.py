@@ -8,7 +8,7 @@ import numpy as np
 import polars
 
 from ..data import Scaling, Series, Split, windows
-from ..data._tables import FloatArray
+from ..data._times import FloatArray
 from ._common import by_time, contents, shuffled, without_last_row
 from ._task import UCI, Task
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data import Series, Split, windows
-from ..data._tables import FloatArray
+from ..data._times import FloatArray
 from ._common import without_last_row
 from ._task import Task
 

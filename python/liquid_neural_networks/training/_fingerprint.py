@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from typing import Any, Callable, Optional
 from zlib import crc32
 
@@ -41,5 +42,7 @@ def of_optimizer(optimizer: torch.optim.Optimizer) -> str:
 
 
 def of_function(function: Callable[..., Any]) -> str:
-    """Its name, or that of its class."""
+    """Its name, or that of its class; of a dataclass, its fields as well."""
+    if is_dataclass(function):
+        return repr(function)
     return getattr(function, "__qualname__", type(function).__qualname__)

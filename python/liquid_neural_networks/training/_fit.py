@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
+import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._checks import check_flag
+from .._checks import check_choice, check_flag
 from .._files import PathOrName
+from .._hints import explains_keywords
+from .._progress import seen
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, OptionError
 from . import _fingerprint as fingerprint
 from . import _parallel as parallel
+from ._as_windows import Data, as_windows
 from ._batches import Batches, known
 from ._checkpoint import check_place, read, write
 from ._course import Course, Interrupted
+from ._device import check_device
 from ._history import History
-from ._losses import Loss, cross_entropy, squared_error
+from ._losses import LOSSES, Loss, cross_entropy
 from ._optimizer import OptimizerFactory, adam
 from ._options import Options
 
@@ -26,15 +31,16 @@ Callback = Callable[[History], Optional[bool]]
 """What a training calls after every epoch; it goes on unless the answer is true."""
 
 
+@explains_keywords
 def fit(
     network: nn.Module,
-    train: Windows,
-    valid: Optional[Windows] = None,
+    train: Data,
+    valid: Optional[Data] = None,
     *,
     epochs: int = 100,
     batch_size: int = 16,
     learning_rate: float = 0.01,
-    loss: Optional[Loss] = None,
+    loss: Union[str, Loss, None] = None,
     selection: Optional[Loss] = None,
     optimizer: Optional[OptimizerFactory] = None,
     schedule: str = "constant",
@@ -44,6 +50,7 @@ def fit(
     resume: bool = False,
     drop_last: bool = False,
     seed: int = 0,
+    device: Union[str, torch.device, None] = None,
     progress: bool = True,
     callback: Optional[Callback] = None,
     interrupted: Optional[Callable[[], bool]] = None,
@@ -68,14 +75,18 @@ def fit(
     Args:
         network: a :class:`~liquid_neural_networks.LiquidNetwork`, or any module called like
             one: with inputs, and ``elapsed_time=`` and ``mask=`` if the windows have them.
-        train: windows to learn from, shuffled anew every epoch.
-        valid: windows that choose the best epoch. Default: none, the last epoch is the best; its
-            last minibatch is then measured once more, to see that the network still works.
+        train: windows to learn from, shuffled anew every epoch. Also a tuple (inputs, targets)
+            of tensors or arrays, a ``Dataset`` of such tuples, or a ``DataLoader``, which is read
+            once: the batches are those of ``batch_size``.
+        valid: likewise, windows that choose the best epoch. Default: none, the last epoch is the
+            best; its last minibatch is then measured once more, to see that the network still
+            works.
         epochs: how often all windows are seen, at most.
         batch_size: windows per optimiser step, of all processes together.
         learning_rate: of the optimiser.
-        loss: ``(outputs, targets) -> mean loss``. Default: mean squared error for value
-            targets, cross-entropy for classes, both over the targets known.
+        loss: ``(outputs, targets) -> mean loss``, such as a :class:`PinballLoss`; or the name
+            of one of value targets: ``"mse"``, ``"mae"`` or ``"huber"``. Default: mean squared
+            error for value targets, cross-entropy for classes, all over the targets known.
         selection: what chooses the best epoch, called like ``loss`` on the validation windows
             and better when lower, such as a rate of errors. Default: the loss.
         optimizer: made by ``optimizer(network.parameters(), lr=learning_rate)``; use
@@ -89,7 +100,9 @@ def fit(
         resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
         drop_last: leave out the last minibatch of an epoch if it is not full.
         seed: of the shuffling and of dropout.
-        progress: a progress bar on standard error.
+        device: where to train, such as ``"cuda"``; the network is moved there and stays. Default:
+            where it is.
+        progress: a progress bar on standard error, if that is a terminal or a notebook.
         callback: called after every epoch with the history so far; training ends when it
             returns true.
         interrupted: asked after every minibatch; when it says true, training ends there, and
@@ -133,11 +146,15 @@ def fit(
         seed=seed,
     )
     _check_checkpoint(checkpoint, resume)
-    _check_functions(loss=loss, selection=selection, optimizer=optimizer, callback=callback,
+    _check_functions(selection=selection, optimizer=optimizer, callback=callback,
                      interrupted=interrupted)  # fmt: skip
+    train = as_windows(train, "train")
+    valid = None if valid is None else as_windows(valid, "valid")
     _check_parts(network, train, valid, options)
+    if device is not None:
+        network.to(check_device(device))
     parallel.align(network)
-    chosen = loss or (cross_entropy if train.are_classes else squared_error)
+    chosen = _loss(loss, train)
     course = Course(
         network,
         (optimizer or adam)(network.parameters(), lr=learning_rate),
@@ -172,7 +189,7 @@ def _run(
     with tqdm(
         total=course.options.epochs,
         initial=course.history.epochs,
-        disable=not (progress and first),
+        disable=not (progress and first and seen()),
         unit="epoch",
     ) as bar:
         while not course.finished():
@@ -186,6 +203,19 @@ def _run(
             bar.update()
             if callback is not None and callback(course.history):
                 break
+
+
+def _loss(given: Union[str, Loss, None], train: Windows) -> Loss:
+    """The loss asked for, or the usual one."""
+    if given is None:
+        return cross_entropy if train.are_classes else LOSSES["mse"]
+    if not isinstance(given, str):
+        _check_functions(loss=given)
+        return given
+    check_choice("loss", given, LOSSES)
+    if train.are_classes:
+        raise OptionError(f"{given} is of value targets, these are classes", "loss")
+    return LOSSES[given]
 
 
 def _settings(course: Course, train: Windows, valid: Optional[Windows]) -> dict[str, Any]:
@@ -228,11 +258,7 @@ def _check_parts(
     if not any(each.requires_grad for each in network.parameters()):
         raise OptionError("has no parameter that is trained", "network")
     for name, part in (("train", train), ("valid", valid)):
-        if part is None and name == "valid":
-            continue
-        if not isinstance(part, Windows):
-            raise DtypeError(f"expected Windows, got {type(part).__name__}", name)
-        if not bool(known(part.targets).any()):
+        if part is not None and not bool(known(part.targets).any()):
             raise DataError("no target of these windows is known", name)
     if options.patience is not None and valid is None:
         raise OptionError("needs validation windows to find a better epoch on", "patience")

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, Optional, Union
 
-from .._checks import check_count, check_flag, check_integer
+import torch
+
 from .._files import PathOrName
-from ..data import Columns, Scaling, Series, Table, Windows, choose_columns, read_table, windows
-from ..data._series import boundaries, holds_classes
-from ..errors import DataError, DomainError, OptionError
-from ..network import LiquidNetwork
+from .._hints import explains_keywords
+from ..data import Table
 from ..neuron import DynamicsLike, WiringLike
-from ..wiring import RECIPES
-from ._divergence import DivergenceError
-from ._fit import Callback, fit
+from ._fit import Callback
 from ._forecaster import Forecaster
-from ._history import History
-from ._pairs import pairs_in
-
-DEFAULT_SIZE = 32
-"""Neurons, where neither the caller nor the wiring says."""
+from ._plan import Plan
+from ._table_windows import Prepared, prepare
 
 
+@explains_keywords
 def fit_table(
     table: Table,
     targets: Union[str, Sequence[str]],
     *,
     features: Union[str, Sequence[str], None] = None,
-    time: Optional[str] = None,
+    time: Union[str, Sequence[str], None] = None,
+    time_format: Optional[str] = None,
+    sort: bool = False,
+    duplicates: str = "error",
+    calendar: Union[str, Sequence[str], None] = None,
+    group: Optional[str] = None,
+    split: Optional[str] = None,
+    label_per_group: bool = False,
+    categories: Union[str, Sequence[str], None] = None,
     horizon: Optional[int] = None,
     classes: Optional[bool] = None,
-    changes: Optional[bool] = None,
+    path: bool = False,
+    baseline: Optional[str] = None,
+    loss: Optional[str] = None,
+    balance: bool = False,
+    quantiles: Optional[Sequence[float]] = None,
     window: int = 32,
     stride: Optional[int] = None,
     valid: float = 0.15,
@@ -53,6 +59,8 @@ def fit_table(
     checkpoint: Optional[PathOrName] = None,
     resume: bool = False,
     seed: int = 0,
+    seeds: int = 1,
+    device: Union[str, torch.device, None] = None,
     progress: bool = True,
     callback: Optional[Callback] = None,
     interrupted: Optional[Callable[[], bool]] = None,
@@ -65,19 +73,41 @@ def fit_table(
     nothing.
 
     Args:
-        table: a polars table, or the path of a CSV, TSV or Parquet file.
+        table: a table of polars, pandas or PyArrow, a dictionary of columns, a numpy array, the
+            path of one or several files of delimited text or Parquet, or how to read them,
+            :class:`~liquid_neural_networks.data.TableFiles`.
         targets: one column to predict or several; one only if it holds classes.
-        features: numeric columns to feed. Default: all, the past of the targets included if
-            they are values to be predicted ahead.
-        time: column of times (numbers or dates), rising. The steps between them reach the
-            network as elapsed time, in units of the median step. Default: even steps.
+        features: columns to feed. Default: all numeric ones but row numbers and constants, the
+            past of the targets included if they are values to be predicted ahead.
+        time: column of times (numbers or dates), or several with a part each. They rise, and the
+            steps between them reach the network as elapsed time, in units of the median step.
+            Default: even steps.
+        time_format: how times are written, a pattern of ``strptime``. Default: found.
+        sort: put the rows in order of time first.
+        duplicates: what becomes of rows of the same time: ``"error"``, ``"first"``, ``"last"``
+            or ``"mean"``.
+        calendar: cycles to feed as sine and cosine, of ``"hour"``, ``"weekday"`` and
+            ``"yearday"``. Default: those that the table spans often enough.
+        group: column that tells several series in the table apart: windows, states and baselines
+            never cross from one to another. Default: the table is one series.
+        split: ``"time"``: the newest rows of every series are kept back; ``"group"``: whole
+            series are. Default: by time, or by group with ``label_per_group``.
+        label_per_group: whether each series has one target, known at its end.
+        categories: columns of words or flags to feed, an input for each word.
         horizon: how many rows ahead to predict. Default: 1 for values, 0 (the same row) for
             classes.
-        classes: whether the target is a class. Default: if it holds text or true and false.
-        changes: whether the network is fed and learns changes of the targets rather than their
-            level; predictions are values either way. It then starts from repeating the latest
-            value, and trends may leave the range of the training rows. Default: if the targets
-            are features as well, and are predicted ahead.
+        classes: whether the target is a class. Default: if it holds text, true and false, or
+            two whole numbers.
+        path: whether to predict every row up to the horizon, rather than that one.
+        baseline: the simple forecast whose errors the network learns, one of
+            :data:`BASELINES`; it then starts from repeating it, and trends may leave the range
+            of the training rows. ``"none"``: it learns the values themselves. Default: the best
+            one on the validation rows, of those that the features allow.
+        loss: of values: ``"mse"``, ``"mae"``, ``"huber"`` or ``"quantile"``. Default: ``"mse"``.
+        balance: whether every class counts the same in the training, however rare.
+        quantiles: levels between 0 and 1 to predict rather than one value, by their pinball
+            loss; the validation rows then shift each to lie where it says. Default: .1, .5 and
+            .9 if the loss is ``"quantile"``, else none.
         window: rows per training window; each starts from the zero state.
         stride: rows between the starts of training windows. Default: half a window.
         valid, test: fractions of the rows kept for choosing the epoch and for the test. Without
@@ -88,13 +118,16 @@ def fit_table(
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
         epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
-            resume, progress, callback, interrupted: as for :func:`fit`.
+            resume, device, progress, callback, interrupted: as for :func:`fit`.
         seed: of the initial parameters and of the training.
+        seeds: how many networks to train, each from a seed of its own, ``seed`` and those after
+            it. The best on the validation rows is kept; ``test["seeds"]`` tells how all did.
 
     Raises:
         DataError: the table cannot be read, or has no such column, or too few rows, or knows no
             target among those kept for the test.
-        DivergenceError: as in :func:`fit`; its ``forecaster`` has the weights of the best epoch.
+        DivergenceError: as in :func:`fit`, with every seed; its ``forecaster`` has the weights
+            of the best epoch.
         LiquidError: of another kind, naming the argument that is wrong.
 
     Example:
@@ -106,117 +139,37 @@ def fit_table(
         >>> forecaster.test["r2"] > 0.5
         True
         >>> forecaster.predict(table).columns
-        ['predicted_wave']
+        ['row', 'made_at', 'predicted_wave']
     """
-    rows = read_table(table)
-    window = check_count("window", window)
-    if classes is None:
-        classes = holds_classes(rows, targets)
-    horizon = check_integer("horizon", (0 if classes else 1) if horizon is None else horizon, 0)
-    first, second = boundaries(rows.height, valid, test)
-    if test and second == rows.height:
-        raise DomainError(f"{test:g} of {rows.height} rows is none; 0 keeps none back", "test")
-    columns = choose_columns(
-        rows, targets, features, time, horizon=horizon, classes=classes, training_rows=first
+    prepared, plan = planned(locals())
+    return plan.forecaster(prepared)
+
+
+_PLAN = (
+    *("window", "stride", "path", "baseline", "loss", "balance", "quantiles"),
+    *("seed", "seeds", "checkpoint"),
+)
+_NETWORK = ("hidden_size", "wiring", "dynamics", "solver", "unfolds", "mixed_memory")
+_TRAINING = (
+    *("epochs", "batch_size", "learning_rate", "schedule", "max_gradient_norm", "patience"),
+    *("resume", "device", "progress", "callback", "interrupted"),
+)
+
+
+def planned(arguments: Mapping[str, Any]) -> tuple[Prepared, Plan]:
+    """The table that was read, and what is to be done with it.
+
+    Args:
+        arguments: all those of :func:`fit_table`, by name.
+    """
+
+    def some(names: Iterable[str]) -> dict[str, Any]:
+        return {name: arguments[name] for name in names}
+
+    plan = Plan(
+        **some(_PLAN),
+        measured=arguments["test"] > 0,
+        network=some(_NETWORK),
+        training=some(_TRAINING),
     )
-    changes = _changes(changes, columns, horizon)
-    series = columns.series(rows)
-    training = pairs_in(series, columns, horizon, changes).rows(0, max(first - horizon, 0))
-    if len(training.inputs) < window:
-        raise DataError(
-            f"{first} rows to train on, {horizon} ahead, are too few for a window of {window}; "
-            "use a longer table or a smaller window",
-            "table",
-        )
-    forecaster = Forecaster(
-        LiquidNetwork(
-            len(columns.features),
-            DEFAULT_SIZE if wiring is None and hidden_size is None else hidden_size,
-            columns.outputs,
-            wiring=_complete(wiring, hidden_size, columns),
-            dynamics=dynamics,
-            solver=solver,
-            unfolds=unfolds,
-            mixed_memory=mixed_memory,
-            seed=seed,
-        ),
-        columns,
-        horizon,
-        changes,
-        Scaling.of(training.inputs),
-        None if classes else Scaling.of(training.targets),
-        History(),
-    )
-    if test and not forecaster.can_measure(series, second):
-        raise DataError(
-            f"no target is known in the newest {rows.height - second} rows, so nothing can be "
-            "measured there; 0 keeps no rows back",
-            "test",
-        )
-    pairs = forecaster.pairs(series)
-    parts = _parts(pairs, first - horizon, slice(first, second - horizon), window, stride)
-    try:
-        history = fit(
-            forecaster.network,
-            *parts,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            max_gradient_norm=max_gradient_norm,
-            patience=patience if parts[1] is not None else None,
-            checkpoint=checkpoint,
-            resume=resume,
-            seed=seed,
-            progress=progress,
-            callback=callback,
-            interrupted=interrupted,
-        )
-    except DivergenceError as error:
-        error.forecaster = replace(forecaster, history=error.history)
-        raise
-    scores = forecaster.evaluate_series(series, second) if test else None
-    return replace(forecaster, history=history, test=scores)
-
-
-def _changes(changes: Optional[bool], columns: Columns, horizon: int) -> bool:
-    """Whether changes are to be learned, as asked for or by default."""
-    ahead = columns.classes is None and horizon > 0
-    fed = set(columns.targets) <= set(columns.features)
-    if changes is None:
-        return ahead and fed
-    if check_flag("changes", changes) and not ahead:
-        raise OptionError("need values that are predicted at least one row ahead", "changes")
-    if changes and not fed:
-        raise OptionError("need the targets among the features", "changes")
-    return changes
-
-
-def _parts(
-    pairs: Series, first: int, valid: slice, window: int, stride: Optional[int]
-) -> tuple[Windows, Optional[Windows]]:
-    """Windows of the pairs before row ``first``, and of the valid ones, if there are any."""
-    stride = max(window // 2, 1) if stride is None else stride
-    train_part = windows(pairs.rows(0, first), window, stride, horizon=0)
-    rows = valid.stop - valid.start
-    if rows < 1:
-        return train_part, None
-    # A short part is one shorter window: better than none.
-    length = min(window, rows)
-    return train_part, windows(pairs.rows(valid.start, valid.stop), length, horizon=0)
-
-
-def _complete(
-    wiring: Optional[WiringLike], hidden_size: Optional[int], columns: Columns
-) -> Optional[WiringLike]:
-    """Plain data of a wiring, with the sizes that follow from the table filled in."""
-    if not isinstance(wiring, Mapping) or wiring.get("type") not in RECIPES:
-        return wiring
-    sizes: dict[str, Any] = {"units": hidden_size or DEFAULT_SIZE, "motor": columns.outputs}
-    # Only what has no default: a wiring that needs no motor neurons is read out whole.
-    needed = {
-        name: sizes[name]
-        for name, parameter in signature(RECIPES[wiring["type"]]).parameters.items()
-        if name in sizes and parameter.default is parameter.empty
-    }
-    return {**needed, **wiring}
+    return prepare(**some(signature(prepare).parameters)), plan

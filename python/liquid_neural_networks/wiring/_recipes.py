@@ -22,6 +22,7 @@ from .._checks import (
     check_integer,
     check_seed,
 )
+from .._hints import hint
 from ..errors import DomainError, DtypeError, OptionError
 from ._wiring import IntArray, Wiring
 
@@ -66,7 +67,9 @@ def recipe(description: Mapping[str, Any]) -> Recipe:
     known = inspect.signature(make).parameters
     for name in options:
         if name not in known:
-            raise OptionError(f"{kind} wiring takes {', '.join(known)}, not this", str(name))
+            raise OptionError(
+                f"{kind} wiring takes {', '.join(known)}{hint(name, known)}", str(name)
+            )
     for name, parameter in known.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise OptionError(f"{kind} wiring needs this option", name)

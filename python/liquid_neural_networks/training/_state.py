@@ -1,0 +1,228 @@
+"""The state of a forecaster between two tables, and the file it is carried in."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from zlib import crc32
+
+import numpy as np
+import polars
+
+from .._document import pack, unpack
+from .._files import PathOrName, regular, replace
+from .._tensors import array_of
+from ..data import Recording, Series, Table
+from ..errors import DataError, ModelFileError
+from . import _fingerprint as fingerprint
+from ._baselines import fed_targets
+from ._run import Array
+
+if TYPE_CHECKING:
+    from ._forecaster import Forecaster
+
+FORMAT, VERSION = "lnn-state", 1
+FIELDS = {"format", "version", "network", "rows", "sum", "series"}
+
+
+class Position(NamedTuple):
+    """Where a series has come to.
+
+    Attributes:
+        group: of the series, if a table holds several.
+        read: rows of it by then.
+        state: of the network after them.
+    """
+
+    group: Optional[str]
+    read: int
+    state: Array
+
+
+class State(NamedTuple):
+    """What a forecaster must know to go on as if there had been one table.
+
+    Attributes:
+        rows: the newest rows of every series, as many as forecasts look back.
+        series: one position for each.
+    """
+
+    rows: polars.DataFrame
+    series: tuple[Position, ...]
+
+
+class Continued(NamedTuple):
+    """A table, and the rows before it that its forecasts look back to.
+
+    Attributes:
+        rows: all those rows, the older ones first.
+        recordings: of them, one for each series.
+        firsts: in each recording, the first row that is new.
+        before: of each series, its position before that row; None at its beginning.
+    """
+
+    rows: polars.DataFrame
+    recordings: Sequence[Recording]
+    firsts: Sequence[int]
+    before: Sequence[Optional[Position]]
+
+    @classmethod
+    def of(cls, forecaster: Forecaster, table: Table, state: Optional[State]) -> Continued:
+        """The rows of a table after those of a state.
+
+        Raises:
+            DataError: the table cannot be read, or does not go on where the state ends.
+        """
+        columns = forecaster.columns
+        rows, old = columns.read(table), 0
+        if state is not None:
+            old = state.rows.height
+            kept = rows.select(_check_there(rows, state.rows.columns))
+            try:
+                rows = polars.concat([state.rows, kept], how="vertical_relaxed")
+            except polars.exceptions.PolarsError as error:
+                reason = str(error).partition("\n")[0]
+                raise DataError(f"does not go on where the state ends: {reason}", "table") from None
+        recordings = columns.recordings(rows, targets=bool(fed_targets(columns)))
+        known = {each.group: each for each in (() if state is None else state.series)}
+        found = cls(
+            rows,
+            recordings,
+            [int((each.rows < old).sum()) for each in recordings],
+            [known.get(each.group) for each in recordings],
+        )
+        found._warn_of_short_series(forecaster)
+        return found
+
+    def parts(self) -> list[tuple[Series, int, Optional[Array]]]:
+        """For each series: its rows, the first new one, and the network's state before it."""
+        states = [None if each is None else each.state for each in self.before]
+        return list(zip([each.series for each in self.recordings], self.firsts, states))
+
+    def counts(self) -> list[int]:
+        """How many rows of each series came before the first of these."""
+        return [0 if b is None else b.read - f for b, f in zip(self.before, self.firsts)]
+
+    def _warn_of_short_series(self, forecaster: Forecaster) -> None:
+        """Of those that begin here, for which even the newest forecast lacks some of its past."""
+        clocks = [
+            np.cumsum(each.series.elapsed_time)
+            for each, before in zip(self.recordings, self.before)
+            if before is None
+        ]
+        window, lookback = forecaster.window, forecaster.aim.lookback
+        short = [len(each) for each in clocks if len(each) < window or lookback.short(each)]
+        if short:
+            warnings.warn(
+                f"the table has {min(short)} rows of a series: too few for a certain forecast. "
+                f"The network starts from zero, and was trained on {window} rows in a row; give "
+                "it more of the past, or carry its state from table to table",
+                stacklevel=4,
+            )
+
+
+def check_state_place(path: PathOrName) -> None:
+    """Checks that the state can be written: before predicting rather than after.
+
+    Raises:
+        DtypeError, ModelFileError, DataError: it cannot.
+    """
+    folder = regular(path).parent
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}", "state")
+
+
+def write_state(
+    path: PathOrName, forecaster: Forecaster, continued: Continued, states: Sequence[Array]
+) -> None:
+    """Replaces the state at ``path`` in one step, or leaves the old one as it was."""
+    columns = forecaster.columns
+    names = dict.fromkeys([*columns.features, *columns.order.kept_as_text])
+    kept = [_newest(forecaster, continued.rows.select(list(names)), each)
+            for each in continued.recordings]  # fmt: skip
+    buffer = io.BytesIO()
+    polars.concat(kept).write_ipc(buffer)
+    rows = buffer.getvalue()
+    replace(
+        path,
+        pack(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "network": _fingerprint(forecaster),
+                "rows": rows,
+                "sum": crc32(rows),
+                "series": [
+                    {
+                        "group": each.group,
+                        "read": before + len(each.series.inputs),
+                        "shape": list(state.shape),
+                        "state": state.astype("<f8").tobytes(),
+                    }
+                    for each, before, state in zip(continued.recordings, continued.counts(), states)
+                ],
+            }
+        ),
+    )
+
+
+def read_state(path: PathOrName, forecaster: Forecaster) -> Optional[State]:
+    """The state at ``path``; None if there is no file yet.
+
+    Raises:
+        ModelFileError: it is damaged, or of another network.
+        OSError: the system could not read it.
+    """
+    if not Path(path).exists():
+        return None
+    name = str(path)
+    try:
+        found = unpack(regular(path).read_bytes())
+    except ModelFileError as error:
+        raise ModelFileError(str(error), name) from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT or set(found) != FIELDS:
+        raise ModelFileError("is no state of a forecaster", name)
+    if found["version"] != VERSION:
+        raise ModelFileError(f"this library reads version {VERSION}", name)
+    if found["network"] != _fingerprint(forecaster):
+        raise ModelFileError("is the state of another network", name)
+    rows = found["rows"]
+    if not isinstance(rows, bytes) or crc32(rows) != found["sum"]:
+        raise ModelFileError("is damaged", name)
+    try:
+        table = polars.read_ipc(io.BytesIO(rows))
+        return State(table, tuple(_position(each) for each in found["series"]))
+    except (polars.exceptions.PolarsError, KeyError, TypeError, ValueError):
+        raise ModelFileError("is damaged", name) from None
+
+
+def _position(described: Mapping[str, Any]) -> Position:
+    state = np.frombuffer(described["state"], dtype="<f8").reshape(described["shape"])
+    return Position(described["group"], int(described["read"]), state.copy())
+
+
+def _newest(
+    forecaster: Forecaster, rows: polars.DataFrame, recording: Recording
+) -> polars.DataFrame:
+    """The rows of a series that later forecasts look back to, missing values bridged."""
+    first = forecaster.aim.lookback.first(np.cumsum(recording.series.elapsed_time))
+    own = rows[recording.rows].with_columns(polars.selectors.float().fill_nan(None))
+    bridged: polars.DataFrame = own.fill_null(strategy="forward")[first:]
+    return bridged
+
+
+def _check_there(rows: polars.DataFrame, names: list[str]) -> list[str]:
+    for name in names:
+        if name not in rows.columns:
+            raise DataError("there is no such column", name)
+    return names
+
+
+def _fingerprint(forecaster: Forecaster) -> int:
+    digest = fingerprint.of_network(forecaster.network)
+    for value in forecaster.network.values().values():
+        digest = crc32(array_of(value).tobytes(), digest)
+    return digest
