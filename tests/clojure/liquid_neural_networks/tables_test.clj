@@ -51,10 +51,10 @@
   (testing "times with and without a zone, flags, and empty cells"
     (let [path (temporary "times.csv")]
       (spit path (str "local,zoned,flag\n"
-                      "2020-01-01 10:00:00.5,2020-01-01T10:00:00+02:00,true\n,,\n"))
+                      "2020-01-01 10:00:00.5,2020-01-01T10:00:00+02:00,true\n,,false\n"))
       (is (= {:local [(LocalDateTime/parse "2020-01-01T10:00:00.5") nil]
               :zoned [(Instant/parse "2020-01-01T08:00:00Z") nil]
-              :flag [true nil]}
+              :flag [true false]}
              (lnn/read-table path))))))
 
 (deftest a-table-of-columns-trains-like-its-file
@@ -206,7 +206,7 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
       (let [forecaster (lnn/fit-table rows :temp_max quick)
             columns (lnn/predict forecaster table)
             back (lnn/predict forecaster rows {:as :rows})]
-        (is (= [:date :predicted_temp_max] (keys (first back))))
+        (is (= [:date :made_at :predicted_temp_max] (keys (first back))))
         (is (= (:predicted_temp_max columns) (map :predicted_temp_max back)))
         (when-data-sets
          (is (= columns (into {} (map (fn [[column values]] [column (vec values)]))
