@@ -273,3 +273,17 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
            ((juxt :type :argument) (error (lnn/fit-table (written table) :the_target)))))
     (is (= [:domain-error :hidden-size]
            ((juxt :type :argument) (error (lnn/fit-table table :temp_max (assoc quick :hidden-size 0))))))))
+
+(deftest several-series-in-one-table
+  (let [series (fn [name shift] (for [n (range 90)]
+                                  {:my.app/pump-id name :hour-of-run n :x_1 (Math/sin (* 0.2 (+ n shift)))}))
+        rows (concat (series "a" 0) (series "b" 3))
+        options {:group :my.app/pump-id :time :hour-of-run :hidden-size 4 :epochs 1 :window 16
+                 :progress false}
+        forecaster (lnn/fit-table rows :x_1 options)
+        forecasts (lnn/predict forecaster rows {:as :rows})]
+    (is (= 180 (count forecasts)))
+    (is (= ["a" "b"] (distinct (map :my.app/pump-id forecasts))))
+    (is (= {:type :data-error :argument :pump_id}
+           (select-keys (error (lnn/fit-table rows :x_1 (assoc options :group :pump_id)))
+                        [:type :argument])))))
