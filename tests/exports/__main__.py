@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 from spec.encoding import VECTORS
 
 from export_cases import SANITIZE, Case, Program, Target
+from liquid_neural_networks import LiquidNetwork
 
 from .networks import random_networks
 
@@ -53,7 +54,11 @@ def vectors(target: Target) -> Iterator[tuple[str, float]]:
 
 
 def random_ones(target: Target, count: int) -> Iterator[tuple[str, float]]:
-    """(network, error) of exported C beside a stream, in programs of 50 networks."""
+    """(network, error) of exported C beside a stream in float64, in programs of 50 networks.
+
+    Errors count beyond four times those of a stream in float32: some of these networks, explicit
+    solvers above all, make much of rounding.
+    """
     rng = np.random.default_rng(0)
     for start in range(0, count, 50):
         made = dict(random_networks(range(start, min(start + 50, count))))
@@ -63,10 +68,17 @@ def random_ones(target: Target, count: int) -> Iterator[tuple[str, float]]:
                 inputs = rng.normal(size=(12, network.input_size)).astype(np.float32)
                 inputs[rng.random(inputs.shape) < 0.1] = np.nan
                 times = np.exp(rng.normal(size=12)).astype(np.float32)
-                stream = network.stream()
-                wanted = np.stack([stream.step(u, float(t)) for u, t in zip(inputs, times)])
                 found = program.run(name, inputs, times).outputs
-                yield name, float(np.abs(found - wanted).max() / max(1, np.abs(wanted).max()))
+                single = streamed(network, inputs, times)
+                exact = streamed(network.double(), inputs, times)
+                forgiven = 4 * np.abs(single - exact).max()
+                scale = max(1, np.abs(exact).max())
+                yield name, float(max(np.abs(found - exact).max() - forgiven, 0) / scale)
+
+
+def streamed(network: LiquidNetwork, inputs: np.ndarray, times: np.ndarray) -> np.ndarray:
+    stream = network.stream()
+    return np.stack([stream.step(u, float(t)) for u, t in zip(inputs, times)])
 
 
 def main() -> int:

@@ -158,10 +158,11 @@ def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:
 
 def test_inputs_from_float_and_the_integer_parts_agree() -> None:
     made = fixed(design(pilot()), None)
-    values = np.array([[np.nan, np.inf, -np.inf, 1e30, -1e30, 0, 1, -1, 7.99, -7.99]])
+    values = np.array([[np.nan, np.inf, -np.inf, 1e30, -1e30, 0, 1, -1, 8, -8]])
     found = _fixed_run.to_inputs(made, values)[0]
-    one = 2 ** int(made.input_bits[0])
-    assert found[:8].tolist() == [-32768] * 3 + [32767, -32767, 0, one, -one]
+    one = round(32767 / 8)
+    wanted = [-32768] * 3 + [32767, -32767, 0, one, -one, 32767, -32767]
+    assert found.tolist() == wanted
     for bits in range(31):
         assert _fixed_run.bits_above(2**bits) == 30 - bits
 

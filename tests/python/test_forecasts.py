@@ -313,6 +313,27 @@ def test_between_two_calls_of_the_network_it_can_be_interrupted(
         forecaster.predict(table)
 
 
+def test_a_short_series_with_one_label_is_whole() -> None:
+    rng = np.random.RandomState(0)
+    walks = [f"w{number // 12}" for number in range(240)]
+    side = np.array([number // 12 % 2 for number in range(240)])
+    table = polars.DataFrame(
+        {
+            "walk": walks,
+            "x": rng.randn(240) + 4 * side,
+            "label": np.where(side == 1, "right", "left"),
+        }
+    )
+    forecaster = small(table, "label", group="walk", label_per_group=True, epochs=15)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = forecaster.predict(table)
+    assert found["walk"].to_list() == sorted(set(walks), key=walks.index)
+    assert found["row"].to_list() == [12] * 20
+    right = found["predicted_label"] == table[::12]["label"]
+    assert right.mean() > 0.8
+
+
 # -- seeds and backtests -----------------------------------------------------------------------
 
 

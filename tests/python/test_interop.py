@@ -306,9 +306,10 @@ def test_a_table_crosses_by_columns() -> None:
     found = trained(interop.fit_table(columns, "wave", options, ctypes.addressof(stop)), progress)
     assert seen == [1, 2] and found["history"]["ended"] == "callback"
     assert found["columns"]["time_unit"] == 86400.0
-    day, predicted = ok(interop.forecast(found["handle"], columns))
+    day, made_at, predicted = ok(interop.forecast(found["handle"], columns))
     assert (day["kind"], predicted["name"]) == ("dates", "predicted_wave")
-    assert np.array_equal(read(day["values"]), days)
+    assert np.array_equal(read(day["values"])[:-1], days[1:])
+    assert np.array_equal(read(made_at["values"]), days)
     forecast = read(predicted["values"])
 
     table = polars.DataFrame(

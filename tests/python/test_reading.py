@@ -53,6 +53,15 @@ def test_the_separator_is_found_whatever_the_ending(
     assert table["day"].dtype == polars.Date
 
 
+def test_thousands_of_columns_are_no_trouble(tmp_path: Path) -> None:
+    wide = 10_000
+    text = ",".join(f"sensor_{i}" for i in range(wide)) + "\n" + ("0.25," * wide)[:-1] + "\n"
+    begun = time.process_time()
+    table = read_table(file(tmp_path, text + text.split("\n")[1]))
+    assert table.shape == (2, wide) and table["sensor_9999"].to_list() == [0.25, 0.25]
+    assert time.process_time() - begun < 10
+
+
 def test_everything_found_is_said_in_one_line(tmp_path: Path) -> None:
     text = "# of the roof\nDate;Level\n16/12/2006;4,216\n17/12/2006;?\n18/12/2006;5,36\n"
     table, line = said(file(tmp_path, text))
@@ -174,7 +183,7 @@ def test_names_are_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_is_a_file(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     content = b"a;b\n1;2\n"
-    stream = io.TextIOWrapper(io.BytesIO(gzip.compress(content) if packed else content))
+    stream = io.TextIOWrapper(io.BytesIO(gzip.compress(content, mtime=0) if packed else content))
     monkeypatch.setattr(sys, "stdin", stream)
     assert read_table("-").rows() == [(1, 2)]
 
@@ -236,7 +245,7 @@ def test_options_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_without_end_is_refused_before_it_does(tmp_path: Path) -> None:
     path = tmp_path / "bomb.csv.gz"
-    path.write_bytes(gzip.compress(b"x\n" + b"1\n" * 20_000_000))
+    path.write_bytes(gzip.compress(b"x\n" + b"1\n" * 20_000_000, mtime=0))
     assert path.stat().st_size < 80_000
     begun = time.process_time()
     with pytest.raises(DataError, match="unpacks to more than 16 MiB"):
@@ -278,8 +287,8 @@ def test_damaged_parquet_files_raise_one_typed_error(
     ("content", "reason"),
     [
         (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, those before it 2"),
-        (gzip.compress(b"a,b\n1,2\n")[:-9], "damaged gzip"),
-        (gzip.compress(b"a,b\n1,2\n") + b"more", "damaged gzip"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "damaged gzip"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0) + b"more", "damaged gzip"),
         (b"\x7fELF\0\0\0\1\0\2", "null bytes"),
         (b"a,b\n", "has no rows"),
         (b"\n\n", "has no rows"),

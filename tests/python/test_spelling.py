@@ -89,6 +89,20 @@ def test_what_one_column_leaves_open_another_decides(tmp_path: Path) -> None:
     assert read_table(path)["point"].to_list() == [1.234, 2.5]
 
 
+def test_what_can_be_read_in_one_way_only_is_read_so(tmp_path: Path) -> None:
+    for cells, values in (
+        (["1,234.5", "2"], [1234.5, 2.0]),
+        (["0,123", "0,456"], [0.123, 0.456]),
+        (["1.5", "2.25"], [1.5, 2.25]),
+        (["0.123", "0.456"], [0.123, 0.456]),
+    ):
+        for decimal in (None, ".", ","):
+            assert column(cells, tmp_path, decimal=decimal).to_list() == values
+    path = tmp_path / "table.txt"
+    path.write_text("share;open;comma\n65%;1,234;1,5\n7%;2,500;2,5\n")
+    assert read_table(path)["open"].to_list() == [1.234, 2.5]
+
+
 @pytest.mark.parametrize(
     "cells",
     [["$10", "€12"], ["65%", "0.7"], ["1,2,3", "4"], ["1.5 kg", "2"], ["12 34", "5"], ["1-2", "3"]],

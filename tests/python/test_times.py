@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from liquid_neural_networks.data import Order, choose_columns, event_samples
 from liquid_neural_networks.data._calendar import calendar_inputs, cycles_within
-from liquid_neural_networks.data._times import read_times, spoken_time, steps, written
+from liquid_neural_networks.data._time_columns import read_times
+from liquid_neural_networks.data._times import spoken_time, steps, written
 from liquid_neural_networks.errors import DataError, OptionError
 
 
@@ -142,6 +143,16 @@ def test_parts_of_the_time_in_several_columns() -> None:
     ):
         with pytest.raises(DataError, match=said):
             parts(**wrong)
+
+
+def test_a_pattern_reads_joined_columns() -> None:
+    columns = [polars.Series("day", ["01/02/1990"]), polars.Series("hour", [1730])]
+    found = read_times(columns, "%d/%m/%Y %H%M")
+    assert found.values.to_list() == [datetime(1990, 2, 1, 17, 30)]
+    again = read_times(columns, known=found.format)
+    assert again.values.equals(found.values)
+    with pytest.raises(DataError, match="day,hour: row 1 is '01/02/1990 9930'"):
+        read_times([columns[0], polars.Series("hour", [9930])], "%d/%m/%Y %H%M")
 
 
 def test_times_of_day_and_stopwatches_are_durations() -> None:

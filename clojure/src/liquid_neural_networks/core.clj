@@ -265,6 +265,23 @@
                    (windows data [:inputs :targets])
                    (options/check :train! options)))
 
+(defn epochs
+  "The history of a training as tidy rows, one an epoch: :epoch, :train-loss, and :valid-loss if
+  there was any.
+
+    :as  :rows (default) or :dataset, of tech.ml.dataset if it is there
+
+      (lnn/epochs {:train-loss [0.5 0.25] :valid-loss []})
+      ;; returns [{:epoch 1 :train-loss 0.5} {:epoch 2 :train-loss 0.25}]"
+  [{:keys [train-loss valid-loss]} & options]
+  (let [{:keys [as] :or {as :rows}} (options/check :epochs options)]
+    (tables/from-rows
+     (vec (map-indexed (fn [index loss]
+                         (cond-> (array-map :epoch (inc index) :train-loss loss)
+                           (seq valid-loss) (assoc :valid-loss (nth valid-loss index))))
+                       train-loss))
+     as)))
+
 (defn stop-trainings!
   "Asks every training under way, on whichever thread, to stop at its next minibatch; [[train!]]
   then returns as usual. Returns how many there were.
@@ -665,23 +682,44 @@
   [network]
   (options/to-clojure (call-on network "wiring")))
 
+(defn- population-rows
+  "What describes populations, as a map of numbers for each."
+  [populations]
+  (let [total (fn [counts] (reduce + (vals counts)))]
+    (vec (map-indexed
+          (fn [index {:keys [inputs layers synapses sensory-synapses parameters time-constants]}]
+            (into (array-map :population index
+                             :inputs inputs
+                             :neurons (total layers)
+                             :synapses (total synapses)
+                             :sensory-synapses (total sensory-synapses)
+                             :parameters (total parameters))
+                  time-constants))
+          populations))))
+
 (defn describe
   "What a network is made of, as a map: :config, every option, its wirings and dtype included, of
   which [[create-network]] makes one alike; :populations, each with its :layers, :synapses,
   :parameters and quantiles of its :time-constants; :parameter-count and :size-in-bytes; and the
   totals :neurons and :synapses.
 
+    :as  :rows or :dataset, a row for each population: its sizes and time constants; a map
+
       (def pilot (lnn/create-network {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}))
       (:neurons (lnn/describe pilot)) ;=> 19
       (-> (lnn/describe pilot) :populations first :layers) ;=> {:inter 12 :command 6 :motor 1}
-      (str (lnn/create-network (:config (lnn/describe pilot)))) ; the same as (str pilot)"
-  [network]
-  (let [{:keys [populations] :as found} (options/to-clojure (call-on network "describe"))
+      (str (lnn/create-network (:config (lnn/describe pilot)))) ; the same as (str pilot)
+      (map :neurons (lnn/describe pilot :as :rows)) ;=> (19)"
+  [network & options]
+  (let [{:keys [as]} (options/check :describe options)
+        {:keys [populations] :as found} (options/to-clojure (call-on network "describe"))
         total (fn [field] (apply + (mapcat (comp vals field) populations)))]
-    (-> found
-        (update :config assoc :wiring (wiring network) :dtype (:dtype network))
-        (assoc :neurons (total :layers)
-               :synapses (+ (total :synapses) (total :sensory-synapses))))))
+    (if as
+      (tables/from-rows (population-rows populations) as)
+      (-> found
+          (update :config assoc :wiring (wiring network) :dtype (:dtype network))
+          (assoc :neurons (total :layers)
+                 :synapses (+ (total :synapses) (total :sensory-synapses)))))))
 
 (defn- parameter-path
   "\"neurons.10.vleak\" -> [:neurons 10 :vleak]."

@@ -5,7 +5,8 @@
   Networks and forecasters show themselves; for the rest of what core returns, call [[view]]."
   (:require [clojure.string :as str]
             [liquid-neural-networks.core :as lnn])
-  (:import [java.util Base64]))
+  (:import [java.time.temporal Temporal]
+           [java.util Base64]))
 
 (set! *warn-on-reflection* true)
 
@@ -79,17 +80,15 @@
   (filter #(str/starts-with? (name %) "predicted_") (keys columns)))
 
 (defn- forecast-view
-  "The forecasts of numbers as lines over the time, or over the row."
+  "Forecasts as lines over the time, or the row, that they are for."
   [columns]
-  (let [times (get columns (first (remove (set (forecast-columns columns)) (keys columns))))
-        temporal? (inst? (first (remove nil? (map #(if (instance? java.time.temporal.Temporal %)
-                                                     (java.util.Date. 0) %)
-                                                  times))))]
+  (let [times (val (first columns))
+        temporal? (instance? Temporal (first (remove nil? times)))]
     (lines (for [column (forecast-columns columns)
-                 [row value] (map-indexed vector (columns column))
+                 [at value] (map vector times (columns column))
                  :when (some? value)]
-             {"row" (if temporal? (str (nth times row)) row) "value" value "forecast" (name column)})
-           "row" "value" "forecast" temporal?)))
+             {"at" (if temporal? (str at) at) "value" value "forecast" (name column)})
+           "at" "value" "forecast" temporal?)))
 
 (defn view
   "What core returned, as a notebook shows it: a network (its wiring and sizes), a forecaster, the

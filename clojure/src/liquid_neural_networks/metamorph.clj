@@ -154,9 +154,9 @@
      :learning-rate (among [0.001 0.003 0.01 0.03])
      :dynamics (among [:conductance :dense :closed-form])}))
 
-(doseq [[model defaults] {:regression {:horizon 0 :changes false}
+(doseq [[model defaults] {:regression {:horizon 0 :baseline :none}
                           :classification {:classes true}
-                          :forecast {:horizon 1 :changes false}}]
+                          :forecast {:horizon 1 :baseline :none}}]
   (ml/define-model! (keyword "liquid-neural-networks" (name model))
     (partial train defaults)
     predict

@@ -53,6 +53,7 @@
    ::windows "a map with :inputs, :targets, and perhaps :elapsed-time and :mask"
    ::format "one of :vectors, :double-array, :float-array, :array, :tensor"
    ::table-format "one of :vectors, :double-array, :float-array, :rows, :dataset"
+   ::rows-or-data-set ":rows or :dataset"
    ::trace-format "one of :vectors, :double-array, :float-array, :array, :tensor, :rows, :dataset"})
 
 ;; -- which options each verb takes ----------------------------------------------------------
@@ -67,6 +68,7 @@
    :max-gradient-norm ::number, :patience ::count, :checkpoint ::a-path, :resume ::flag
    :seed ::integer, :on-epoch ::function, :progress ::flag})
 
+(s/def ::rows-or-data-set #{:rows :dataset})
 (s/def ::trace-format (s/or :array ::format :table ::table-format))
 
 (def verbs
@@ -96,6 +98,8 @@
    :forecaster/evaluate {}
    :stream {:state ::numbers, :as ::format}
    :parameters {:as ::format}
+   :describe {:as ::rows-or-data-set}
+   :epochs {:as ::rows-or-data-set}
    :save {:metadata ::plain-map}
    :forecaster/save {}
    :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :population ::count
@@ -193,7 +197,7 @@
 (defn kebab
   "\"elapsed_time\" -> `:elapsed-time`."
   [text]
-  (keyword (str/replace text "_" "-")))
+  (keyword (str/replace text #"[_ ]" "-")))
 
 (def ^:private python-names
   "What Python calls options, where that is not what they are called here."

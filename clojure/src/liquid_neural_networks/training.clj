@@ -93,13 +93,18 @@
                                   stop])))
             options/argument-name)))
 
+(def ^:private column-options
+  "Options that name columns, whose names are the table's own."
+  [:features :time :group :categories])
+
 (defn fit-table
   "See `liquid-neural-networks.core/fit-table`; what Python says of the forecaster."
-  [table targets {:keys [features time] :as checked}]
-  (let [more (cond-> (options/to-python (dissoc checked :on-epoch :progress :features :time))
-               features (assoc "features" (mapv options/letter-by-letter features))
-               time (assoc "time" (options/letter-by-letter time)))
-        named (tables/names table targets features time)]
+  [table targets checked]
+  (let [named-columns (select-keys checked column-options)
+        more (into (options/to-python (apply dissoc checked :on-epoch :progress column-options))
+                   (for [[option columns] named-columns]
+                     [(options/snake option) (tables/column-names columns)]))
+        named (tables/names table targets (vals named-columns))]
     (update (watched checked
                      (fn [stop]
                        (with-memory

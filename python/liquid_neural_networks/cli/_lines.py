@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from math import isinf, nan
 from typing import Any, Optional, Protocol
 
-from ..data._dialect import EMPTY
+from ..data._header import EMPTY
 from ..errors import DataError
 
 Row = Mapping[str, Any]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
-    "--to", type=click.Choice(["c", "onnx"]), default="c", show_default=True, help="What to write."
+    "--to",
+    type=click.Choice(["c", "onnx", "html"]),
+    default="c",
+    show_default=True,
+    help="What to write.",
 )
 @click.option(
     "--output",
@@ -58,7 +62,7 @@ def export(
     numbers: str,
     calibrate: Optional[Path],
 ) -> None:
-    """Export MODEL, a .lnn file, as C for a microcontroller, or as ONNX.
+    """Export MODEL, a .lnn file, as C for a microcontroller, as ONNX, or as a page.
 
     \b
     Examples:
@@ -66,6 +70,7 @@ def export(
       lnn export pilot.lnn --output firmware --name pilot --elapsed-time 0.02
       lnn export pilot.lnn --output firmware --numbers int16 --calibrate flights.csv
       lnn export co2.lnn --to onnx --output models
+      lnn export co2.lnn --to html --output pages
 
     C: writes NAME.h and NAME.c, strict C99 that needs no library and no heap, and main.c with a
     Makefile to try it here: it reads samples as lines of numbers. NAME.h says how the code is
@@ -77,6 +82,9 @@ def export(
     ONNX: writes NAME.onnx, of standard operators, for whole batches of sequences: inputs
     (B, T, I), elapsed_time (B, T) and state become outputs (B, T, O) and new_state.
 
+    HTML: writes NAME.html, one page in which the network runs as WebAssembly, with a slider for
+    each input; needs clang and wasm-ld.
+
     A network trained on a table takes and gives numbers in the units of the table.
     """
     # Imported here, as it takes its time: --help needs none of it.
@@ -86,11 +94,12 @@ def export(
 
     chosen = name_from(model.stem) if name is None else name
     found = model_file.load(model)
-    if to == "onnx":
+    if to != "c":
         if (elapsed_time, numbers, calibrate) != (None, "float32", None):
             raise click.UsageError("--elapsed-time, --numbers and --calibrate are for --to c")
         output.mkdir(parents=True, exist_ok=True)
-        click.echo(exports.onnx(found, output / f"{chosen}.onnx"))
+        write = {"onnx": exports.onnx, "html": exports.html}[to]
+        click.echo(write(found, output / f"{chosen}.{to}"))
         return
     table = None if calibrate is None else _inputs(found, calibrate)
     for path in exports.c(

@@ -14,13 +14,8 @@ import polars
 from .._checks import check_choice, check_flag
 from ..errors import DataError, OptionError
 from ._tables import check_column
-from ._times import (
-    FloatArray,
-    read_times,
-    row_number,
-    steps,
-    unordered_instants,
-)
+from ._time_columns import read_times
+from ._times import FloatArray, row_number, steps, unordered_instants
 
 DUPLICATES = ("error", "first", "last", "mean")
 """What to do with rows of the same time."""

@@ -14,8 +14,8 @@ _SAMPLE = 1000
 """Cells that tell text from numbers at once."""
 _SIGN = r"^[+-]?"
 _DIGITS_AND_MARKS = r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$"
-_COMMA_GROUPS = _SIGN + r"(\d{1,3}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
-_POINT_GROUPS = _SIGN + r"(\d{1,3}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
+_COMMA_GROUPS = _SIGN + r"([1-9]\d{0,2}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
+_POINT_GROUPS = _SIGN + r"([1-9]\d{0,2}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class Spelling:
     Attributes:
         decimal: ``"."``, ``","``, or None where both can be meant (``10,000``).
         signs: percent and currency signs around the numbers.
+        marked: whether there is any mark in them.
     """
 
     decimal: Optional[str]
     signs: str = ""
+    marked: bool = True
 
 
 def check_decimal(decimal: Optional[str]) -> None:
@@ -89,7 +91,7 @@ def spelling(column: polars.Series) -> Optional[Spelling]:
     if not readings:
         return None
     if not cells.str.contains("[.,]").any():
-        return Spelling(".", signs)
+        return Spelling(".", signs, marked=False)
     return Spelling(readings[0] if len(readings) == 1 else None, signs)
 
 

@@ -16,7 +16,7 @@ import polars
 
 from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
-from ._dialect import BLANKS, Dialect, find_dialect
+from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
 from ._frames import SupportsArrow, as_polars
 from ._parquet import read_parquet
@@ -154,7 +154,7 @@ def _read_text(
     """The table in a delimited text, and what was found, in words."""
     content, encoding = utf8(raw, files.encoding, source)
     dialect = find_dialect(
-        content[: 2**20].decode("utf-8", "replace"),
+        content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
         separator=files.separator,
         comment=files.comment,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Optional
 
 import polars
 
-from ._dialect import EMPTY
+from ._header import EMPTY
 from ._spelling import Spelling, has_only_groups, plain_numbers, spelled_numbers, spelling
-from ._times import iso_times
+from ._time_text import iso_times
 
 PLACEHOLDERS = ("-", "--", "---", ".", "..", "*", "m", "none", "missing", "nil", "n.a.", "#n/a")
 """Cells that mean no value where all others of the column are numbers; in either case."""
@@ -53,7 +54,7 @@ def typed(
         missing: words that mean no value in every column, beside the usual ones.
         text: columns to leave as they are.
     """
-    words = (*EMPTY, *missing)
+    words, absent = (*EMPTY, *missing), _finite_numbers(missing)
     findings = Findings()
     columns: dict[str, polars.Series] = {}
     spellings: dict[str, Spelling] = {}
@@ -61,27 +62,27 @@ def typed(
         if column.name in text:
             columns[column.name] = _without(column, words, findings)
             continue
-        columns[column.name] = _plainly_typed(column, words, findings)
+        columns[column.name] = _plainly_typed(column, words, absent, findings)
         if columns[column.name].dtype == polars.String:
             columns[column.name], how = _spelled(columns[column.name], findings)
             if how is not None:
                 spellings[column.name] = how
-    written_points = _reread_floats(table, columns, words, decimal, spellings)
-    marks = {how.decimal for how in spellings.values() if how.decimal} | written_points
+    written_points = _reread_floats(table, columns, decimal, spellings)
+    marks = {how.decimal for how in spellings.values() if how.decimal and how.marked}
+    marks |= written_points
     common = decimal or (marks.pop() if len(marks) == 1 else None)
     for name, how in spellings.items():
-        mark = decimal or how.decimal or common
+        mark = how.decimal or common  # what can be read in one way only is read so
         if mark is not None:
             columns[name] = spelled_numbers(columns[name], mark)
             findings.signs.update(how.signs)
-            findings.decimals.add(mark)
+            findings.decimals.update(mark if how.marked else "")
     return polars.DataFrame(columns), findings
 
 
 def _reread_floats(
     table: polars.DataFrame,
     columns: dict[str, polars.Series],
-    words: Sequence[str],
     decimal: Optional[str],
     spellings: Mapping[str, Spelling],
 ) -> set[str]:
@@ -100,7 +101,7 @@ def _reread_floats(
 
 
 def _plainly_typed(
-    column: polars.Series, words: Sequence[str], findings: Findings
+    column: polars.Series, words: Sequence[str], absent: Sequence[float], findings: Findings
 ) -> polars.Series:
     """Numbers with a decimal point, flags and ISO times; any other text without missing words."""
     numbers = plain_numbers(column)
@@ -108,7 +109,7 @@ def _plainly_typed(
         column = _without(column, words, findings)
         numbers = plain_numbers(column)
     if numbers is not None:
-        return _without_numbers(numbers, words, findings)
+        return _without_numbers(numbers, absent, findings)
     for read in (_flags, iso_times):
         values = read(column)
         if values is not None:
@@ -126,22 +127,25 @@ def _without(column: polars.Series, words: Sequence[str], findings: Findings) ->
 
 
 def _without_numbers(
-    numbers: polars.Series, words: Sequence[str], findings: Findings
+    numbers: polars.Series, absent: Sequence[float], findings: Findings
 ) -> polars.Series:
     """Numbers with nothing in place of NaN and of the numbers that mean so, such as -999."""
-    if numbers.dtype.is_float():
+    if numbers.dtype.is_float() and numbers.is_nan().any():
         numbers = numbers.fill_nan(None)
-    stand_ins = polars.Series(words).cast(polars.Float64, strict=False).drop_nulls()
-    stand_ins = stand_ins.filter(stand_ins.is_finite())
-    if not len(stand_ins):
+    if not absent:
         return numbers
-    absent = numbers.cast(polars.Float64).is_in(stand_ins.to_list())
-    if not absent.any():
+    found = numbers.cast(polars.Float64).is_in(absent).fill_null(False)
+    if not found.any():
         return numbers
-    findings.missing.update(f"{value:g}" for value in numbers.filter(absent).unique())
-    return numbers.to_frame().select(polars.when(~absent).then(numbers).alias(numbers.name))[
-        numbers.name
-    ]
+    findings.missing.update(f"{value:g}" for value in numbers.filter(found).unique())
+    kept = polars.when(~found).then(numbers).alias(numbers.name)
+    return numbers.to_frame().select(kept)[numbers.name]
+
+
+def _finite_numbers(words: Sequence[str]) -> list[float]:
+    """Those of the words that are numbers."""
+    found = polars.Series(words, dtype=polars.String).cast(polars.Float64, strict=False)
+    return [value for value in found.drop_nulls() if isfinite(value)]
 
 
 def _spelled(column: polars.Series, findings: Findings) -> tuple[polars.Series, Optional[Spelling]]:

@@ -17,13 +17,13 @@ from .._checks import check_choice, check_flag
 from .._files import PathOrName, replace
 from .._inputs import real_array
 from ..errors import OptionError
-from . import _fixed_source, _onnx, _source
+from . import _fixed_source, _onnx, _page, _source
 from ._design import Exportable, design, model_of
 from ._fixed import fixed
 from ._fixed_error import differences
 from ._text import check_name
 
-__all__ = ["c", "int16_error", "onnx"]
+__all__ = ["c", "html", "int16_error", "onnx"]
 
 NUMBERS = ("float32", "int16")
 
@@ -143,4 +143,27 @@ def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:
         OSError: the system could not write.
     """
     replace(path, _onnx.model(design(network), check_flag("step", step)))
+    return Path(path)
+
+
+def html(network: Exportable, path: PathOrName) -> Path:
+    """Writes one web page in which the network runs: the C of :func:`c` as WebAssembly.
+
+    It has a slider for each input and for the elapsed time, and draws outputs, the states of the
+    first layer and their effective time constants (of dynamics that a solver integrates). The page
+    needs no network: everything is in the file.
+
+    Args:
+        network: as for :func:`c`.
+        path: of the page, which is replaced.
+
+    Returns:
+        The page.
+
+    Raises:
+        MissingDependencyError: there is no clang, or no wasm-ld to link WebAssembly.
+        OptionError, DtypeError, DomainError: as :func:`c`.
+        OSError: the system could not write.
+    """
+    replace(path, _page.page(design(network)).encode("utf-8"))
     return Path(path)

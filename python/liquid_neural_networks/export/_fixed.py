@@ -29,6 +29,9 @@ TABLE_END = 12
 INPUT_RANGE = 8.0
 """What inputs are taken to stay within, in deviations, where there is no table to see it."""
 
+MARGIN = 1.25
+"""How much farther inputs may go than they do in such a table."""
+
 
 class FixedPopulation(NamedTuple):
     """One layer.
@@ -55,7 +58,7 @@ class Fixed(NamedTuple):
         state_bits: fractional bits of the 16-bit copies of states; states have 15 more.
         exponent_bits: fractional bits of the exponents of synapses, y in sigmoid(y).
         recurrent_shift: bits by which a product of slope and state is more than an exponent.
-        input_bits, input_centre: (I,): an input is (value - centre) 2^bits.
+        input_factor, input_centre: (I,): an input is (value - centre) factor; float32 numbers.
         readout: (O, N) mantissas, and shift (O,), of outputs with ``output_bits``.
         table: sigmoid(k / 16) 2^15.
     """
@@ -65,7 +68,7 @@ class Fixed(NamedTuple):
     state_bits: int
     exponent_bits: int
     recurrent_shift: int
-    input_bits: Integers
+    input_factor: Array
     input_centre: Array
     readout: Integers
     readout_shift: Integers
@@ -86,12 +89,12 @@ def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
     _check(design)
     bound = largest_potential(design)
     state_bits = 15 - ceil(log2(bound))
-    centre, scale, bits = _inputs(design, calibration)
+    centre, scale, factor = _inputs(design, calibration)
     # The slope of each first-layer synapse per unit of an input of 16 bits.
     slopes = [_slopes(population) for population in design.populations]
     sensory = [each.sensory_slope for each in slopes]
     first = design.populations[0].wiring.sensory_pre
-    sensory[0] = sensory[0] / scale[first] / 2.0 ** bits[first]
+    sensory[0] = sensory[0] / scale[first] / factor[first]
     middle = (centre - _mean(design)) / scale
     offsets = [each.sensory_offset for each in slopes]
     offsets[0] = offsets[0] + slopes[0].sensory_slope * middle[first]
@@ -128,13 +131,21 @@ def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
         state_bits,
         exponent_bits,
         shift,
-        bits,
+        factor,
         centre,
         readout,
         readout_shift,
         output_bits,
-        _whole(2**15 / (1 + np.exp(-points))),
+        _whole(2.0**15 * _between_chords(points)),
     )
+
+
+def _between_chords(points: Array) -> Array:
+    """Sigmoids, raised by half of what the straight lines between them are too low."""
+    s = 1 / (1 + np.exp(-points))
+    bend = s * (1 - s) * (2 * s - 1)  # less the second derivative
+    raised: Array = s + bend / 16 / 4.0**TABLE_BITS
+    return raised
 
 
 def _check(design: Design) -> None:
@@ -157,8 +168,8 @@ def _mean(design: Design) -> Array:
     return np.zeros(size) if design.inputs is None else np.array(design.inputs.mean)
 
 
-def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array, Integers]:
-    """(I,) the centre of each input's range, its deviation in the network, its bits."""
+def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array, Array]:
+    """(I,) the centre of each input's range, its deviation in the network, its factor."""
     size = design.input_size
     scale = np.ones(size) if design.inputs is None else np.array(design.inputs.deviation)
     if calibration is None:
@@ -171,9 +182,13 @@ def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array,
             raise DataError(f"shows no value of input {int(unseen.argmax())}", "calibrate")
         low, high = np.nanmin(calibration, axis=0), np.nanmax(calibration, axis=0)
         centre = (low + high) / 2
-        reach = np.maximum(0.75 * (high - low), 1e-3 * scale)  # half as much again
-    bits = np.floor(np.log2(32000 / reach)).astype(np.int64)
-    return centre, scale, bits
+        reach = np.maximum(MARGIN * (high - low) / 2, 1e-3 * scale)
+    return _single(centre), scale, _single(32767 / reach)
+
+
+def _single(values: Array) -> Array:
+    """What float32 makes of them."""
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _largest(values: Array) -> float:

@@ -38,7 +38,7 @@ def to_inputs(fixed: Fixed, values: Array) -> Integers:
     """(T, I) numbers to what ``NAME_input`` makes of them in float32."""
     values = np.asarray(values, np.float32)
     centre = fixed.input_centre.astype(np.float32)
-    scaled = (values - centre) * (2.0**fixed.input_bits).astype(np.float32)
+    scaled = (values - centre) * fixed.input_factor.astype(np.float32)
     known = np.isfinite(scaled)
     bounded = np.clip(np.where(known, scaled, 0), np.float32(-32767), np.float32(32767))
     rounded = np.trunc(bounded + np.where(bounded < 0, np.float32(-0.5), np.float32(0.5)))

@@ -39,8 +39,8 @@ def _header(fixed: Fixed, name: str) -> dict[str, object]:
     if design.classes is not None:
         macros.append(f"#define {NAME}_CLASSES {len(design.classes)}")
     scales = [
-        f" *     {k:<9} centre {centre:<12g} bits {bits}\n"
-        for k, (centre, bits) in enumerate(zip(fixed.input_centre, fixed.input_bits))
+        f" *     input {k}: centre {centre:.7g}, factor {factor:.7g}\n"
+        for k, (centre, factor) in enumerate(zip(fixed.input_centre, fixed.input_factor))
     ]
     return {
         "inputs": design.input_size,
@@ -163,7 +163,7 @@ def _population(fixed: FixedPopulation, prefix: str, types: Types) -> str:
 
 
 def _ends(fixed: Fixed) -> str:
-    scale = [fixed.input_centre, np.ldexp(1.0, fixed.input_bits)]
+    scale = [fixed.input_centre, fixed.input_factor]
     tables = [
         "typedef struct {\n    float centre, per_unit;\n} input_scaling;",
         text.structures("input_scaling", "input_scale", scale),

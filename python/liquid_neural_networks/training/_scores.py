@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from ..data import Series
+from ..data import Columns, Series
 from ..errors import DataError
 from ._aim import ahead
 from ._metrics import Array, Metrics, class_metrics, value_metrics
@@ -149,18 +149,17 @@ def _baseline_scores(
 ) -> dict[str, Metrics]:
     """Baseline -> what counts of its metrics."""
     aim = forecaster.aim
-    measured: Callable[[Array], Metrics]
-    if aim.columns.classes is None:
-        kept = LOWER_IS_BETTER
-        measured = lambda made: value_metrics(made, truth)  # noqa: E731
-    else:
-        kept = ("accuracy", "macro_f1")
-        measured = lambda made: class_metrics(  # noqa: E731
-            np.nan_to_num(made[:, 0]).argmax(axis=1), truth, aim.columns.outputs
-        )
+    kept = LOWER_IS_BETTER if aim.columns.classes is None else ("accuracy", "macro_f1")
     found = {}
     for name in aim.baselines.names(aim.columns):
         made = [aim.baselines.forecast(name, *each) for each in zip(pasts, parts) if len(each[1])]
-        metrics = measured(np.concatenate(made))
+        metrics = _metrics(aim.columns, np.concatenate(made), truth)
         found[name] = {metric: metrics[metric] for metric in kept}
     return found
+
+
+def _metrics(columns: Columns, made: Array, truth: Array) -> Metrics:
+    """Of (R, S, O) values, or of scores of classes, NaN where nothing is known of a class."""
+    if columns.classes is None:
+        return value_metrics(made, truth)
+    return class_metrics(np.nan_to_num(made[:, 0]).argmax(axis=1), truth, columns.outputs)

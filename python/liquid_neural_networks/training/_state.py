@@ -113,6 +113,8 @@ class Continued(NamedTuple):
             for each, before in zip(self.recordings, self.before)
             if before is None
         ]
+        if forecaster.columns.label_per_group:  # a series is whole, however short
+            return
         window, lookback = forecaster.window, forecaster.aim.lookback
         short = [len(each) for each in clocks if len(each) < window or lookback.short(each)]
         if short:

@@ -97,6 +97,11 @@
           (is (not (instance? Throwable result)) (str (pr-str form) " " result)))
         (is (= [4 20 2] (peek (last results))))))))
 
+(deftest the-tutorial-runs-and-returns-what-it-says
+  (let [code (str/join "\n" (blocks "docs/clojure.org" "clojure"))]
+    (is (< 25 (count (re-seq #";=>" code))))
+    (check code)))
+
 (deftest the-tour-reads-and-runs
   (let [text (slurp (io/file root "clojure/dev/user.clj"))
         [_ tour] (re-find #"(?s)\n\(comment\n(.*)\)\s*$" text)

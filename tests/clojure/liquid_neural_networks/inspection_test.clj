@@ -37,6 +37,13 @@
            (lnn/parameters (lnn/set-parameters! again (lnn/parameters network)))))
     (is (= (lnn/describe network) (lnn/describe again)))))
 
+(deftest a-description-is-a-tidy-table
+  (let [rows (lnn/describe (lnn/create-network {:input-size 4 :num-layers 2 :wiring
+                                                {:type :ncp :inter 12 :command 6 :motor 1}})
+                           {:as :rows})]
+    (is (= [[0 4 19] [1 19 19]] (map (juxt :population :inputs :neurons) rows)))
+    (is (every? #(<= (:shortest %) (:lower-quartile %) (:median %) (:longest %)) rows))))
+
 (deftest parameters-of-many-layers-are-in-order
   (let [network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1 :num-layers 12
                                      :seed 1})

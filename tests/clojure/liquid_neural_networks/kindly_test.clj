@@ -51,7 +51,7 @@
             options {:epochs 1 :hidden-size 4 :progress false}
             chart #(view (lnn/predict (lnn/fit-table %1 :x (merge options %2)) %1))
             dated (chart table {:time :day})]
-        (is (= {"row" "2024-01-02" "forecast" "predicted_x"}
+        (is (= {"at" "2024-01-03" "forecast" "predicted_x"}
                (dissoc (second (values dated)) "value")))
         (is (= "temporal" (get-in dated [:encoding :x :type])))
         (is (= "quantitative" (get-in (chart (dissoc table :day) {}) [:encoding :x :type])))))

@@ -21,6 +21,9 @@
     (is (= (:best-loss history) (apply min (:valid-loss history))
            (nth (:valid-loss history) (dec (:best-epoch history)))))
     (is (< (:mse after) (:mse before)))
+    (is (= (map vector (range 1 4) (:train-loss history) (:valid-loss history))
+           (map (juxt :epoch :train-loss :valid-loss) (lnn/epochs history))))
+    (is (= [:epoch :train-loss] (keys (first (lnn/epochs (assoc history :valid-loss []))))))
     (is (= 320 (:count after)))))
 
 (deftest it-ends-with-the-loss-of-python-bit-for-bit

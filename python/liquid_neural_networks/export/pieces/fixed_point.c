@@ -39,22 +39,22 @@ typedef struct {
 } population;
 
 /* The sigmoid of y by a table of its half above 0, between whose points it is straight. */
-static inline int32_t sigmoid(int32_t y) {
-    const int32_t z = y < 0 ? -y : y;
-    const int32_t at = z >> (Y_BITS - TABLE_BITS);
-    int32_t s = 32768;
-    if (at < TABLE_INTERVALS) {
-        const int32_t low = sigmoids[at], high = sigmoids[at + 1];
-        const int32_t part = z - at * (1 << (Y_BITS - TABLE_BITS));
-        s = low + (((high - low) * part) >> (Y_BITS - TABLE_BITS));
+static inline uint16_t sigmoid(int32_t y) {
+    const uint32_t z = (uint32_t)(y < 0 ? -y : y);
+    uint16_t s = 32768;
+    if (z < (uint32_t)TABLE_INTERVALS << (Y_BITS - TABLE_BITS)) {
+        const uint16_t at = (uint16_t)(z >> (Y_BITS - TABLE_BITS));
+        const uint16_t part = (uint16_t)z & ((1 << (Y_BITS - TABLE_BITS)) - 1);
+        const uint16_t rise = (uint16_t)(sigmoids[at + 1] - sigmoids[at]);
+        s = (uint16_t)(sigmoids[at] + (((uint32_t)rise * part) >> (Y_BITS - TABLE_BITS)));
     }
-    return y < 0 ? 32768 - s : s;
+    return y < 0 ? (uint16_t)(32768u - s) : s;
 }
 
 static inline void add_synapse(flow *sum, const FLASH synapse *s, int32_t y) {
-    const int32_t open = sigmoid(y);
-    sum->rate += s->rate * open;
-    sum->drive += s->drive * open;
+    const uint16_t open = sigmoid(y);
+    sum->rate += (int32_t)s->rate * open;
+    sum->drive += (int32_t)s->drive * open;
 }
 
 /* What the leak and the inputs bring to neuron i: constant while a sample lasts. */
@@ -62,9 +62,9 @@ static flow sensory_flow_of(const population *p, int i, const int16_t *inputs) {
     flow sum = p->leak[i];
     for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
         const FLASH synapse *s = &p->sensory.each[k];
-        const int32_t u = inputs[p->sensory.from[k]];
+        const int16_t u = inputs[p->sensory.from[k]];
         if (u == MISSING) continue;
-        add_synapse(&sum, s, ((s->slope * u) >> p->sensory_shift) + s->offset);
+        add_synapse(&sum, s, (((int32_t)s->slope * u) >> p->sensory_shift) + s->offset);
     }
     return sum;
 }
@@ -73,8 +73,8 @@ static flow sensory_flow_of(const population *p, int i, const int16_t *inputs) {
 static flow flow_of(const population *p, int i, const int16_t *x, flow sum) {
     for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
         const FLASH synapse *s = &p->recurrent.each[k];
-        const int32_t sent = x[p->recurrent.from[k]];
-        add_synapse(&sum, s, ((s->slope * sent) >> RECURRENT_SHIFT) + s->offset);
+        const int16_t sent = x[p->recurrent.from[k]];
+        add_synapse(&sum, s, (((int32_t)s->slope * sent) >> RECURRENT_SHIFT) + s->offset);
     }
     return sum;
 }
@@ -90,17 +90,18 @@ static int bits_above(uint32_t x) {
     return bits;
 }
 
-/* a b / 2^16 without its fraction, for b from 0 to 65535. */
+/* a b / 2^16 without its fraction. */
 static int32_t scaled(int32_t a, uint16_t b) {
-    const int32_t high = a >> 16;
-    const uint32_t low = (uint32_t)a & 0xffffu;
-    return high * (int32_t)b + (int32_t)((low * b) >> 16);
+    const int16_t high = (int16_t)(a >> 16);
+    const uint16_t low = (uint16_t)((uint32_t)a & 0xffffu);
+    return (int32_t)high * b + (int32_t)(((uint32_t)low * b) >> 16);
 }
 
 /* rate x, for x in units of 2^-X_BITS. */
-static int32_t times(int32_t rate, int32_t x) {
-    const int32_t low = rate & 0xffff;
-    return (rate >> 16) * x * (1 << (16 - X_BITS)) + ((low >> 1) * x >> (X_BITS - 1));
+static int32_t times(int32_t rate, int16_t x) {
+    const int16_t high = (int16_t)(rate >> 16);
+    const int16_t low = (int16_t)((rate & 0xffff) >> 1);
+    return (int32_t)high * x * (1 << (16 - X_BITS)) + ((int32_t)low * x >> (X_BITS - 1));
 }
 
 /* The potential v a step later, by a semi-implicit step of Euler's:
@@ -126,7 +127,7 @@ static int32_t moved(int32_t v, flow f, uint32_t inverse, int shift) {
     uint32_t sum = k + (uint32_t)rate;
     if (sum == 0) sum = 1;
     const int bits = bits_above(sum);
-    const int32_t change = ((f.drive >> lost) - times(rate, v >> 15)) * ((int32_t)1 << (bits - GUARD));
+    const int32_t change = ((f.drive >> lost) - times(rate, (int16_t)(v >> 15))) * ((int32_t)1 << (bits - GUARD));
     const uint16_t reciprocal = (uint16_t)(0x7fffffffu / ((sum << bits) >> 15));
     return v + 2 * scaled(change, reciprocal);
 }

@@ -17,7 +17,7 @@ $ports *
  *         act_on((float)outputs[0] / ${NAME}_OUTPUT_ONE);
  *     }
  *
- * Without float: inputs[k] is (value - centre) 2^bits, from -32767 to 32767, or ${NAME}_MISSING.
+ * Without float: inputs[k] is (value - centre) factor, from -32767 to 32767, or ${NAME}_MISSING.
  *
 $inputs_table */
 #ifndef ${NAME}_H
