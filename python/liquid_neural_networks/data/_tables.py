@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
+import numpy.typing as npt
 import polars
 
 from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
 from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
+from ._frames import SupportsArrow, as_polars
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
 from ._text import blanks_as_tabs, line_start, plural
@@ -82,8 +84,8 @@ def _listed(paths: object) -> list[str]:
         isinstance(path, (str, PathLike)) for path in listed
     ):
         raise DtypeError(
-            f"expected paths or a polars.DataFrame, got {type(paths).__name__}; "
-            "polars.from_pandas converts a pandas table",
+            "expected paths, or a table of polars, pandas, PyArrow or numpy, or a dictionary of "
+            f"columns; got {type(paths).__name__}",
             "table",
         )
     if not listed:
@@ -91,12 +93,20 @@ def _listed(paths: object) -> list[str]:
     return [fspath(path) for path in listed]
 
 
-Table = Union[polars.DataFrame, PathName, Sequence[PathName], TableFiles]
-"""A table, or where to read one."""
+Table = Union[
+    polars.DataFrame,
+    SupportsArrow,
+    Mapping[str, Any],
+    npt.NDArray[Any],
+    PathName,
+    Sequence[PathName],
+    TableFiles,
+]
+"""A table of any kind that :func:`as_polars` knows, or where to read one."""
 
 
 def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
-    """The table in one or several files; a table is returned as it is.
+    """The table in one or several files, or a table of another library, as a polars table.
 
     Delimited text is recognised whatever its ending: what separates cells, comments, the header,
     the encoding, decimal commas, groups of thousands, currency and percent signs, missing words,
@@ -104,7 +114,8 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     same columns; a column :data:`FILE_COLUMN` then names the file of each row.
 
     Args:
-        source: paths, :class:`TableFiles`, or a polars table.
+        source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
+            columns, or a numpy array.
         text: columns to keep as the file's own text, such as times and identifiers. If
             :data:`FILE_COLUMN` is one of them, it is there for a single file too.
 
@@ -118,11 +129,12 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
         >>> read_table("weather.csv").columns  # doctest: +SKIP
         ['date', 'temperature', 'wind']
     """
-    if isinstance(source, polars.DataFrame):
-        if source.height == 0 or source.width == 0:
+    given = as_polars(source)
+    if isinstance(given, polars.DataFrame):
+        if given.height == 0 or given.width == 0:
             raise DataError("has no rows", "table")
-        return source
-    files = source if isinstance(source, TableFiles) else TableFiles(source)
+        return given
+    files = given if isinstance(given, TableFiles) else TableFiles(given)
     tables = [_read_file(path, files, text) for path in files.names]
     if len(tables) > 1 or FILE_COLUMN in text:
         return _one_below_the_other(tables, files.names)
