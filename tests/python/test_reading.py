@@ -81,6 +81,7 @@ def test_everything_found_is_said_in_one_line(tmp_path: Path) -> None:
         ({"comment": "!"}, "! no\na,b\n! nor\n1,2\n"),
         ({"comment": ""}, "#a,b\n1,2\n"),
         ({"header": False}, "1,2\n"),
+        ({"missing": "NONE"}, "a,b\nNONE,3\n1,2\n"),
         ({"missing": ["none at all", "-999"]}, "a,b\nnone at all,-999.0\n1,2\n"),
         ({"encoding": "cp500"}, "a,b\n1,2\n".encode("cp500")),
         ({"decimal": ","}, 'a,b\n"1,0",2\n'),

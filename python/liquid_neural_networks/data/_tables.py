@@ -58,7 +58,7 @@ class TableFiles:
     decimal: Optional[str] = None
     encoding: Optional[str] = None
     header: Optional[bool] = None
-    missing: Sequence[str] = ()
+    missing: Union[str, Sequence[str]] = ()
     comment: Optional[str] = None
     report: Optional[Callable[[str], None]] = None
 
@@ -70,6 +70,11 @@ class TableFiles:
     def names(self) -> tuple[str, ...]:
         """The paths as text."""
         return tuple(_listed(self.paths))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those of :attr:`missing`, of which there may be one."""
+        return (self.missing,) if isinstance(self.missing, str) else tuple(self.missing)
 
 
 def _listed(paths: object) -> list[str]:
@@ -111,7 +116,8 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     Args:
         source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
             columns, or a numpy array.
-        text: columns to keep as the file's own text, such as times and identifiers.
+        text: columns to keep as the file's own text, such as times and identifiers. If
+            :data:`FILE_COLUMN` is one of them, it is there for a single file too.
 
     Raises:
         DataError: a file does not exist, is damaged, has no rows, or differs in its columns.
@@ -130,7 +136,9 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
         return given
     files = given if isinstance(given, TableFiles) else TableFiles(given)
     tables = [_read_file(path, files, text) for path in files.names]
-    return tables[0] if len(tables) == 1 else _one_below_the_other(tables, files.names)
+    if len(tables) > 1 or FILE_COLUMN in text:
+        return _one_below_the_other(tables, files.names)
+    return tables[0]
 
 
 def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:
@@ -159,10 +167,10 @@ def _read_text(
         separator=files.separator,
         comment=files.comment,
         header=files.header,
-        missing=files.missing,
+        missing=files.words,
     )
     cells = _cells(content, dialect, source)
-    table, findings = typed(cells, decimal=files.decimal, missing=files.missing, text=text)
+    table, findings = typed(cells, decimal=files.decimal, missing=files.words, text=text)
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
     found += [*findings.remarks(), *dialect.remarks]

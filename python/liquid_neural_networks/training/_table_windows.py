@@ -12,9 +12,10 @@ import polars
 from .._checks import check_flag, check_integer
 from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts, read_table
 from ..data import windows as cut_windows
-from ..data._choice import Names, Wish, check_roles, choose, listed, target_kind
+from ..data._choice import Names, Wish, check_roles, choose
 from ..data._frames import as_polars
 from ..data._tables import FILE_COLUMN
+from ..data._targets import listed, target_kind
 from ..data._times import spoken_time
 from ..errors import DataError, DomainError, OptionError
 
