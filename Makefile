@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors sanitize fuzz mutants clean
+.PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -17,9 +17,18 @@ setup: $(READY)  ## make .venv and install the package with its development tool
 # they are imported.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
-$(ENOUGH): pyproject.toml setup.py constraints.txt
+# Linux without an NVIDIA GPU: the build of torch for CPUs, a twentieth of the size of the other, from
+# the package index in use, else from PyTorch's own.
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
+CPU_TORCH := $(INSTALL) --constraint constraints-cpu.txt torch
+TORCH := $(CPU_TORCH) 2> /dev/null || $(CPU_TORCH) --index-url https://download.pytorch.org/whl/cpu || \
+	echo "no build of torch for CPUs could be found: it comes with CUDA"
+endif
+
+$(ENOUGH): pyproject.toml setup.py constraints.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(TORCH)
 	$(INSTALL) --editable ".[demo]"
 	@touch $@
 
@@ -41,8 +50,8 @@ repl: setup      ## a Clojure REPL with a guided tour
 	tests/clojure/run --repl
 
 lint: setup
-	$(BIN)/ruff check python spec tests examples benchmarks
-	$(BIN)/ruff format --check python spec tests examples benchmarks
+	$(BIN)/ruff check python spec tests examples benchmarks packaging setup.py
+	$(BIN)/ruff format --check python spec tests examples benchmarks packaging setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
@@ -52,6 +61,9 @@ bench: setup     ## the fused step beside its peers in out/bench, Clojure beside
 
 vectors: setup   ## regenerate the conformance vectors from the float64 reference
 	$(BIN)/python -m spec.generate
+
+wheel: setup     ## the wheel for any Linux, and the source distribution, in dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" packaging/wheel
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 

@@ -1,17 +1,24 @@
 """Builds the C extension; everything else is in pyproject.toml."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
+ROOT = Path(__file__).parent
 SOURCES = Path("python/liquid_neural_networks/_kernel/src")
+
+sys.path.insert(0, str(ROOT / "packaging"))  # a build has this folder nowhere on its path
+from org import markdown  # noqa: E402
 
 COMPILE = [
     "-std=c11",
-    "-O3",
+    # Whoever sets another level in CFLAGS wants a quick build, or one to debug.
+    *([] if "-O" in os.environ.get("CFLAGS", "") else ["-O3"]),
     "-ffp-contract=fast",  # a * b + c in one instruction, rounded once
     # Neither changes a result; both let loops become vector code.
     "-fno-trapping-math",
@@ -37,7 +44,28 @@ class BuildExtension(build_ext):
         super().build_extensions()
 
 
+class BuildPython(build_py):
+    """With the conformance vectors beside the module that runs them; a checkout has its own."""
+
+    def build_package_data(self):
+        super().build_package_data()
+        for vector, copy in self._vectors():
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(vector, copy)
+
+    def get_outputs(self, include_bytecode=True):
+        copies = [str(copy) for _, copy in self._vectors()]
+        return super().get_outputs(include_bytecode) + copies
+
+    def _vectors(self):
+        folder = Path(self.build_lib, "liquid_neural_networks", "_vectors")
+        found = [] if self.editable_mode else sorted(ROOT.glob("spec/vectors/*.msgpack"))
+        return [(vector, folder / vector.name) for vector in found]
+
+
 setup(
+    long_description=markdown((ROOT / "README.org").read_text("utf-8")),
+    long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
             "liquid_neural_networks._kernel._native",
@@ -50,6 +78,6 @@ setup(
             optional=True,
         )
     ],
-    cmdclass={"build_ext": BuildExtension},
+    cmdclass={"build_ext": BuildExtension, "build_py": BuildPython},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},
 )

@@ -1,7 +1,8 @@
 """What a changed import is worth, for docs/migration.org: ``python -m benchmarks.migration``.
 
-Each class of ``ncps`` 1.0.1 beside the drop-in with the same weights, by turns: batch 32, 32 steps,
-10 inputs, float32. A cell is the median over the rounds of how many times longer ``ncps`` takes.
+Each class of ``ncps`` 1.0.1 beside the drop-in with the same weights, alternately: batch 32, 32
+steps, 10 inputs, float32. A cell is the median over the rounds of how many times longer ``ncps``
+takes.
 
 Then the drop-in beside ``LiquidNetwork`` with the same weights: one sequence of 32 steps, one
 thread, where what Python does before and after the compiled engine weighs most.

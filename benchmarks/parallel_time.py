@@ -1,8 +1,8 @@
 """When evaluation parallel in time pays: ``python -m benchmarks.parallel_time``.
 
 One sequence of growing length, 32 neurons, float32, forwards without gradients and as a training
-step. The three ways to compute are timed by turns; a cell is the median and, for the parallel one,
-the iterations it took.
+step. The three ways to compute are timed alternately; a cell is the median and, for the parallel
+one, the iterations it took.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(
 
 
 def row(network: LiquidNetwork, inputs: Tensor, train: bool, rounds: int) -> str:
-    """Median times of the three ways, timed by turns."""
+    """Median times of the three ways, timed alternately."""
     reports = {}
 
     def computed(way: str) -> None:

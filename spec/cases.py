@@ -88,16 +88,16 @@ def as_single(values: Any) -> Array:
 
 def wiring(draw: Draw, kind: str, inputs: int, units: int, motor: int) -> dict[str, Any]:
     """Plain data of a wiring of this kind; neurons 0 to motor - 1 are the motor neurons."""
-    heard = np.ones((units, units), dtype=bool)
-    sensed = np.ones((units, inputs), dtype=bool)
+    recurrent = np.ones((units, units), dtype=bool)
+    sensory = np.ones((units, inputs), dtype=bool)
     layers = {"neurons": np.arange(units)}
     if kind == "random":
-        heard, sensed = draw.chosen(0.5, units, units), draw.chosen(0.6, units, inputs)
-        heard[0], sensed[-1, -1] = False, True  # neuron 0 hears no other
+        recurrent, sensory = draw.chosen(0.5, units, units), draw.chosen(0.6, units, inputs)
+        recurrent[0], sensory[-1, -1] = False, True  # neuron 0 receives from no other
     elif kind in ("ncp", "auto-ncp"):
         layers = _layers(units, motor, command=1 if kind == "auto-ncp" else 2)
-        heard, sensed = _circuit(draw, layers, units, inputs, 0.6 if kind == "ncp" else 0.4)
-    return from_masks(draw, heard, sensed, motor, layers)
+        recurrent, sensory = _circuit(draw, layers, units, inputs, 0.6 if kind == "ncp" else 0.4)
+    return from_masks(draw, recurrent, sensory, motor, layers)
 
 
 def _layers(units: int, motor: int, command: int) -> dict[str, Array]:
@@ -112,13 +112,13 @@ def _circuit(
     draw: Draw, layers: dict[str, Array], units: int, inputs: int, density: float
 ) -> tuple[Array, Array]:
     """Inputs -> inter -> command, itself recurrent -> motor; nothing is left without a sender."""
-    heard = np.zeros((units, units), dtype=bool)
-    sensed = np.zeros((units, inputs), dtype=bool)
-    sensed[layers["inter"]] = _dense_enough(draw, density, len(layers["inter"]), inputs)
+    recurrent = np.zeros((units, units), dtype=bool)
+    sensory = np.zeros((units, inputs), dtype=bool)
+    sensory[layers["inter"]] = _dense_enough(draw, density, len(layers["inter"]), inputs)
     for receiver, sender in (("command", "inter"), ("command", "command"), ("motor", "command")):
         block = np.ix_(layers[receiver], layers[sender])
-        heard[block] = _dense_enough(draw, density, *heard[block].shape)
-    return heard, sensed
+        recurrent[block] = _dense_enough(draw, density, *recurrent[block].shape)
+    return recurrent, sensory
 
 
 def _dense_enough(draw: Draw, density: float, rows: int, columns: int) -> Array:
@@ -128,15 +128,15 @@ def _dense_enough(draw: Draw, density: float, rows: int, columns: int) -> Array:
 
 
 def from_masks(
-    draw: Draw, heard: Array, sensed: Array, motor: int, layers: dict[str, Array]
+    draw: Draw, recurrent: Array, sensory: Array, motor: int, layers: dict[str, Array]
 ) -> dict[str, Any]:
-    """heard (N, N) and sensed (N, I) say who receives (rows) from whom (columns)."""
+    """recurrent (N, N) and sensory (N, I) say who receives (rows) from whom (columns)."""
     # nonzero walks rows first: sorted by post, then pre, as a wiring has to be.
-    post, pre = np.nonzero(heard)
-    sensory_post, sensory_pre = np.nonzero(sensed)
+    post, pre = np.nonzero(recurrent)
+    sensory_post, sensory_pre = np.nonzero(sensory)
     return {
-        "input_size": sensed.shape[1],
-        "units": len(heard),
+        "input_size": sensory.shape[1],
+        "units": len(recurrent),
         "motor": motor,
         "pre": pre,
         "post": post,

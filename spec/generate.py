@@ -68,16 +68,16 @@ def _closed_forms() -> Iterator[Case]:
 
 def _skipping(draw: Draw) -> dict[str, Any]:
     """Three layers and synapses of any kind between them; inputs reach all."""
-    heard, sensed = draw.chosen(0.5, UNITS, UNITS), draw.chosen(0.6, UNITS, INPUTS)
+    recurrent, sensory = draw.chosen(0.5, UNITS, UNITS), draw.chosen(0.6, UNITS, INPUTS)
     layers = {"b": np.array([3, 0]), "a": np.array([1, 4]), "c": np.array([2])}
-    return from_masks(draw, heard, sensed, 0, layers)
+    return from_masks(draw, recurrent, sensory, 0, layers)
 
 
 def _memories() -> Iterator[Case]:
     for dynamics in (*ODES, *CLOSED_FORMS, "closed-form-backbone-silu"):
         yield _case(f"{dynamics}-memory", "an LSTM cell beside the liquid state",
                     dynamics=dynamics, mixed_memory=True)  # fmt: skip
-    yield _case("memory-ncp", "a memory hears all, whatever the wiring", kind="ncp",
+    yield _case("memory-ncp", "a memory receives all, whatever the wiring", kind="ncp",
                 mixed_memory=True)  # fmt: skip
     yield _case("memory-both-ways", "two layers, both ways", bidirectional=True, num_layers=2,
                 readout="dense", mixed_memory=True)  # fmt: skip

@@ -168,9 +168,9 @@ class Population(NamedTuple):
         """What the synapses bring to a head."""
         units = self.wiring["units"]
         sensory, recurrent = pairs(self.wiring, head, self.dynamics["leaky_wiring"])
-        heard = self.values[f"{head}_W_in"] * u[..., sensory[:, 1]]
-        told = self.values[f"{head}_W_rec"] * x[..., recurrent[:, 1]]
-        return incoming(heard, sensory[:, 0], units) + incoming(told, recurrent[:, 0], units)
+        sent = self.values[f"{head}_W_in"] * u[..., sensory[:, 1]]
+        state = self.values[f"{head}_W_rec"] * x[..., recurrent[:, 1]]
+        return incoming(sent, sensory[:, 0], units) + incoming(state, recurrent[:, 0], units)
 
     def rate_and_drive(
         self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
@@ -188,8 +188,8 @@ class Population(NamedTuple):
     ) -> tuple[Array, Array]:
         p, wiring, units = self.values, self.wiring, self.wiring["units"]
         s = p["w"] * sigmoid(p["sigma"] * (v[..., wiring["pre"]] - p["mu"]))
-        heard = (p["a"] * u + p["b"])[..., wiring["sensory_pre"]]
-        r = p["sensory_w"] * sigmoid(p["sensory_sigma"] * (heard - p["sensory_mu"]))
+        sent = (p["a"] * u + p["b"])[..., wiring["sensory_pre"]]
+        r = p["sensory_w"] * sigmoid(p["sensory_sigma"] * (sent - p["sensory_mu"]))
         if seen is not None:
             r = r * seen[..., wiring["sensory_pre"]]
         g = p["g"] if tau is None else p["c"] / tau
@@ -207,10 +207,10 @@ class Population(NamedTuple):
         self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
     ) -> tuple[Array, Array]:
         p, wiring, units = self.values, self.wiring, self.wiring["units"]
-        heard = u if seen is None else u * seen
+        sent = u if seen is None else u * seen
         phi = {"sigmoid": sigmoid, "tanh": np.tanh}[self.dynamics["activation"]]
         f = phi(
-            incoming(p["W_in"] * heard[..., wiring["sensory_pre"]], wiring["sensory_post"], units)
+            incoming(p["W_in"] * sent[..., wiring["sensory_pre"]], wiring["sensory_post"], units)
             + incoming(p["W_rec"] * x[..., wiring["pre"]], wiring["post"], units)
             + p["b"]
         )
@@ -220,13 +220,13 @@ class Population(NamedTuple):
         self, x: Array, u: Array, seen: Optional[Array], tau: Optional[Array]
     ) -> tuple[Array, Array]:
         p, wiring, units = self.values, self.wiring, self.wiring["units"]
-        heard = (p["a"] * u + p["b"])[..., wiring["sensory_pre"]]
-        told = x[..., wiring["pre"]]
-        s = sigmoid(p["sigma"] * (told - p["mu"]))
-        r = sigmoid(p["sensory_sigma"] * (heard - p["sensory_mu"]))
+        sent = (p["a"] * u + p["b"])[..., wiring["sensory_pre"]]
+        state = x[..., wiring["pre"]]
+        s = sigmoid(p["sigma"] * (state - p["mu"]))
+        r = sigmoid(p["sensory_sigma"] * (sent - p["sensory_mu"]))
         if seen is not None:
             open_to = seen[..., wiring["sensory_pre"]]
-            heard, r = heard * open_to, r * open_to
+            sent, r = sent * open_to, r * open_to
 
         def total(start: Array, recurrent: Array, sensory: Array) -> Array:
             here, there = wiring["post"], wiring["sensory_post"]
@@ -234,7 +234,7 @@ class Population(NamedTuple):
 
         f = total(p["g"], p["w"] * s, p["sensory_w"] * r)
         z = total(p["g"], p["k"] * s, p["sensory_k"] * r)
-        elastance = self._elastance(total(p["p"], p["o"] * told, p["sensory_o"] * heard))
+        elastance = self._elastance(total(p["p"], p["o"] * state, p["sensory_o"] * sent))
         if tau is not None:
             elastance = elastance / (tau * self._elastance(p["p"]) * sigmoid(p["g"]))
         return elastance * sigmoid(f), elastance * p["vleak"] * np.tanh(z)
@@ -310,7 +310,7 @@ def cross(solver: str, unfolds: int, field: Field, x: Array, elapsed: Array) -> 
     return x
 
 
-# -- what a caller hands over ------------------------------------------------------------------
+# -- what a caller gives ------------------------------------------------------------------
 
 
 class Sequences(NamedTuple):

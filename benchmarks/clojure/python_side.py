@@ -10,12 +10,10 @@ import torch
 
 from liquid_neural_networks import LiquidNetwork
 
-SHAPE = (32, 32, 10)
 
-
-def _forward() -> Callable[[], object]:
+def _forward(shape: tuple[int, ...]) -> Callable[[], object]:
     network = LiquidNetwork(10, 32, 2, seed=1).eval()
-    inputs = torch.rand(SHAPE)
+    inputs = torch.rand(shape)
 
     @torch.no_grad()
     def run() -> object:
@@ -31,7 +29,7 @@ def _step() -> Callable[[], object]:
     return lambda: live.step(sample, 0.02)
 
 
-_WORK = {"forward": _forward(), "step": _step()}
+_WORK = {"forward": _forward((32, 32, 10)), "small": _forward((1, 1, 10)), "step": _step()}
 
 
 def nanoseconds(name: str) -> int:

@@ -118,8 +118,18 @@ class Machine(NamedTuple):
     by_columns: bool
 
 
+_inspected: dict[tuple[str, str], Machine] = {}
+
+
 def inspected(launch: Launch, target: str) -> Machine:
-    """The machine code of a launch."""
+    """The machine code of a launch; that of the same kernel is read once."""
+    key = launch.key(), target
+    if key not in _inspected:
+        _inspected[key] = _inspect(launch, target)
+    return _inspected[key]
+
+
+def _inspect(launch: Launch, target: str) -> Machine:
     kernel = compiled(launch, target)
     by_columns = _by_columns(kernel.asm["ttgir"])
     if target.startswith("gfx"):

@@ -1,9 +1,12 @@
 """How long machine code takes: by the units that it keeps busy, and by how its results wait.
 
 In a cycle a multiprocessor of Hopper issues four instructions of warps, and does as many as four of
-multiply-adds, half a one of special functions and one of shared memory or shuffles.
+multiply-adds, half a one of special functions and one that moves numbers: of memory or shuffles.
 So much work bounds a full card. A small batch does not fill it: then one warp takes as long as its
-longest chain of results, each of which takes the cycles that have been measured for its kind.
+longest chain of results, each of which takes the cycles that have been measured for its kind, and
+the warps of a program wait for each other at its barriers.
+
+Left out: that numbers wait for the same bank of shared memory, or for the second cache.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ SCHEDULERS = 4
 UNITS = {
     "special": (("MUFU",), 2.0),
     "float": (("FFMA", "FMUL", "FADD"), 0.25),
-    "shared": (("SHFL", "LDS", "LDSM", "STS", "STSM"), 1.0),
+    "moved": (("SHFL", "LDS", "LDSM", "STS", "STSM", "LDL", "STL", "LDG", "STG"), 1.0),
 }
 """The instructions of a unit, and the cycles for which one of a warp occupies it."""
 WIDE = {".64": 2.0, ".128": 4.0}
@@ -55,9 +58,16 @@ class Loop(NamedTuple):
 
 def modelled(body: list[str]) -> Loop:
     """A loop without loops inside."""
-    busy = {name: sum(_cycles(each, *unit) for each in body) for name, unit in UNITS.items()}
-    issued = len(body) / SCHEDULERS
-    return Loop(len(body), busy["special"], max(issued, *busy.values()), latency(body))
+    return Loop(len(body), _busy(body)["special"], _work(body), latency(body))
+
+
+def _busy(body: list[str]) -> dict[str, float]:
+    """Cycles of each unit for one warp."""
+    return {name: sum(_cycles(each, *unit) for each in body) for name, unit in UNITS.items()}
+
+
+def _work(body: list[str]) -> float:
+    return max(len(body) / SCHEDULERS, *_busy(body).values())
 
 
 def _cycles(instruction: str, of_unit: tuple[str, ...], cycles: float) -> float:
@@ -72,10 +82,32 @@ def _cycles(instruction: str, of_unit: tuple[str, ...], cycles: float) -> float:
 # -- chains of results -----------------------------------------------------------------------------
 
 
-def latency(body: list[str], passes: int = 4) -> int:
-    """Cycles of one pass: a warp issues in order, each instruction when what it reads is there."""
+def latency(body: list[str]) -> int:
+    """Cycles of one pass of a warp by itself."""
+    issued = _issued(body)
+    return issued[-1] - issued[-1 - len(body)]
+
+
+def duration(body: list[str], warps: int) -> float:
+    """Cycles of one pass of a program by itself: from barrier to barrier it takes as long as one
+    warp waits for results, or as its warps keep a unit busy."""
+    barriers = [place for place, each in enumerate(body) if opcode(each).startswith("BAR")]
+    if warps == 1 or not barriers:
+        return max(float(latency(body)), warps * _work(body))
+    turn = barriers[-1] + 1
+    turned = body[turn:] + body[:turn]  # so that it ends with a barrier
+    ends = [place + 1 for place, each in enumerate(turned) if opcode(each).startswith("BAR")]
+    issued = _issued(turned)[-len(body) - 1 :]
+    return sum(
+        max(float(issued[end] - issued[start]), warps * _work(turned[start:end]))
+        for start, end in zip([0, *ends], ends)
+    )
+
+
+def _issued(body: list[str], passes: int = 4) -> list[int]:
+    """When each instruction of several passes is issued: in order, when what it reads is there."""
     there: dict[str, int] = {}
-    now, stored, ends = 0, 0, []
+    now, stored, issued = 0, 0, []
     parts = [_operands(each) for each in body]
     for _ in range(passes):
         for operation, written, read in parts:
@@ -86,8 +118,8 @@ def latency(body: list[str], passes: int = 4) -> int:
                 stored = now + STORED
             for name in written:
                 there[name] = now + LATENCY.get(operation, ARITHMETIC)
-        ends.append(now)
-    return ends[-1] - ends[-2]
+            issued.append(now)
+    return issued
 
 
 def _operands(instruction: str) -> tuple[str, list[str], list[str]]:
@@ -137,7 +169,7 @@ class Time(NamedTuple):
     """Of a kernel on a card, in milliseconds.
 
     Attributes:
-        predicted: by work or by latency, whichever is longer.
+        predicted: by work or by what waits, whichever is longer.
         limit: what the special functions alone take, evenly spread over the card.
     """
 
@@ -162,5 +194,5 @@ def time(machine: Machine, warps: int, programs: int, passes: list[int], card: L
         limit += count * loop.special * warps * programs / card.multiprocessors
         for first in range(0, programs, per_card):
             held = -(-min(per_card, programs - first) // card.multiprocessors)
-            cycles += count * max(float(loop.latency), loop.work * warps * held)
+            cycles += count * max(duration(body, warps), loop.work * warps * held)
     return Time(1e3 * cycles / card.clock, 1e3 * limit / card.clock)

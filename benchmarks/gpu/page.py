@@ -1,4 +1,7 @@
-"""Writes the tables of docs/devices.org from a card's record: python -m benchmarks.gpu.page."""
+"""Writes the tables of docs/devices.org from a card's record and from the static model's:
+
+python -m benchmarks.gpu.page
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from ..org import with_table
 
 RECORD = Path(__file__).parent / "h200.json"
+PREDICTED = Path(__file__).parent / "static_model.json"
 PAGE = Path(__file__).parents[2] / "docs" / "devices.org"
 LONG = 256
 """Steps from which a row is in the table of long sequences."""
@@ -68,18 +72,58 @@ def memory_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     return cells
 
 
-def page(text: str, record: dict[str, Any]) -> str:
+def kernel_cells(kernels: list[dict[str, Any]]) -> list[list[str]]:
+    """The machine code of recurrent kernels."""
+    cells = [["class", "kernel", "warps", "registers", "spills", "shared KiB",
+              "instructions a synapse", "unfold / special functions"]]  # fmt: skip
+    for each in filter(lambda each: each["loops"], kernels):
+        unfold = each["loops"][-1]
+        known = each["per_synapse"] is not None
+        cells.append([
+            each["class"], each["kernel"], str(each["warps"]), str(each["registers"]),
+            str(each["spilled"]), f"{each['shared'] / 1024:.0f}",
+            f"{each['per_synapse']:.1f}" if known else "",
+            f"{unfold['work'] / unfold['special']:.2f}" if known else "",
+        ])  # fmt: skip
+    return cells
+
+
+def predicted_cells(predicted: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Beside what the card took, recorded as a CUDA graph, for a forward pass and a whole step."""
+    cells = [["network", "batch", "forward kernel", "backward kernel", "special functions alone",
+              "measured: forward", "measured: training"]]  # fmt: skip
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for each in predicted:
+        found.setdefault((each["network"], each["batch"]), {})[each["kernel"]] = each
+    for (network, batch), kernels in found.items():
+        measured = {
+            row["mode"]: milliseconds(row["costs"], "gpu, recorded")
+            for row in rows
+            if (row["network"], row["batch"]) == (network, batch)
+        }
+        cells.append([
+            network, str(batch), f"{kernels['forward']['predicted']:.3f}",
+            f"{kernels['backward']['predicted']:.3f}" if "backward" in kernels else "",
+            f"{sum(each['limit'] for each in kernels.values()):.3f}",
+            measured.get("forward", ""), measured.get("training", ""),
+        ])  # fmt: skip
+    return cells
+
+
+def page(text: str, record: dict[str, Any], static: dict[str, Any]) -> str:
     """The page with its tables written anew."""
     short = [row for row in record["rows"] if row["steps"] < LONG]
     long = [row for row in record["rows"] if row["steps"] >= LONG]
     text = with_table(text, "gpu-short", short_cells(short))
     text = with_table(text, "gpu-long", long_cells(long))
-    return with_table(text, "gpu-memory", memory_cells(short))
+    text = with_table(text, "gpu-memory", memory_cells(short))
+    text = with_table(text, "gpu-kernels", kernel_cells(static["kernels"]))
+    return with_table(text, "gpu-predicted", predicted_cells(static["predicted"], short))
 
 
 def main() -> None:
-    record = json.loads(RECORD.read_text())
-    PAGE.write_text(page(PAGE.read_text("utf-8"), record), "utf-8")
+    record, static = (json.loads(each.read_text()) for each in (RECORD, PREDICTED))
+    PAGE.write_text(page(PAGE.read_text("utf-8"), record, static), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """What the GPU engine's kernels are like on cards that are not there.
 
-    python -m benchmarks.gpu.static_model --output out/static_model.json
+    python -m benchmarks.gpu.static_model
 
 Every kernel is compiled in each of its size classes: registers, instructions, and by a model of a
-Hopper card's units the time of each forward pass. Such times are predictions of the kernel alone,
-published beside measurements and never instead.
+Hopper card's units the time of each pass. Such times are predictions of the kernel alone, published
+beside measurements and never instead: ``python -m benchmarks.gpu.page`` writes them to the page.
 """
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -22,11 +23,12 @@ from liquid_neural_networks._sequences import Layout, Sequences
 from liquid_neural_networks.gpu import _closed_form, _conductance, _dense
 
 from .card import LIMITS
-from .compiled import Launch, Machine, inspected, recording
+from .compiled import TARGETS, Launch, Machine, inspected, recording
 from .model import Loop, modelled, time
 
 ENGINES = {"conductance": _conductance, "dense": _dense, "closed_form": _closed_form}
 INPUTS = 10
+RECORD = Path(__file__).parent / "static_model.json"
 
 
 def closed_form(**options: Any) -> dict[str, Any]:
@@ -43,16 +45,14 @@ CLASSES: dict[str, dict[str, Any]] = {
     "LTC 32 full": {"hidden_size": 32},
     "LTC 64 full": {"hidden_size": 64},
     "LTC 302 sparse": {"wiring": SPARSE},
-    "LTC 32, exponential": {"hidden_size": 32, "solver": "exponential"},
     "LTC 32, memory": {"hidden_size": 32, "mixed_memory": True},
     "dense 32": {"hidden_size": 32, "dynamics": "dense"},
-    "dense 64": {"hidden_size": 64, "dynamics": "dense"},
-    "CfC 16, no backbone": {"hidden_size": 16, **closed_form(**MASKED)},
+    "dense 64": {"hidden_size": 64, "dynamics": "dense", "solver": "exponential"},
+    "CfC 16, pure": {"hidden_size": 16, **closed_form(mode="pure", **MASKED)},
     "CfC 32, no backbone": {"hidden_size": 32, **closed_form(**MASKED)},
     "CfC 64, no backbone": {"hidden_size": 64, **closed_form(**MASKED)},
     "CfC 19 NCP": {"wiring": NCP, **closed_form()},
     "CfC 60 NCP": {"wiring": WIDE_NCP, **closed_form()},
-    "CfC 64, pure": {"hidden_size": 64, **closed_form(mode="pure", **MASKED)},
     "CfC 32, memory": {"hidden_size": 32, "mixed_memory": True, **closed_form(**MASKED)},
     "CfC 32": {"hidden_size": 32, **closed_form()},
     "CfC 64": {"hidden_size": 64, **closed_form()},
@@ -76,6 +76,12 @@ def launches(options: dict[str, Any], batch: int = 32, steps: int = 32) -> list[
     return list({each.key(): each for each in found}.values())
 
 
+@cache
+def class_launches(name: str) -> list[Launch]:
+    """Those of one of :data:`CLASSES`."""
+    return launches(CLASSES[name])
+
+
 def is_recurrent(launch: Launch) -> bool:
     """Whether a kernel goes through time: it has loops over samples, and over unfolds."""
     return launch.kernel.fn.__name__ in ("forward", "backward") and "sensory" not in launch.name
@@ -85,12 +91,14 @@ class Found(NamedTuple):
     """A compiled kernel of a class.
 
     Attributes:
-        loops: of the forward pass of recurrent kernels, outer ones first.
+        rows: batch rows that a program has at a time.
+        loops: of recurrent kernels, outer ones first.
     """
 
     kernel: str
     target: str
     warps: int
+    rows: int
     machine: Machine
     loops: list[Loop]
 
@@ -98,10 +106,11 @@ class Found(NamedTuple):
 def found(name: str, target: str) -> list[Found]:
     """The kernels of a class."""
     kernels = []
-    for launch in launches(CLASSES[name]):
+    for launch in class_launches(name):
         machine = inspected(launch, target)
         loops = [modelled(body) for body in machine.loops] if is_recurrent(launch) else []
-        kernels.append(Found(launch.name, target, launch.warps, machine, loops))
+        rows = launch.constants.get("ROWS", 1)
+        kernels.append(Found(launch.name, target, launch.warps, rows, machine, loops))
     return kernels
 
 
@@ -118,35 +127,55 @@ def all_found(targets: dict[str, list[str]], processes: int = 2) -> dict[str, li
 
 # -- times -----------------------------------------------------------------------------------------
 
+TIMED = ("LTC 19 NCP", "LTC 32 full", "LTC 64 full", "LTC 302 sparse", "dense 32", "CfC 32")
+BATCHES = (1, 32, 1024)
+STEPS = 32
 
-def forward_time(name: str, batch: int, steps: int, card: str) -> Optional[dict[str, float]]:
-    """Predicted milliseconds of a class's forward kernel and their limit; None if its loops are
-    not one over samples and perhaps one over unfolds."""
-    neuron = LiquidNeuron(INPUTS, seed=0, **CLASSES[name])
-    launch = next(
-        each
-        for each in launches(CLASSES[name], batch, steps)
-        if is_recurrent(each) and each.kernel.fn.__name__ == "forward"
-    )
-    machine = inspected(launch, "sm_90")
-    passes = [steps] if neuron.unfolds is None else [steps, steps * neuron.unfolds]
-    if len(machine.loops) != len(passes):
+
+def passes(kernel: str, rows: int, unfolds: Optional[int]) -> list[int]:
+    """How often a program goes through each loop of a recurrent kernel, with so many tiles of rows
+    one after the other: over samples, over unfolds, backward also over tiles."""
+    if unfolds is None:
+        return [STEPS]
+    if kernel == "forward":
+        return [STEPS, STEPS * unfolds]
+    return [rows, rows * STEPS, rows * STEPS * unfolds, rows * STEPS * unfolds]
+
+
+def kernel_times(name: str, batch: int, card: str) -> dict[str, dict[str, float]]:
+    """Predicted milliseconds of a class's recurrent kernels and their limits; without those that
+    have other loops than the model knows."""
+    unfolds = LiquidNeuron(INPUTS, seed=0, **CLASSES[name]).unfolds
+    times = {}
+    for launch in filter(is_recurrent, launches(CLASSES[name], batch, STEPS)):
+        machine, kernel = inspected(launch, "sm_90"), launch.kernel.fn.__name__
+        tiles = -(-batch // int(launch.constants["ROWS"]))
+        counts = passes(kernel, -(-tiles // launch.programs), unfolds)
+        if len(counts) == len(machine.loops):
+            predicted = time(machine, launch.warps, launch.programs, counts, LIMITS[card])
+            times[kernel] = predicted._asdict()
+    return times
+
+
+def instructions_per_synapse(name: str, each: Found) -> Optional[float]:
+    """Of a thread, for one row, synapse and unfold, backward both its ways through the unfolds;
+    None for kernels without unfolds or whose loops the model does not know."""
+    kernel = each.kernel.rpartition(".")[2]
+    loops = {"forward": each.loops[1:], "backward": each.loops[2:]}.get(kernel, [])
+    if each.kernel.startswith("closed_form") or len(loops) != {"forward": 1, "backward": 2}[kernel]:
         return None
-    predicted = time(machine, launch.warps, launch.programs, passes, LIMITS[card])
-    return predicted._asdict()
+    synapses = len(LiquidNeuron(INPUTS, seed=0, **CLASSES[name]).wiring.pre)
+    return sum(loop.instructions for loop in loops) * each.warps * 32 / (each.rows * synapses)
 
 
-TIMED = ("LTC 19 NCP", "LTC 32 full", "LTC 64 full", "dense 32", "CfC 32", "CfC 64")
-BATCHES = (1, 32, 256, 1024, 4096)
-
-
-def record(processes: int) -> dict[str, Any]:
+def record(processes: int, target: str = "sm_90") -> dict[str, Any]:
     """Everything the page shows, as plain data."""
     import triton
 
-    kernels = all_found({name: ["sm_90"] for name in CLASSES}, processes)
+    kernels = all_found({name: [target] for name in CLASSES}, processes)
     return {
         "triton": triton.__version__,
+        "target": target,
         "kernels": [
             {
                 "class": name,
@@ -155,39 +184,37 @@ def record(processes: int) -> dict[str, Any]:
                 "registers": each.machine.registers,
                 "spilled": each.machine.spilled,
                 "shared": each.machine.shared,
+                "per_synapse": instructions_per_synapse(name, each) if each.loops else None,
                 "loops": [loop._asdict() for loop in each.loops],
             }
             for name, several in kernels.items()
             for each in several
         ],
-        "forward": [
-            {"network": name, "batch": batch, "steps": 32, **predicted}
+        "predicted": [
+            {"network": name, "batch": batch, "steps": STEPS, "kernel": kernel, **predicted}
             for name in TIMED
             for batch in BATCHES
-            if (predicted := forward_time(name, batch, 32, "H200")) is not None
+            for kernel, predicted in kernel_times(name, batch, "H200").items()
         ],
     }
 
 
 @click.command(help=__doc__)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("out/static_model.json"))
+@click.option("--output", type=click.Path(path_type=Path), default=RECORD, show_default="beside me")
+@click.option("--target", type=click.Choice(list(TARGETS)), default="sm_90", show_default=True)
 @click.option("--processes", default=2, show_default=True)
-def main(output: Path, processes: int) -> None:
-    made = record(processes)
+def main(output: Path, target: str, processes: int) -> None:
+    made = record(processes, target)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(made, indent=1) + "\n")
     for each in made["kernels"]:
-        loops = ", ".join(
-            f"{loop['instructions']} instructions {loop['latency']} cycles"
-            for loop in each["loops"]
-        )
         click.echo(
             f"{each['class']:22} {each['kernel']:28} {each['registers']:4} registers "
-            f"{each['spilled']:4} spilled  {loops}"
+            f"{each['spilled']:4} spilled"
         )
-    for each in made["forward"]:
+    for each in made["predicted"]:
         click.echo(
-            f"{each['network']:22} {each['batch']:5} x {each['steps']} forward: "
+            f"{each['network']:22} {each['batch']:5} x {STEPS} {each['kernel']}: "
             f"{each['predicted']:.3f} ms predicted, {each['limit']:.3f} at least"
         )
 

@@ -20,8 +20,8 @@
   "The wave as the network sees it, after hearing the real one: its outputs are its next inputs."
   [network samples]
   (with-open [live (lnn/stream network)]
-    (let [heard (reduce (fn [_ t] (first (lnn/step! live [(wave t)]))) nil (range 200))]
-      (vec (take samples (iterate #(first (lnn/step! live [%])) heard))))))
+    (let [warm (reduce (fn [_ t] (first (lnn/step! live [(wave t)]))) nil (range 200))]
+      (vec (take samples (iterate #(first (lnn/step! live [%])) warm))))))
 
 (defn -main [& [epochs]]
   (let [network (lnn/create-network {:input-size 1 :hidden-size 19 :output-size 1 :seed 1})

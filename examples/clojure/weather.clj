@@ -27,8 +27,8 @@
                                    :time :date, :valid year, :test year, :stride 4
                                    :hidden-size 7, :epochs epochs, :patience epochs
                                    :learning-rate 0.02, :schedule :cosine})
-        {:keys [mse baseline-mse]} (:test forecaster)]
-    {:error (Math/sqrt mse) :same-as-today (Math/sqrt baseline-mse)
+        {:keys [mse baselines]} (:test forecaster)]
+    {:error (Math/sqrt mse) :same-as-today (Math/sqrt (:mse (:latest baselines)))
      :forecaster forecaster :table table}))
 
 (defn -main [& [epochs]]
@@ -38,5 +38,5 @@
     (println (str forecaster))
     (println (format "root mean square error in 2015: %.2f °C; \"the same as today\": %.2f °C"
                      error same-as-today))
-    (println (format "from %s on: %.1f °C the day after" (peek date) (peek predicted_temp_max)))
+    (println (format "on %s: %.1f °C" (peek date) (peek predicted_temp_max)))
     (println "wrote" (lnn/save forecaster "weather.lnn"))))

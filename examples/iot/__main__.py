@@ -19,7 +19,7 @@ from liquid_neural_networks.data import Split, Windows
 from liquid_neural_networks.training import predict
 
 SECONDS = 1 / 8  # between samples; a liquid neuron forgets within about one unit of time
-HEARD = np.linspace(0.1, 1.0, 10)  # shares of a walk
+SHARES = np.linspace(0.1, 1.0, 10)  # shares of a walk
 
 
 def read() -> Split:
@@ -48,10 +48,10 @@ def read() -> Split:
     return Split(whole[turn < 3], whole[turn == 3], whole[turn == 4])
 
 
-def right(outputs: Tensor, test: Windows, heard: float) -> Tensor:
+def right(outputs: Tensor, test: Windows, seen: float) -> Tensor:
     """(M,) whether the answer is right after a share of each walk."""
     lengths = (test.targets >= 0).sum(dim=1)
-    at = (heard * lengths).ceil().long().clamp(min=1) - 1
+    at = (seen * lengths).ceil().long().clamp(min=1) - 1
     answers = outputs[torch.arange(len(outputs)), at].argmax(dim=-1)
     return answers == test.targets[:, 0]
 
@@ -89,13 +89,13 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
     picture, (axes,) = common.figure(6.5, 4.0)
     for name in ("MLP", "LSTM", "liquid"):
         outputs = predict(networks[name], split.test)
-        share = [float(right(outputs, split.test, heard).double().mean()) for heard in HEARD]
-        axes.plot(100 * HEARD, np.array(share) * 100, color=common.COLOURS[name], label=name)
+        share = [float(right(outputs, split.test, seen).double().mean()) for seen in SHARES]
+        axes.plot(100 * SHARES, np.array(share) * 100, color=common.COLOURS[name], label=name)
     axes.axhline(commonest, color="gray", lw=0.8, ls=":")
-    axes.set(xlabel="% of the walk heard", ylabel="right answers, %", ylim=(40, 102))
+    axes.set(xlabel="% of the walk seen", ylabel="right answers, %", ylim=(40, 102))
     axes.legend(frameon=False)
     return common.Report(
-        "% of right answers on walks never heard, higher is better", rows, digits=1,
+        "% of right answers on walks never seen, higher is better", rows, digits=1,
         note=f"Streaming, a sample takes {microseconds:.0f} µs; there are 125,000 between two.",
     ), picture  # fmt: skip
 

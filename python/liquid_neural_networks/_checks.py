@@ -1,13 +1,13 @@
-"""Checks of arguments, shared by every room: each raises a typed error naming the argument."""
+"""Checks of arguments, shared by all modules: each raises a typed error naming the argument."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from difflib import get_close_matches
 from math import isfinite
 from typing import Optional
 
+from ._hints import hint
 from .errors import DomainError, DtypeError, OptionError
 
 
@@ -59,9 +59,8 @@ def check_positive(name: str, value: object) -> None:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """One of ``choices``; the error lists them and guesses at what was meant."""
+    """One of ``choices``; the error lists them and says what was probably meant."""
     known = list(choices)
     if value not in known:
-        close = get_close_matches(str(value), known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise OptionError(f"unknown {value!r}, expected one of {', '.join(known)}{hint}", name)
+        listed = ", ".join(known)
+        raise OptionError(f"unknown {value!r}, expected one of {listed}{hint(value, known)}", name)

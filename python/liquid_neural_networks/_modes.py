@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable, TypeVar
+
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd import forward_ad
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def run_while_compiling(function: F) -> F:
+    """For a function that ``torch.compile`` shall run where it traces a caller, its result a
+    constant of the graph: ``torch.compiler.assume_constant_result``, which to be called takes
+    torch seconds, for it imports all that compiles."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 def compiling() -> bool:

@@ -16,13 +16,15 @@ name                   what it is
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple, Optional, Protocol
 
 from torch import Tensor
 
-from . import fused, gpu, parallel_time, solvers
+from . import _kernel, fused, gpu, parallel_time, solvers
 from ._modes import compiling
 from ._sequences import Sequences
 from .dynamics import Dynamics
@@ -149,11 +151,24 @@ def integrate(
             except Declined as refusal:
                 reason = str(refusal)
             else:
+                if engine is solvers and not _kernel.native:
+                    _warn_of_the_cost(sequences)
                 if _thread.choices is not None:
                     _thread.choices.append(Choice(engine.NAME, reasons))
                 return states
         reasons[engine.NAME] = reason
     raise AssertionError("the reference engine runs every call")
+
+
+@cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(f"networks run in plain torch, tens of times slower: {reason}", stacklevel=2)
+
+
+def _warn_of_the_cost(sequences: Sequences) -> None:
+    """Once in a process, where the compiled engine would have run had it been built."""
+    if sequences.inputs.is_cpu and not _thread.reference_only:
+        _warn_once(fused.status().reason)
 
 
 def choose(

@@ -5,7 +5,7 @@
 
 with (candidate, input, forget, output) = W_in u + W_rec x + b. The liquid neurons then start their
 interval from h in place of x. The memory is not bound to elapsed time, so gradients reach far
-back; it hears every input and every neuron, whatever the wiring.
+back; it receives every input and every neuron, whatever the wiring.
 
 Source: Lechner and Hasani, *Learning Long-Term Dependencies in Irregularly-Sampled Time Series*,
 2020 (arXiv 2006.04418), in the conventions of ``ncps`` 1.0.1.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from . import interchange, model_file
+from . import _shapes, interchange, model_file
 from . import readout as readouts
 from ._checks import (
     check_choice,
@@ -22,6 +22,7 @@ from ._checks import (
     check_seed,
 )
 from ._dropout import Dropout
+from ._hints import explains_keywords
 from ._inputs import check_sequences, check_state
 from ._model import Model
 from ._parameters import set_values
@@ -50,6 +51,9 @@ class Trace(NamedTuple):
     time_constants: Tensor
     activations: Optional[Tensor] = None
     sensory_activations: Optional[Tensor] = None
+
+    def __repr__(self) -> str:
+        return f"Trace({_shapes.of(self._asdict())})"
 
 
 class LiquidNetwork(nn.Module):
@@ -102,6 +106,7 @@ class LiquidNetwork(nn.Module):
         torch.Size([4, 20, 2])
     """
 
+    @explains_keywords
     def __init__(
         self,
         input_size: int,
@@ -275,6 +280,7 @@ class LiquidNetwork(nn.Module):
 
     # -- running -------------------------------------------------------------------------------
 
+    @explains_keywords
     def forward(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -306,9 +312,10 @@ class LiquidNetwork(nn.Module):
 
         Returns:
             Outputs (B, T, O), or (B, O) without ``return_sequences``; no B for one sequence.
-            With ``return_state``, a pair (outputs, state). If not ``batch_first``, every (B, T)
-            here and above is (T, B). For packed inputs, outputs (B, T, O) are packed likewise;
-            the state is the one after each sequence's own last sample, in the order the
+            With ``return_state``, a pair (outputs, state); without it, ``outputs, state =
+            network(inputs)`` would take a batch of two apart. If not ``batch_first``, every
+            (B, T) here and above is (T, B). For packed inputs, outputs (B, T, O) are packed
+            likewise; the state is the one after each sequence's own last sample, in the order the
             sequences had before they were packed, as with ``torch.nn.LSTM``.
 
         Raises:
@@ -326,6 +333,7 @@ class LiquidNetwork(nn.Module):
         final = torch.stack(self._final_states(states))
         return outputs, final if sequences.batched else final.squeeze(1)
 
+    @explains_keywords
     def effective_time_constants(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -353,6 +361,7 @@ class LiquidNetwork(nn.Module):
             population=population,
         ).time_constants
 
+    @explains_keywords
     def trace(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -556,9 +565,9 @@ class LiquidNetwork(nn.Module):
         return states, fed
 
     def _between(self, states: list[Tensor], depth: int) -> Tensor:
-        """What layer ``depth`` hands to the next."""
-        handed: Tensor = self.dropout(_joined(self._layer(states, depth)))
-        return handed
+        """The inputs of the layer after ``depth``."""
+        joined: Tensor = self.dropout(_joined(self._layer(states, depth)))
+        return joined
 
     def _layer(self, states: list[Tensor], depth: int) -> list[Tensor]:
         """What the neurons of a layer say, in each direction."""

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from . import engines, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
+from ._hints import explains_keywords, hint
 from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
 from ._modes import readable
 from ._parameters import ParameterModule, set_values
+from ._precision import without_autocast_in_backward
 from ._sequences import Number, Sequences
 from .constraints import CONSTRAINTS
 from .dynamics import DYNAMICS, Dynamics
@@ -63,6 +65,7 @@ class LiquidNeuron(nn.Module):
         torch.Size([5, 8])
     """
 
+    @explains_keywords
     def __init__(
         self,
         input_size: int,
@@ -106,6 +109,7 @@ class LiquidNeuron(nn.Module):
         """The solver and its unfolds."""
         return Method(self.solver, self.unfolds)
 
+    @explains_keywords
     def forward(
         self,
         inputs: Tensor,
@@ -177,7 +181,11 @@ class LiquidNeuron(nn.Module):
         kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
         if torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
-                return self._sequence(sequences, state)
+                states = self._sequence(sequences, state)
+            modules = self.parameter_modules().values()
+            parameters = [each for module in modules for each in module.tensors().values()]
+            without_autocast_in_backward(states, [*sequences[:5], state, *parameters])
+            return states
         if sequences.valid is None or (self.dynamics.solvable and self.memory is None):
             return self._integrate(sequences, state)  # without elapsed time, a solver holds it
         if state is None:
@@ -326,10 +334,6 @@ def _seen_first(valid: Tensor) -> tuple[Tensor, Tensor]:
     return order[:, :longest], seen
 
 
-_ALSO_CALLED = {"ltc": "conductance", "LTC": "conductance", "cfc": "closed_form",
-                "CfC": "closed_form", "LRC": "lrc"}  # fmt: skip
-
-
 def _build_dynamics(
     description: DynamicsLike,
     wiring: Wiring,
@@ -342,13 +346,13 @@ def _build_dynamics(
         )
     options = {"type": description} if isinstance(description, str) else dict(description)
     kind = options.pop("type", None)
-    if isinstance(kind, str) and kind in _ALSO_CALLED:
-        raise OptionError(f"{kind} is called {_ALSO_CALLED[kind]!r} here", "dynamics")
     check_choice("dynamics", kind, DYNAMICS)
     make = DYNAMICS[str(kind)]
     for name in options:
-        if name not in make.option_names():
-            raise OptionError(f"{kind} dynamics has no option {name!r}", "dynamics")
+        known = make.option_names()
+        if name not in known:
+            meant = hint(name, known)
+            raise OptionError(f"{kind} dynamics has no option {name!r}{meant}", "dynamics")
     return make(wiring, constraint, generator, **options)
 
 

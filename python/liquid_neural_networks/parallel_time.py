@@ -266,7 +266,7 @@ class _Steps(NamedTuple):
 
 
 class _Linked(torch.autograd.Function):
-    """Steps that were taken side by side, as the chain they are when it comes to gradients."""
+    """Steps that were computed side by side, as the chain they are when it comes to gradients."""
 
     @staticmethod
     def forward(ctx: Any, after: Tensor, adjoint: Callable[[Tensor], Tensor]) -> Tensor:

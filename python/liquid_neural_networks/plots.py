@@ -16,17 +16,22 @@ from typing import Any, BinaryIO, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter
 
 from ._checks import check_choice
+from ._extras import missing
 from ._tensors import array_of
 from .errors import DtypeError, ShapeError
 from .network import LiquidNetwork, Trace
 from .wiring import Wiring
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import LogFormatter
+except ImportError:
+    raise missing("matplotlib", "plots") from None
 
 __all__ = [
     "plot_forecast",

@@ -33,10 +33,11 @@ from typing import Callable, NamedTuple, Optional, Protocol
 import torch
 from torch import Tensor
 
+from ._extras import missing
 from ._sequences import Sequences
 from ._tensors import check_parameters
 from .dynamics import Dynamics, Field, Solve
-from .errors import MissingDependencyError, OptionError
+from .errors import OptionError
 from .memory import MemoryCell
 
 
@@ -116,11 +117,7 @@ class Adaptive:
         try:
             from torchdiffeq import odeint
         except ImportError:
-            raise MissingDependencyError(
-                "the adaptive solver needs torchdiffeq: "
-                "pip install 'liquid-neural-networks[adaptive]'",
-                "solver",
-            ) from None
+            raise missing("torchdiffeq", "adaptive", "solver") from None
 
         def slope(_: Tensor, x: Tensor) -> Tensor:
             rate, drive = field(x)

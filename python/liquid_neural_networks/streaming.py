@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from . import fused
+from . import fused, solvers
 from . import readout as readouts
 from ._inputs import real_array
 from ._sequences import Number
@@ -57,6 +57,9 @@ class Stream:
                 self._engine = _Reference(populations, readout)
         if state is not None:
             self.state = state
+
+    def __repr__(self) -> str:
+        return f"Stream(sample {self._shape}, state {self.state.shape}, {self._engine.NAME})"
 
     def __reduce__(self) -> NoReturn:
         raise OptionError(
@@ -154,6 +157,8 @@ class Stream:
 class _Engine(Protocol):
     """What carries a checked sample through the network."""
 
+    NAME: str
+
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Array: ...
@@ -173,6 +178,8 @@ def _can_compile(populations: Sequence[LiquidNeuron]) -> bool:
 
 class _Compiled:
     """Every population in C."""
+
+    NAME = fused.NAME
 
     def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
         frozen = [each.frozen() for each in populations]
@@ -216,6 +223,8 @@ def _read(readout: nn.Module, neurons: Array) -> Array:
 
 class _Reference:
     """Copies of the populations, one sequence of one sample at a time."""
+
+    NAME = solvers.NAME
 
     def __init__(self, populations: Sequence[LiquidNeuron], readout: nn.Module):
         self._populations = [each.frozen() for each in populations]

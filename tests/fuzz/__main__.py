@@ -80,7 +80,7 @@ Change = Callable[[LiquidNetwork, random.Random], LiquidNetwork]
 
 def _module(network: LiquidNetwork, draw: random.Random) -> nn.Module:
     """A module that has parameters of its own."""
-    found = [each for each in network.modules() if each._parameters]
+    found = [m for m in network.modules() if any(p is not None for p in m._parameters.values())]
     return draw.choice(found)
 
 

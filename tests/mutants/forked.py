@@ -23,8 +23,8 @@ import pytest
 
 PRELOADED = (
     "torch", "torch._dynamo", "torch.export", "torch.utils.data", "numpy", "hypothesis",
-    "hypothesis.strategies", "polars", "msgpack", "click.testing", "networkx", "tqdm", "pooch",
-    "requests", "torchdiffeq", "matplotlib.pyplot", "ncps.torch", "ncps.wirings",
+    "hypothesis.strategies", "polars", "msgpack", "click.testing", "networkx", "tqdm",
+    "torchdiffeq", "matplotlib.pyplot", "ncps.torch", "ncps.wirings",
 )  # fmt: skip
 
 MEMORY = 12 * 2**30

@@ -36,10 +36,10 @@ class Extension:
     objects: Path
 
     def __post_init__(self) -> None:
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", DESCRIBE], cwd=self.root, stdout=subprocess.PIPE, check=True
         )
-        sources, compile_args, link_args = json.loads(told.stdout.splitlines()[-1])
+        sources, compile_args, link_args = json.loads(printed.stdout.splitlines()[-1])
         self._sources = [each for each in sources if _can_run(each)]
         self._left_out = [each for each in sources if not _can_run(each)]
         self._compile = [OPTIMISATION if each == "-O3" else each for each in compile_args]

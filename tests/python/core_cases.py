@@ -32,7 +32,7 @@ def network(
     dtype: torch.dtype = torch.float64,
     **options: Any,
 ) -> LiquidNetwork:
-    """3 inputs, 5 neurons, 2 outputs unless told otherwise."""
+    """3 inputs, 5 neurons, 2 outputs unless said otherwise."""
     options.setdefault("seed", 0)
     if not DYNAMICS[dynamics if isinstance(dynamics, str) else dynamics["type"]].solvable:
         options.pop("unfolds", None)

@@ -137,7 +137,7 @@ def _settle_call(case: Case) -> None:
     forgets = case["solver"] in (None, "fused", "exponential")
     if case["elapsed_time"] == "long" and not (forgets and case["dense.activation"] != "tanh"):
         case["elapsed_time"] = "(B, T)"
-    # The pure solution is as large as what a neuron hears where no time passes.
+    # The pure solution is as large as what a neuron receives where no time passes.
     grows = case["closed_form.mode"] == "pure" and case["size"] != "ordinary"
     if grows and case["elapsed_time"] == "(B, T)":
         case["elapsed_time"] = "long"

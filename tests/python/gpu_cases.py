@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import pytest
 import torch
+from spec.encoding import VECTORS
 from torch import Tensor
 
 from liquid_neural_networks import LiquidNeuron, conformance, engines, gpu, solvers
@@ -179,6 +180,44 @@ def difference(neuron: LiquidNeuron, given: Arguments) -> tuple[float, str]:
 
 
 # -- the vectors -----------------------------------------------------------------------------------
+
+
+OTHER_EQUATIONS = ("lrc", "adaptive", "rk4")
+OTHER_BACKBONES = ("gelu", "silu")
+"""What names of vectors say that no kernel computes: the latter an activation, and a backbone of
+three layers."""
+
+
+def vectors(closed_form: bool) -> list[Path]:
+    """Those that kernels of closed form, or the others, run."""
+    beyond = (*OTHER_EQUATIONS, *(OTHER_BACKBONES if closed_form else ()))
+    found = []
+    for path in sorted(VECTORS.glob("*.msgpack")):
+        if not any(word in path.stem for word in beyond):
+            case = conformance.read(path)
+            is_closed_form = dynamics_of(case) == "closed_form"
+            if "refused" not in case and is_closed_form == closed_form:
+                found.append(path)
+    return found
+
+
+def dynamics_of(case: Any) -> str:
+    """The name of a vector's dynamics."""
+    dynamics = case["model"]["config"]["dynamics"]
+    return str(dynamics if isinstance(dynamics, str) else dynamics["type"])
+
+
+def reasons_against(path: Path) -> set[str]:
+    """Why the GPU engine does not run a vector's populations, empty for each that it runs; no
+    reason at all where the vector is of a network that is refused."""
+    case = conformance.read(path)
+    if "refused" in case:
+        return set()
+    network = conformance.build(case["model"], torch.float32).to(DEVICE)
+    given = conformance._arguments(case["arguments"], torch.float32)
+    with torch.no_grad(), engines.report() as choices:
+        network(**{name: _leaf(each) for name, each in given.items()})
+    return {choice.reasons.get(gpu.NAME, "") for choice in choices}
 
 
 def check_vector(path: Path) -> None:

@@ -399,7 +399,7 @@ def _through_backbone(
 def _solutions(
     arrays: Arrays, mode: str, layer_sizes: tuple[int, ...], t: int, heads: Tensor
 ) -> Tensor:
-    """The new state, layer by layer, each told what the earlier ones have become."""
+    """The new state, layer by layer, each given what the earlier ones have become."""
     each = heads.shape[1] // sum(layer_sizes)
     elapsed = arrays["elapsed_time"][:, t, None]
     states = heads.new_zeros(len(heads), 0)

@@ -63,6 +63,14 @@ def test_what_is_left_out_is_said_with_the_reason() -> None:
     assert "left out" not in remarks(features="light")
 
 
+def test_a_long_list_of_columns_left_out_is_shortened() -> None:
+    wide = polars.DataFrame({f"c{i}": [1] * 9 for i in range(200)})
+    table = wide.with_columns(y=np.sin(np.arange(9)))
+    prepared = prepare(table, "y", window=2)
+    left_out = [line for line in prepared.remarks if line.startswith("left out")]
+    assert len(left_out) == 21 and left_out[-1] == "left out 180 columns more for such reasons"
+
+
 @pytest.mark.parametrize(
     ("values", "left_out"),
     [

@@ -1,4 +1,4 @@
-"""Closed-form dynamics and the memory: who hears whom, what is refused, and torch's own LSTM."""
+"""Closed-form dynamics and the memory: what is connected, what is refused, and torch's own LSTM."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def reachable(wired: wiring.Wiring, steps_in_order: bool) -> tuple[Tensor, Tenso
     for k, i in zip(wired.sensory_pre, wired.sensory_post):
         inputs[i, k] = True
     order = sorted(range(wired.units), key=lambda i: layer_of[i])
-    heard = set(zip(wired.pre.tolist(), wired.post.tolist()))
+    connected = set(zip(wired.pre.tolist(), wired.post.tolist()))
     for i in order:
         for j in range(wired.units):
-            if (j, i) not in heard:
+            if (j, i) not in connected:
                 continue
             if steps_in_order and layer_of[j] < layer_of[i]:
                 inputs[i] |= inputs[j]
@@ -66,7 +66,7 @@ def test_no_signal_without_a_synapse(name: str, mode: str) -> None:
 
 
 def test_published_code_leaks() -> None:
-    """The same wiring in its way: the gates of every neuron hear all of the layer before."""
+    """As the published cell does: each neuron's gates receive all of the layer before."""
     wired = RECIPES["ncp"]
     strict = LiquidNeuron(3, wiring=wired, dynamics=closed(), seed=0).double()
     leaky = LiquidNeuron(3, wiring=wired, dynamics=closed(leaky_wiring=True), seed=0).double()

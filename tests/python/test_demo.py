@@ -124,9 +124,9 @@ def test_nothing_from_the_future_reaches_the_inputs(task: Task) -> None:
 
 def test_training_learns_and_keeps_the_best(task: Task) -> None:
     network = make_liquid(0)
-    heard: list[float] = []
-    best = train(network, task, 20, 0, heard.append)
-    assert len(heard) == 20 and heard[-1] == best
+    losses: list[float] = []
+    best = train(network, task, 20, 0, losses.append)
+    assert len(losses) == 20 and losses[-1] == best
     errors = (forecast(network, task) - task.record.ppm - task.rise)[task.valid]
     # The validation pass warms up for a year instead of all the past: nearly, not exactly.
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(best, rel=0.02)

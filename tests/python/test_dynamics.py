@@ -130,8 +130,8 @@ def test_dense_starts_in_the_stated_ranges() -> None:
 
 @pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
 def test_only_existing_synapses_have_parameters(dynamics: str) -> None:
-    heard = set(zip(SPARSE.post.tolist(), SPARSE.pre.tolist()))
-    with_itself = len(heard | {(i, i) for i in range(6)})
+    connected = set(zip(SPARSE.post.tolist(), SPARSE.pre.tolist()))
+    with_itself = len(connected | {(i, i) for i in range(6)})
     sizes = {6, SPARSE.synapse_count, SPARSE.sensory_synapse_count, 3}
     if not DYNAMICS[dynamics].solvable:
         sizes.add(with_itself)
@@ -238,7 +238,7 @@ def test_a_value_on_its_bound_can_rise_again() -> None:
 
 
 def test_one_networks_step_leaves_anothers_backward_pass_alone() -> None:
-    """As in any training of two networks by turns, such as an actor and a critic."""
+    """As in any training of two networks alternately, such as an actor and a critic."""
     first, second = network(), network(seed=1)
     optimiser = torch.optim.SGD(first.parameters(), lr=0.1)
     loss = second(sequences()).sum()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -25,7 +27,9 @@ from gpu_cases import (
     on_the_gpu,
     patched_once,  # noqa: F401
     reason,
+    reasons_against,
     run_interpreted,
+    vectors,
 )
 from liquid_neural_networks import LiquidNeuron, engines, gpu, wiring
 from liquid_neural_networks.compat import ncps
@@ -42,6 +46,16 @@ def test_on_a_card() -> None:
     if DEVICE != "cuda":
         pytest.skip("NO GPU HERE: THE KERNELS RAN IN TRITON'S INTERPRETER, NO CARD WAS TESTED")
     assert RUNS, "there is a GPU, but no Triton"
+
+
+@kernels
+def test_kernels_are_there_without_what_compiles() -> None:
+    """Torch takes seconds to import that."""
+    code = (
+        "import sys, liquid_neural_networks as l; l.gpu.NAME; print('torch._dynamo' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
 
 
 # -- against the reference -------------------------------------------------------------------------
@@ -120,6 +134,21 @@ def test_a_rate_of_zero() -> None:
 
 
 @kernels
+@pytest.mark.parametrize("constraint", ["clip", "softplus"])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_parameters_below_their_bounds(dynamics: str, constraint: str) -> None:
+    """They count as the bound and have no gradient; weights at theirs, 0, have one."""
+    neuron = LiquidNeuron(2, 5, dynamics=dynamics, constraint=constraint, unfolds=2, seed=1)
+    with torch.no_grad():
+        for name, lower in neuron.dynamics.lower_bounds.items():
+            getattr(neuron.dynamics, name)[1] = lower - 0.5
+        if dynamics == "conductance":
+            neuron.dynamics.w[0] = neuron.dynamics.sensory_w[0] = 0.0
+    worst, of = difference(neuron, arguments(neuron, 2, 2, rich=False))
+    assert worst < 1e-5, of
+
+
+@kernels
 def test_rows_share_nothing_and_runs_agree_bit_for_bit() -> None:
     neuron = LiquidNeuron(3, wiring=RECIPES["ncp"], unfolds=2, seed=1).to(DEVICE)
     given = arguments(neuron, 5, 3, rich=True)
@@ -142,6 +171,20 @@ def test_more_rows_than_programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @kernels
+@pytest.mark.parametrize("memory", [False, True])
+def test_backward_in_parts(memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two samples and of one, as what is kept for gradients of synapses bounds them."""
+    from liquid_neural_networks.gpu import _recurrence
+
+    recipe = RECIPES["through memory"]
+    neuron = LiquidNeuron(3, wiring=recipe, unfolds=2, mixed_memory=memory, seed=1)
+    sample = 2 * 2 * 3 * layout.tile(71)
+    monkeypatch.setattr(_recurrence, "MOST_KEPT", 2 * sample)
+    worst, of = difference(neuron, arguments(neuron, 2, 3, rich=not memory))
+    assert worst < 1e-5, of
+
+
+@kernels
 def test_memory_laid_out_otherwise() -> None:
     neuron = LiquidNeuron(3, 5, unfolds=1, seed=1).to(DEVICE)
     given = arguments(neuron, 4, 3, rich=True).on(torch.float32, DEVICE)
@@ -159,17 +202,20 @@ def _strided(value: Optional[Tensor]) -> Optional[Tensor]:
 # -- the vectors -----------------------------------------------------------------------------------
 
 
-UNCOVERED = ("closed-form", "lrc", "adaptive", "rk4", "refused")
-"""What names of vectors say that these kernels do not compute."""
-FILES = [
-    path
-    for path in sorted(VECTORS.glob("*.msgpack"))
-    if not any(each in path.stem for each in UNCOVERED)
-]
+FILES = vectors(closed_form=False)
 
 
 def test_there_are_vectors() -> None:
     assert len(FILES) > 50
+
+
+@kernels
+def test_all_other_vectors_are_refused_with_a_reason() -> None:
+    covered = {*FILES, *vectors(closed_form=True)}
+    others = [path for path in VECTORS.glob("*.msgpack") if path not in covered]
+    against = [reasons_against(path) for path in others]
+    assert "" not in set().union(*against)
+    assert sum(map(bool, against)) > 50
 
 
 @kernels
@@ -181,16 +227,21 @@ def test_vector(path: Path) -> None:
 # -- torch -----------------------------------------------------------------------------------------
 
 
+# Those of closed form are here as well: torch takes seconds to load what compiles.
+
+
 @kernels
-@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense", "closed_form"])
 def test_compiled_without_a_graph_break(dynamics: str) -> None:
     """A network that has never run, its memory included."""
-    neuron = LiquidNeuron(2, 5, dynamics=dynamics, unfolds=1, mixed_memory=True, seed=1).to(DEVICE)
-    given = arguments(neuron, 2, 2, rich=True).on(torch.float32, DEVICE)
+    own = {} if dynamics == "closed_form" else {"unfolds": 1}
+    neuron = LiquidNeuron(2, 3, dynamics=dynamics, mixed_memory=True, seed=1, **own).to(DEVICE)
+    given = arguments(neuron, 1, 2, rich=True).on(torch.float32, DEVICE)
     compiled = torch.compile(on_the_gpu, backend="aot_eager", fullgraph=True)
     got = answers(neuron, given, compiled)
     wanted = answers(neuron, given.on(torch.float32, DEVICE), on_the_gpu)
-    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+    for name, each in wanted.items():
+        torch.testing.assert_close(got[name], each, rtol=1e-6, atol=1e-6)
 
 
 @kernels
@@ -203,7 +254,7 @@ def test_operators_keep_what_they_promise() -> None:
     parameters = [torch.rand(10, device=DEVICE, requires_grad=True) for _ in range(4)]
     operator = torch.ops.liquid_neural_networks.gpu_sensory
     library.opcheck(
-        operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5])
+        operator, ([inputs, *parameters, *synapses], [True] * 5 + [False] + [True] * 4, [5, 1])
     )
     lists = _recurrence.arrangement(neuron.dynamics)
     sums = torch.rand(2, 2, 2, 5, device=DEVICE, requires_grad=True)
@@ -211,9 +262,20 @@ def test_operators_keep_what_they_promise() -> None:
     values = [neuron.dynamics.values()[name] for name in names]
     there = [True] + [False] * 5 + [True] * (len(values) + len(lists.synapses))
     by_receiver, by_sender = lists.synapses.entries.shape, lists.synapses.entries_by_sender.shape
-    form = [0, 0, 0, 1, 5, *by_receiver, lists.most, *by_sender, lists.sender_most]
+    form = [0, 0, 0, 1, 5, *by_receiver, lists.most, *by_sender, lists.sender_most, 1]
     operator = torch.ops.liquid_neural_networks.gpu_recurrence
     library.opcheck(operator, ([sums, *values, *lists.synapses], there, form))
+
+
+@kernels
+def test_the_operator_of_closed_form_keeps_what_it_promises() -> None:
+    inputs, state = torch.rand(2, 2, 3, device=DEVICE), torch.rand(2, 5, device=DEVICE)
+    weights = [torch.rand(20, 3), torch.rand(20), torch.rand(20, 5)]
+    tensors = [inputs, state, *(each.to(DEVICE) for each in weights)]
+    for each in tensors:
+        each.requires_grad_()
+    there = [True, False, True, False] + [True] * 3 + [False] * 8 + [False] * 2
+    library.opcheck(torch.ops.liquid_neural_networks.gpu_closed_form, (tensors, there, [0, 0, 5]))
 
 
 @kernels
@@ -289,9 +351,9 @@ def test_says_why_not_to_tensors() -> None:
     assert "plain" in reason(
         neuron, given._replace(elapsed_time=torch.ones(1, 1).as_subclass(Other))
     )
-    told = []
-    torch.func.vmap(lambda x: told.append(reason(neuron, given)) or x)(torch.ones(2))
-    assert "torch.func" in told[0]
+    reasons = []
+    torch.func.vmap(lambda x: reasons.append(reason(neuron, given)) or x)(torch.ones(2))
+    assert "torch.func" in reasons[0]
     assert "float64" in reason(neuron.double(), given.on(torch.float64, DEVICE))
 
 

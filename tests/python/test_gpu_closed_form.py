@@ -7,8 +7,7 @@ from typing import Any, Optional
 
 import pytest
 import torch
-from spec.encoding import VECTORS
-from torch import Tensor, library
+from torch import Tensor
 
 from gpu_cases import (
     DEVICE,
@@ -23,8 +22,9 @@ from gpu_cases import (
     patched_once,  # noqa: F401
     reason,
     run_interpreted,
+    vectors,
 )
-from liquid_neural_networks import LiquidNeuron, conformance, wiring
+from liquid_neural_networks import LiquidNeuron, wiring
 
 RECIPES = {
     "one": wiring.fully_connected(1),
@@ -154,20 +154,7 @@ def _strided(value: Optional[Tensor]) -> Optional[Tensor]:
 # -- the vectors -----------------------------------------------------------------------------------
 
 
-BEYOND = ("gelu", "silu")
-"""An activation, and a backbone of three layers, that the kernels do not have."""
-
-
-def _covered(path: Path) -> bool:
-    case = conformance.read(path)
-    if "refused" in case:
-        return False
-    dynamics = case["model"]["config"]["dynamics"]
-    kind = dynamics if isinstance(dynamics, str) else dynamics["type"]
-    return kind == "closed_form" and not any(name in path.stem for name in BEYOND)
-
-
-FILES = [path for path in sorted(VECTORS.glob("*.msgpack")) if _covered(path)]
+FILES = vectors(closed_form=True)
 
 
 def test_there_are_vectors() -> None:
@@ -181,28 +168,6 @@ def test_vector(path: Path) -> None:
 
 
 # -- torch -----------------------------------------------------------------------------------------
-
-
-@kernels
-def test_compiled_without_a_graph_break() -> None:
-    neuron = neuron_of("ncp", "pure", {}, True).to(DEVICE)
-    given = arguments(neuron, 2, 2, rich=True).on(torch.float32, DEVICE)
-    compiled = torch.compile(on_the_gpu, backend="aot_eager", fullgraph=True)
-    got = answers(neuron, given, compiled)
-    wanted = answers(neuron, given.on(torch.float32, DEVICE), on_the_gpu)
-    for name, each in wanted.items():
-        torch.testing.assert_close(got[name], each, rtol=1e-6, atol=1e-6)
-
-
-@kernels
-def test_the_operator_keeps_what_it_promises() -> None:
-    inputs, state = torch.rand(2, 2, 3, device=DEVICE), torch.rand(2, 5, device=DEVICE)
-    weights = [torch.rand(20, 3), torch.rand(20), torch.rand(20, 5)]
-    tensors = [inputs, state, *(each.to(DEVICE) for each in weights)]
-    for each in tensors:
-        each.requires_grad_()
-    there = [True, False, True, False] + [True] * 3 + [False] * 8 + [False] * 2
-    library.opcheck(torch.ops.liquid_neural_networks.gpu_closed_form, (tensors, there, [0, 0, 5]))
 
 
 @kernels

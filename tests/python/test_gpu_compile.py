@@ -21,16 +21,16 @@ from benchmarks.gpu.card import LIMITS, Limits
 from benchmarks.gpu.compiled import Machine
 from liquid_neural_networks import gpu
 
-SPILLED = {"LTC 302 sparse": 4000, "LTC 32, memory": 200}
+SPILLED = {"LTC 302 sparse": 450}
 """Instructions that may move a register to memory or back; none in all other classes."""
-OVER_SPECIAL = {"LTC 19 NCP": 1.6, "LTC 32 full": 1.5, "LTC 64 full": 1.5}
-"""By how much an unfold may be longer than its special functions alone."""
+OVER_SPECIAL = 1.5
+"""By how much an unfold of conductance may be longer than its special functions alone."""
 ELSEWHERE = {
-    "sm_80": ["LTC 64 full", "dense 32", "CfC 60 NCP", "CfC 32"],
-    "gfx942": ["LTC 32 full", "dense 64", "CfC 32, no backbone"],
+    "sm_80": ["LTC 302 sparse", "dense 32", "CfC 32"],
+    "gfx942": ["LTC 302 sparse", "dense 64", "CfC 32, no backbone"],
 }
-"""Other targets, each with classes that take every kernel there."""
-SPILLED_ELSEWHERE = {"sm_80": 0, "gfx942": 32}
+"""Other targets, each with classes that take every kernel there, and both ways of gathering. All
+classes on all of them take minutes: ``python -m benchmarks.gpu.static_model --target sm_80``."""
 SHARED = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "gfx942": 64 * 1024}
 
 
@@ -41,9 +41,9 @@ def test_on_hopper(name: str) -> None:
         assert each.machine.registers <= 255
         assert each.machine.shared <= SHARED["sm_90"], each.kernel
         assert each.machine.by_columns, f"{each.kernel}: threads wait for the same bank"
-        if each.kernel == "conductance.forward" and name in OVER_SPECIAL:
+        if each.kernel == "conductance.forward":
             unfold = each.loops[-1]
-            assert unfold.work <= OVER_SPECIAL[name] * unfold.special
+            assert unfold.work <= OVER_SPECIAL * unfold.special
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_elsewhere(target: str, name: str) -> None:
     assert kernels
     for each in kernels:
         assert each.machine.registers > 0
-        assert each.machine.spilled <= SPILLED_ELSEWHERE[target], each.kernel
+        assert each.machine.spilled <= SPILLED.get(name, 0), each.kernel
         assert each.machine.shared <= SHARED[target], each.kernel
 
 
 def test_every_kernel_is_in_a_class() -> None:
     """And on every target: a new one is compiled from the day it is launched."""
     launched = {
-        name: {launch.name for launch in static_model.launches(options)}
-        for name, options in static_model.CLASSES.items()
+        name: {launch.name for launch in static_model.class_launches(name)}
+        for name in static_model.CLASSES
     }
     kernels = set()
     for module in pkgutil.iter_modules(gpu.__path__):
@@ -129,6 +129,18 @@ def test_a_barrier_waits_for_what_was_stored() -> None:
     exchanged = ["STS [R0], R1", "BAR.SYNC.DEFER_BLOCKING 0x0", "LDS R1, [R2]"]
     least = model.STORED + model.TOGETHER + model.LATENCY["LDS"]
     assert least <= model.latency(exchanged) <= least + 3
+
+
+def test_warps_meet_at_barriers() -> None:
+    """Between two of them a program takes as long as its slowest chain or as its busiest unit."""
+    barrier = "BAR.SYNC.DEFER_BLOCKING 0x0"
+    chain = ["FFMA R1, R1, R2, R3"] * 20
+    busy = [f"MUFU.EX2 R{place}, R99" for place in range(10, 30)]
+    body = [*busy[:3], *chain, barrier, *busy, barrier, *busy[:2]]
+    least = 20 * model.ARITHMETIC + 8 * 20 * 2
+    assert least <= model.duration(body, 8) <= least + 8 * 5 * 2 + 2 * model.TOGETHER
+    assert model.duration(body, 8) > max(model.latency(body), 8 * model.modelled(body).work)
+    assert model.duration(chain, 8) == model.latency(chain)
 
 
 def test_the_busiest_unit_counts() -> None:

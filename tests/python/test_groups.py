@@ -307,6 +307,8 @@ def test_several_files_are_a_series_each_unless_times_go_on(tmp_path: Path) -> N
     assert [len(each.rows) for each in joined.recordings] == [80]
     named = prepare(paths, "height", time="when", group="file")
     assert [len(each.rows) for each in named.recordings] == [40, 40]
+    # What was trained on several files predicts for one.
+    assert named.columns.recordings(named.columns.read(paths[1]))[0].group == "1.csv"
 
 
 def test_short_series_are_padded_and_the_padding_is_not_seen() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from math import sin
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import polars
@@ -13,6 +14,7 @@ import torch
 
 from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
+from liquid_neural_networks.interop._text import edn
 from liquid_neural_networks.training import History, fit, fit_table
 
 OPTIONS = {"input_size": 2, "hidden_size": 5, "output_size": 1, "seed": 3}
@@ -50,6 +52,15 @@ def handle() -> int:
     return number
 
 
+def trained(start: dict[str, Any], seen: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """The result of a training; it stops when ``seen`` returns True for an epoch."""
+    handle, stop = ok(start), False
+    while "result" not in (shown := ok(interop.next_epoch(handle, stop))):
+        stop = seen(shown["epoch"]) is True
+    result: dict[str, Any] = shown["result"]
+    return result
+
+
 def wave(windows: int = 12) -> tuple[np.ndarray, np.ndarray]:
     rows = np.array([[sin(0.3 * (t + 7 * w)) for t in range(17)] for w in range(windows)])
     inputs = np.stack([rows[:, :-1], rows[:, :-1] ** 2], axis=-1)
@@ -68,13 +79,45 @@ def test_forward_is_that_of_the_network(handle: int, dtype: type) -> None:
     assert np.array_equal(read(found["state"]), state.numpy())
 
 
-def test_missing_values_bring_their_mask(handle: int) -> None:
+def test_nan_is_a_missing_value_unless_a_mask_says_otherwise(handle: int) -> None:
     inputs = np.array([[0.1, np.nan]])
     plain = {"inputs": described(inputs)}
-    assert error(interop.forward(handle, plain)) == ("DomainError", "inputs")
-    marked = {"inputs": {**described(inputs), "missing": True}}
     seen = LiquidNetwork(**OPTIONS)(torch.tensor([[0.1, 0.0]]), mask=[[True, False]])
-    assert np.array_equal(read(ok(interop.forward(handle, marked))["outputs"]), seen.detach())
+    assert np.array_equal(read(ok(interop.forward(handle, plain))["outputs"]), seen.detach())
+    masked = {**plain, "mask": described(np.ones((1, 2)))}
+    assert error(interop.forward(handle, masked)) == ("DomainError", "mask")
+
+
+def test_one_call_of_text_does_it_all(handle: int) -> None:
+    other = ok(interop.create_network(OPTIONS))["handle"]
+    entry = ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_size_t)(interop.entry())
+    inputs, memory = np.array([[0.1, 0.2]]), np.zeros(200, np.uint8)
+    given = {"inputs": described(inputs)}
+
+    def call(function: str, *arguments: Any, released: Any = (), size: int = 200) -> str:
+        text = json.dumps([function, arguments, released]).encode()
+        head = np.array([0, 0, 0, memory.ctypes.data, size], np.int64)
+        request = np.frombuffer(head.tobytes() + text, np.uint8).copy()
+        entry(request.ctypes.data, len(text))
+        address, length, held, _, _ = (int(each) for each in request[:40].view(np.int64))
+        assert (held == 0) == (memory.ctypes.data <= address < memory.ctypes.data + size)
+        answer = ctypes.string_at(address, length).decode()
+        ok(interop.release([held]))
+        return answer
+
+    answer = call("forward", handle, given, True, released=[other])
+    assert '"handle"' not in answer and f'"address" {memory.ctypes.data} ' in answer
+    outputs = memory[:4].view(np.float32).copy()
+    assert np.array_equal(outputs, read(ok(interop.forward(handle, given))["outputs"])[0])
+    assert '"DomainError"' in call("describe", other)
+    assert '"handle"' in call("forward", handle, given, size=0)
+    assert call("set_threads", 1) == '{"ok" null}'
+    assert '"argument" "unfolds"' in call("create_network", {**OPTIONS, "unfolds": 0})
+
+
+def test_text_is_that_of_clojure() -> None:
+    value = {"a": [1, 2.5, None, True], '\u20ac "\n': (), "c": [float("nan"), float("-inf")]}
+    assert edn(value) == '{"a" [1 2.5 null true] "\u20ac \\"\\n" [] "c" [NaN -Infinity]}'
 
 
 def test_errors_are_data(handle: int) -> None:
@@ -97,16 +140,23 @@ def test_the_callers_memory_is_its_own_again(handle: int) -> None:
 
 
 def test_a_stream_reads_and_writes_shared_memory(handle: int) -> None:
-    sample, outputs = np.array([0.5, -0.1]), np.zeros(1)
+    sample, outputs = np.array([0.5, -0.1, 0.0, np.nan]), np.zeros(1)
     stream = ok(interop.open_stream(handle, described(sample), described(outputs)))
+    step = ctypes.CFUNCTYPE(ctypes.c_int)(ok(interop.stepper(stream)))
     live = LiquidNetwork(**OPTIONS).stream()
-    for elapsed in (0.1, 0.5):
-        assert interop.stream_step(stream, elapsed) is None
-        assert np.array_equal(outputs, live.step(sample, elapsed))
-        sample += 0.1
+    for elapsed, constant in ((0.1, None), (0.5, None), (0.5, 0.7)):
+        sample[2:] = elapsed, np.nan if constant is None else constant
+        assert step() == 0
+        assert np.array_equal(outputs, live.step(sample[:2], elapsed, constant))
+        sample[:2] += 0.1
+    ok(interop.stream_step(stream, 0.1, described(np.full(5, 0.3))))
+    live.step(sample[:2], 0.1, torch.full((5,), 0.3, dtype=torch.float64))
     assert np.array_equal(read(ok(interop.stream_state(stream))), live.state)
-    answer = interop.stream_step(stream, -1.0)
-    assert answer is not None and error(answer) == ("DomainError", "elapsed_time")
+    sample[2] = -1.0
+    assert step() == 1
+    assert error(interop.last_error(stream)) == ("DomainError", "elapsed_time")
+    assert ok(interop.last_error(stream)) is None
+    assert error(interop.stream_step(stream, -1.0)) == ("DomainError", "elapsed_time")
 
 
 def test_parameters_go_out_and_in(handle: int) -> None:
@@ -128,14 +178,14 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     part = {"inputs": described(inputs), "targets": described(targets)}
     seen: list[int] = []
     path = tmp_path / "best.lnn"
-    history = ok(
+    history = trained(
         interop.train(
             handle,
             {"train": part},
             {"epochs": 3, "save_to": str(path)},
-            lambda epoch, train, valid, best: seen.append(epoch),
             ctypes.addressof(flag),
-        )
+        ),
+        lambda epoch: seen.append(epoch["epoch"]),
     )
     network = LiquidNetwork(**OPTIONS)
     expected = fit(
@@ -155,9 +205,8 @@ def test_a_training_that_diverges_is_a_domain_error(handle: int) -> None:
     flag = ctypes.c_ubyte(0)
     part = {"inputs": described(inputs), "targets": described(targets)}
     options = {"epochs": 1, "learning_rate": 1e20}
-    answer = interop.train(
-        handle, {"train": part}, options, lambda *_: None, ctypes.addressof(flag)
-    )
+    training = ok(interop.train(handle, {"train": part}, options, ctypes.addressof(flag)))
+    answer = interop.next_epoch(training)
     assert answer["error"]["type"] == "DomainError"
     assert "the network has the weights it came with" in answer["error"]["message"]
 
@@ -167,20 +216,42 @@ def test_training_stops_when_told(handle: int) -> None:
     flag = ctypes.c_ubyte(0)
     part = {"inputs": described(inputs), "targets": described(targets)}
 
-    def train(progress) -> dict[str, Any]:
-        found: dict[str, Any] = ok(
-            interop.train(handle, {"train": part}, {"epochs": 9}, progress, ctypes.addressof(flag))
-        )
-        return found
+    def train(seen: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        start = interop.train(handle, {"train": part}, {"epochs": 9}, ctypes.addressof(flag))
+        return trained(start, seen)
 
-    asked = train(lambda epoch, *rest: epoch == 2)
+    asked = train(lambda epoch: epoch["epoch"] == 2)
     assert (asked["epochs"], asked["ended"]) == (2, "callback")
 
-    def raise_flag(epoch: int, *rest: object) -> None:
-        flag.value = epoch == 2
+    def raise_flag(epoch: dict[str, Any]) -> None:
+        flag.value = epoch["epoch"] == 2
 
     flagged = train(raise_flag)
     assert (flagged["epochs"], flagged["ended"]) == (2, "stopped")
+
+
+def test_a_training_waits_between_epochs_and_leaves_the_network_in_evaluation_mode() -> None:
+    options = {**OPTIONS, "num_layers": 2, "dropout": 0.9}
+    network = ok(interop.create_network(options))["handle"]
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    outputs: list[list[np.ndarray]] = []
+
+    def run(dropout: bool = False) -> np.ndarray:
+        given = {"inputs": described(inputs)}
+        return read(ok(interop.forward(network, given, False, dropout))["outputs"])
+
+    def seen(_: dict[str, Any]) -> None:
+        outputs.append([run(), run(), run(dropout=True)])
+
+    training = interop.train(network, {"train": part}, {"epochs": 2}, ctypes.addressof(flag))
+    trained(training, seen)
+    assert error(interop.next_epoch(ok(training))) == ("DomainError", "handle")
+    for once, again, dropped in outputs:
+        assert np.array_equal(once, again) and not np.array_equal(once, dropped)
+    assert len(outputs) == 2 and not np.array_equal(outputs[0][0], outputs[1][0])
+    assert np.array_equal(outputs[1][0], run())
 
 
 def test_fit_asks_its_callback_and_can_be_interrupted() -> None:
@@ -228,11 +299,11 @@ def test_a_table_crosses_by_columns() -> None:
     options = {"time": "day", "hidden_size": 4, "epochs": 3, "window": 8}
     seen: list[int] = []
 
-    def progress(epoch: int, *_: object) -> bool:
-        seen.append(epoch)
-        return epoch == 2
+    def progress(epoch: dict[str, Any]) -> bool:
+        seen.append(epoch["epoch"])
+        return epoch["epoch"] == 2
 
-    found = ok(interop.fit_table(columns, "wave", options, progress, ctypes.addressof(stop)))
+    found = trained(interop.fit_table(columns, "wave", options, ctypes.addressof(stop)), progress)
     assert seen == [1, 2] and found["history"]["ended"] == "callback"
     assert found["columns"]["time_unit"] == 86400.0
     day, made, predicted = ok(interop.forecast(found["handle"], columns))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from liquid_neural_networks import LiquidNetwork, LiquidNeuron
+from liquid_neural_networks import LiquidNetwork, LiquidNeuron, engines
 from liquid_neural_networks.compat.ncps.torch import LTC, CfC
 from liquid_neural_networks.errors import DtypeError
 
@@ -47,6 +49,33 @@ def test_states_under_autocast_are_what_they_are_without(options: dict[str, obje
         assert torch.equal(outputs, wanted)
     for mine, theirs in zip(gradients(network, outputs), gradients(network, wanted)):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_backward_inside_autocast(options: dict[str, object], reference: bool) -> None:
+    """It lowers what autocast lowered forward, the read-out, and nothing of a population."""
+    network = LiquidNetwork(3, 8, 2, seed=0, **options)
+    inputs = INPUTS.clone().requires_grad_()
+    leaves, found = [inputs, *network.neurons.parameters()], []
+    for enabled in (False, True):
+        engine = engines.reference_only() if reference else nullcontext()
+        with engine, torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            _, state = network(inputs, return_state=True)
+            found.append(torch.autograd.grad(state.square().sum(), leaves))
+            product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert (product.dtype == torch.bfloat16) == enabled  # as it was before
+    assert all(map(torch.equal, *found))
+
+
+def test_backward_of_other_layers_is_left_alone() -> None:
+    before, network = nn.Linear(3, 3), LiquidNetwork(3, 8, 2, seed=0)
+    seen = []
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        lowered = before(INPUTS)
+        lowered.grad_fn.register_prehook(lambda _: seen.append(torch.is_autocast_enabled("cpu")))
+        network(lowered).float().sum().backward()
+    assert seen == [True]
 
 
 def test_what_other_layers_make_under_autocast_is_welcome() -> None:

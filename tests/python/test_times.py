@@ -233,6 +233,8 @@ def test_each_series_is_sorted_by_itself() -> None:
         (["2024-01-01", "2024-01-01"], "--duplicates first"),
         (["2024-01-02", "2024-01-01"], "--sort puts the rows in order"),
         (["2024-10-27 02:45:00", "2024-10-27 02:00:00"], "clocks were put back an hour there"),
+        (["2024-11-03 01:00:00", "2024-11-03 01:00:00"], "clocks were put back an hour there"),
+        (["2024-10-23 02:00:00", "2024-10-23 02:00:00"], "--duplicates first"),
     ],
 )
 def test_times_that_do_not_rise_are_refused_with_what_helps(cells: list[str], said: str) -> None:

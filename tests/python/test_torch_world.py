@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrize, prune
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
 from core_cases import ALL_DYNAMICS, network, sequences
@@ -498,3 +498,21 @@ def test_saving_torch_modules_keeps_working() -> None:
     buffer.seek(0)
     same(results(torch.load(buffer, weights_only=False)), results(net))
     same(results(copy.deepcopy(net)), results(net))
+
+
+@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+def test_a_parametrized_network_that_has_run_is_copied(dynamics: str) -> None:
+    """Torch copies parametrized modules in its own way; what a run has kept must not be in it."""
+    net = network(dynamics)
+    population = net.neurons[0].dynamics
+    named = [name for name, _ in population.named_parameters()]
+    parametrize.register_parametrization(population, named[0], nn.Softplus())
+    wanted = results(net)
+    copied = copy.deepcopy(net)
+    same(results(copied), wanted)
+    assert copied.neurons[0].dynamics.derived is not population.derived
+    for name in set(population.lower_bounds) - {named[0]}:
+        parameter = getattr(copied.neurons[0].dynamics, name)
+        parameter.data.fill_(-1e6)
+        torch.optim.SGD([parameter], 0.1).step()
+        assert (parameter == population.lower_bounds[name]).all(), name

@@ -2,24 +2,22 @@
   "Numbers to Python and back through memory both sides can see; none is boxed on the way.
 
   To Python go nested sequences, Java arrays (one-dimensional ones with their shape, as
-  `{:data array :shape [...]}`) and the tensors of dtype-next. They are written into one direct
-  buffer a thread, which Python copies from; only addresses and shapes cross."
-  (:require [liquid-neural-networks.errors :refer [error]]
+  `{:data array :shape [...]}`) and the tensors of dtype-next. They are written into memory that
+  Python copies from; only addresses and shapes cross."
+  (:require [clojure.string :as str]
+            [liquid-neural-networks.errors :refer [error shown wrong-type]]
+            [liquid-neural-networks.memory :as memory]
             [liquid-neural-networks.options :refer [snake]]
             [liquid-neural-networks.runtime :as runtime])
   (:import [clojure.lang ISeq Sequential]
            [com.sun.jna Pointer]
-           [java.nio ByteBuffer ByteOrder DoubleBuffer]
+           [java.nio ByteBuffer DoubleBuffer]
            [java.util Collection List RandomAccess]))
 
 (set! *warn-on-reflection* true)
 (set! *unchecked-math* :warn-on-boxed)
 
 ;; -- what can be written: a shape, a dtype, and how -----------------------------------------
-
-(defprotocol ^:private Numbers
-  (^:private prepared [value argument]
-    "{:shape :dtype :write}, `write` a function of a ByteBuffer at the right position."))
 
 (defn- size-of ^long [dtype] (case dtype "f8" 8 "f4" 4 "i8" 8))
 
@@ -30,21 +28,43 @@
 
 (defn- refuse-element [argument value]
   (throw (error :dtype-error argument
-                (str "expected numbers, got " (pr-str value)
+                (str "expected numbers, got " (shown value)
                      (when-not (or (nil? value) (string? value) (keyword? value))
                        (str ", a " (.getName (class value)))))
                 {:expected "numbers" :value value})))
 
-(defn- as-collection
-  "A collection that knows its size: a lazy sequence is read once."
-  ^Collection [value]
-  (if (instance? ISeq value) (vec value) value))
+(def ^:private longest
+  "Elements of a lazy sequence at most; it may have no end."
+  4194304)
+
+(defn finite
+  "A collection that knows its size: a lazy sequence is read once.
+
+  Throws `:shape-error` when it does not seem to end."
+  ^Collection [value argument]
+  (if (instance? ISeq value)
+    (let [read (into [] (take (inc (long longest))) value)]
+      (when (< (long longest) (count read))
+        (refuse-shape argument (str "at most " longest " elements in a sequence (arrays may be longer)")
+                      "more"))
+      read)
+    value))
 
 (defn- rows?
   "Whether a value is a sequence of something, not a number."
   [value]
   (or (instance? Sequential value) (instance? List value)
       (and (some? value) (.isArray (class value)))))
+
+(defn- realised
+  "Nested rows with the lazy sequences among them read; what is no sequence is left as it is."
+  [value argument]
+  (if (and (rows? value) (not (some-> value class .isArray)))
+    (let [rows (finite value argument)]
+      (if (rows? (first rows))
+        (mapv #(realised % argument) rows)
+        rows))
+    value))
 
 (defn- nested-shape
   "Sizes along the first element of each level."
@@ -59,13 +79,13 @@
       :else shape)))
 
 (defn- putter
-  "A function that writes one element; nil is noted in `missing`, and flags only a mask takes."
-  [^DoubleBuffer buffer argument missing]
+  "A function that writes one element, nil as NaN; flags only for a mask."
+  [^DoubleBuffer buffer argument]
   (let [flags (= argument :mask)]
     (fn [value]
       (cond
         (number? value) (.put buffer (double value))
-        (nil? value) (do (vreset! missing true) (.put buffer Double/NaN))
+        (nil? value) (.put buffer Double/NaN)
         (and flags (boolean? value)) (.put buffer (if value 1.0 0.0))
         :else (refuse-element argument value)))))
 
@@ -77,13 +97,13 @@
         last? (= (inc depth) (count shape))
         refuse #(refuse-shape argument
                               (str "rows of equal length, " size " at level " (inc depth))
-                              (if (rows? %) (count %) (pr-str %)))]
+                              (if (rows? %) (count %) (shown %)))]
     (cond
       (and last? (instance? (Class/forName "[D") value))
       (if (= size (alength ^doubles value)) (.put buffer ^doubles value) (refuse value))
 
       (rows? value)
-      (let [rows (if (.isArray (class value)) (seq value) (as-collection value))]
+      (let [rows (if (.isArray (class value)) (seq value) value)]
         (when-not (= size (count rows)) (refuse value))
         (if last?
           (run! put rows)
@@ -94,17 +114,17 @@
 (defn- nested
   "Nested rows, whose nils are missing values."
   [value argument]
-  (let [shape (nested-shape value)]
+  (let [value (realised value argument)
+        shape (nested-shape value)]
     {:shape shape
      :dtype "f8"
      :write (fn [^ByteBuffer memory]
-              (let [buffer (.asDoubleBuffer memory) missing (volatile! false)]
+              (let [buffer (.asDoubleBuffer memory)]
                 (when (pos? (elements shape))
-                  (fill! (putter buffer argument missing) buffer value shape 0 argument))
-                @missing))}))
+                  (fill! (putter buffer argument) buffer value shape 0 argument))))}))
 
 (defn- flat [shape dtype write]
-  {:shape shape :dtype dtype :write (fn [memory] (write memory) false)})
+  {:shape shape :dtype dtype :write write})
 
 (defn- primitive
   "A one-dimensional Java array, or nil if `value` is none."
@@ -138,19 +158,27 @@
 
 (defn- with-shape
   "Flat numbers with their shape: `{:data array :shape [2 3]}`."
-  [{:keys [data shape]} argument]
-  (when-not (and (sequential? shape) (every? nat-int? shape))
-    (throw (error :shape-error argument (str "expected :shape with sizes, got " (pr-str shape))
+  [{:keys [data shape] :as given} argument]
+  (when-not (and (contains? given :data) (contains? given :shape))
+    (throw (error :dtype-error argument
+                  (str "expected numbers, or a map with :data and :shape, got a map with "
+                       (if (empty? given) "nothing" (str/join ", " (map shown (take 5 (keys given)))))
+                       (when (= argument :time-constants)
+                         "; options come after the time constants, which may be nil"))
+                  {:expected "numbers, or a map with :data and :shape"})))
+  (when-not (and (sequential? shape) (every? nat-int? (take 10 shape)))
+    (throw (error :shape-error argument (str "expected :shape with sizes, got " (shown shape))
                   {:expected "sizes"})))
-  (let [length (cond (nil? data) -1
+  (let [data (if (rows? data) (realised data argument) data)
+        length (cond (nil? data) -1
                      (.isArray (class data)) (java.lang.reflect.Array/getLength data)
                      (rows? data) (count data)
                      :else -1)]
     (when-not (= length (elements shape))
       (refuse-shape argument (str (elements shape) " numbers for shape " (vec shape))
-                    (if (= -1 length) (pr-str data) length)))
+                    (if (= -1 length) (shown data) length)))
     (or (primitive data (vec shape))
-        (assoc (nested (as-collection data) argument) :shape (vec shape)))))
+        (assoc (nested data argument) :shape (vec shape)))))
 
 ;; dtype-next is never a dependency of ours: whoever has a tensor has loaded it.
 (defn- dtype-next [name]
@@ -167,88 +195,49 @@
           :float32 (primitive ((dtype-next '->float-array) value) shape)
           (primitive ((dtype-next '->double-array) value) shape))))))
 
-(extend-protocol Numbers
-  Sequential
-  (prepared [value argument] (nested value argument))
-  java.util.Map
-  (prepared [value argument] (with-shape value argument))
-  Object
-  (prepared [value argument]
-    (cond
-      (not (.isArray (class value)))
-      (or (tensor value)
-          (when (instance? RandomAccess value) (nested value argument))
-          (throw (error :dtype-error argument
-                        (str "expected numbers in vectors, arrays or a tensor, got a "
-                             (.getName (class value)))
-                        {:expected "numbers in vectors, arrays or a tensor" :value value})))
-      (float-rows? value) (float-rows value argument)
-      :else (or (primitive value [(java.lang.reflect.Array/getLength value)])
-                (nested value argument)))))
-
-(defn- prepare [value argument]
-  (if (string? value)
-    (refuse-element argument value)
-    (prepared value argument)))
+(defn- prepare
+  "{:shape :dtype :write} of numbers, `write` a function of a ByteBuffer for them."
+  [value argument]
+  (cond
+    (or (nil? value) (string? value) (keyword? value)) (refuse-element argument value)
+    (instance? Sequential value) (nested value argument)
+    (and (instance? java.util.Map value) (not (tensor value))) (with-shape value argument)
+    (.isArray (class value)) (cond
+                               (float-rows? value) (float-rows value argument)
+                               :else (or (primitive value [(java.lang.reflect.Array/getLength value)])
+                                         (nested value argument)))
+    :else (or (tensor value)
+              (when (instance? RandomAccess value) (nested value argument))
+              (throw (wrong-type argument "numbers in vectors, arrays or a tensor" value)))))
 
 ;; -- to Python ------------------------------------------------------------------------------
-
-(defn- memory
-  "A direct buffer of so many bytes, in the machine's byte order."
-  ^ByteBuffer [size]
-  (.order (ByteBuffer/allocateDirect (int size)) (ByteOrder/nativeOrder)))
-
-(def ^:private ^ThreadLocal scratch (ThreadLocal.))
-
-(defn- scratch-of
-  "This thread's buffer of at least so many bytes."
-  ^ByteBuffer [^long size]
-  (let [^ByteBuffer now (.get scratch)]
-    (if (and now (<= size (.capacity now)))
-      now
-      (let [larger (memory (max size 65536))]
-        (.set scratch larger)
-        larger))))
-
-(defn- part-of
-  "The memory of a buffer from a position on."
-  ^ByteBuffer [^ByteBuffer buffer ^long position]
-  (-> (.duplicate buffer)
-      ^ByteBuffer (.position (int position))
-      .slice
-      (.order (ByteOrder/nativeOrder))))
-
-(defn- padded ^long [^long size] (bit-and (+ size 7) -8))
 
 (defn- number-or-prepared [argument value]
   (if (number? value) (double value) (prepare value argument)))
 
 (defn place
-  "Writes [path argument value] entries to this thread's memory; path -> number or description.
-  Valid until this thread describes others."
+  "Writes [path argument value] entries to memory; path -> number or description, valid until the
+  scope of `memory` ends."
   [entries]
   (let [made (vec (for [[path argument value] entries :when (some? value)]
-                    [path (number-or-prepared argument value)]))
-        bytes-of (fn ^long [{:keys [shape dtype]}] (* (elements shape) (size-of dtype)))
-        total (reduce (fn [^long sum [_ each]]
-                        (if (number? each) sum (+ sum (padded (bytes-of each)))))
-                      0 made)
-        buffer (scratch-of total)
-        start (runtime/address buffer)]
-    (loop [left (seq made) at 0 placed {}]
-      (if-let [[[path {:keys [shape dtype write] :as each}] & more] left]
-        (if (number? each)
-          (recur more at (assoc-in placed path each))
-          (let [missing (write (part-of buffer at))]
-            (recur more (+ at (padded (bytes-of each)))
-                   (assoc-in placed path
-                             (cond-> {"address" (+ start at) "shape" shape "dtype" dtype}
-                               missing (assoc "missing" true))))))
-        placed))))
+                    [path argument (number-or-prepared argument value)]))
+        ;; Lazy sequences are read by now: what they compute may use this memory too.
+        parts (mapv (fn [[_ argument {:keys [shape dtype] :as each}]]
+                      (when (map? each)
+                        (memory/allocate (* (elements shape) (size-of dtype)) argument)))
+                    made)]
+    (reduce (fn [placed [[path _ {:keys [shape dtype write] :as each}] part]]
+              (assoc-in placed path
+                        (if (number? each)
+                          each
+                          (do (write part)
+                              {"address" (memory/address part) "shape" shape "dtype" dtype}))))
+            {}
+            (map vector made parts))))
 
 (defn described
-  "Arguments by name, as Python takes them: numbers as they are, arrays written to this thread's
-  memory and described; nil is left out. Valid until this thread describes others."
+  "Arguments by name, as Python takes them: numbers as they are, arrays written to memory and
+  described; nil is left out. Valid until the scope of `memory` ends."
   [arguments]
   (place (for [[name value] arguments] [[(snake name)] name value])))
 
@@ -261,9 +250,9 @@
 (defn numbers
   "A direct buffer of `size` doubles and its description for Python."
   [size]
-  (let [bytes (memory (* 8 (long size)))]
+  (let [bytes (memory/direct (* 8 (long size)))]
     {:buffer (.asDoubleBuffer bytes)
-     :description {"address" (runtime/address bytes) "shape" [size] "dtype" "f8"}}))
+     :description {"address" (memory/address bytes) "shape" [size] "dtype" "f8"}}))
 
 (defn- as-tensor [values shape]
   (let [reshape (try (requiring-resolve 'tech.v3.tensor/reshape)
@@ -279,34 +268,38 @@
   (if (number? value) (double value) (refuse-element argument value)))
 
 (defn fill-sample!
-  "Writes one sample; nil becomes NaN."
+  "Writes one sample, nil as NaN, to the beginning of a buffer that has two numbers more."
   [^DoubleBuffer buffer sample]
   (.clear buffer)
-  (let [size (.capacity buffer)
+  (let [size (- (.capacity buffer) 2)
         refuse #(refuse-shape :sample (str size " numbers") %)]
     (cond
       (instance? (Class/forName "[D") sample)
       (if (= size (alength ^doubles sample)) (.put buffer ^doubles sample)
           (refuse (alength ^doubles sample)))
 
-      (sequential? sample)
-      (do (when-not (= size (count sample)) (refuse (count sample)))
-          (reduce (fn [_ value]
-                    (if (nil? value)
-                      (.put buffer Double/NaN)
-                      (.put buffer (double (number :sample value)))))
-                  nil sample))
+      (and (vector? sample) (= size (count sample)))
+      (dotimes [i size]
+        (let [value (nth sample i)]
+          (.put buffer (double (if (nil? value) Double/NaN (number :sample value))))))
 
       :else
       (let [{:keys [shape dtype write]} (prepare sample :sample)
-            bytes (memory (max 8 (* (elements shape) (size-of dtype))))]
-        (when-not (= [size] shape) (refuse shape))
+            bytes (memory/direct (max 8 (* (elements shape) (size-of dtype))))]
+        (when-not (= [size] shape) (refuse (if (= 1 (count shape)) (first shape) shape)))
         (write bytes)
         (dotimes [i size]
           (.put buffer (case dtype
                          "f8" (.getDouble bytes (* 8 i))
                          "f4" (double (.getFloat bytes (* 4 i)))
                          "i8" (double (.getLong bytes (* 8 i))))))))))
+
+(defn set-time!
+  "Writes the two numbers behind a sample."
+  [^DoubleBuffer buffer ^double elapsed-time ^double time-constant]
+  (let [size (.capacity buffer)]
+    (.put buffer (- size 2) elapsed-time)
+    (.put buffer (dec size) time-constant)))
 
 (defn read-sample
   "One output."
@@ -353,26 +346,29 @@
                     (vec made))))]
     (level 0)))
 
-(defn read-array
-  "An array Python handed out, as one of the formats of `options`, or as :bytes; then
-  Python may let go of it."
-  [{:strs [address shape dtype handle]} format]
+(defn- read-numbers [{:strs [address shape dtype]} format]
   (let [size (elements shape)]
-    (try
-      (case format
-        :vectors (if (zero? size)
-                   []
-                   (rows (doubles-at address size dtype) shape))
-        :double-array (if (zero? size) (double-array 0) (doubles-at address size dtype))
-        :float-array (if (zero? size) (float-array 0) (floats-at address size dtype))
-        :array {:shape shape
-                :data (case dtype
-                        "f4" (floats-at address size dtype)
-                        "i8" (.getLongArray (Pointer. address) 0 size)
-                        (doubles-at address size dtype))}
-        :bytes (.getByteArray (Pointer. address) 0 size)
-        :tensor (as-tensor (if (= dtype "f4")
-                             (floats-at address size dtype)
-                             (doubles-at address size dtype))
-                           shape))
-      (finally (runtime/release! [handle])))))
+    (case format
+      :vectors (if (zero? size)
+                 []
+                 (rows (doubles-at address size dtype) shape))
+      :double-array (if (zero? size) (double-array 0) (doubles-at address size dtype))
+      :float-array (if (zero? size) (float-array 0) (floats-at address size dtype))
+      :array {:shape shape
+              :data (case dtype
+                      "f4" (floats-at address size dtype)
+                      "i8" (.getLongArray (Pointer. address) 0 size)
+                      (doubles-at address size dtype))}
+      :bytes (.getByteArray (Pointer. address) 0 size)
+      :tensor (as-tensor (if (= dtype "f4")
+                           (floats-at address size dtype)
+                           (doubles-at address size dtype))
+                         shape))))
+
+(defn read-array
+  "An array made by Python, as one of the formats of `options`, or as :bytes; then Python may
+  let go of it."
+  [{:strs [handle] :as described} format]
+  (try
+    (read-numbers described format)
+    (finally (when handle (runtime/abandon! handle)))))

@@ -1,6 +1,6 @@
 (ns liquid-neural-networks.core
   "Liquid neural networks: small recurrent networks of neurons whose time constants change with
-  what they hear.
+  their inputs.
 
       (require '[liquid-neural-networks.core :as lnn])
       (def network (lnn/create-network {:input-size 10 :hidden-size 32 :output-size 2}))
@@ -14,27 +14,28 @@
   given back) or `:tensor` (dtype-next).
 
   Python starts, in this process, when the first function needs it; see [[initialize!]].
-  Everything may be called from any thread.
+  Everything may be called from any thread, also inside the callbacks of trainings. NaN is a
+  missing value wherever nil is one.
 
   Every error is an ex-info whose data has `:type`, and where they apply `:argument`, `:expected`
-  and `:value`. Types are `:shape-error`, `:dtype-error`, `:domain-error`, `:option-error`,
-  `:data-error`, `:model-file-error`, `:missing-dependency-error` (see the specification), and
-  `:python-environment` and `:python-error`. What Python raised also has `:python/type`,
-  `:python/message` and `:python/traceback`."
+  and a short `:value`. Types are `:shape-error`, `:dtype-error`, `:domain-error`,
+  `:option-error`, `:data-error`, `:model-file-error`, `:missing-dependency-error` (see the
+  specification), and `:file-error`, `:python-environment` and `:python-error`. What Python raised
+  also has `:python/type`, `:python/message` and `:python/traceback`."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [liquid-neural-networks.arrays :as arrays]
             [liquid-neural-networks.environment :as environment]
-            [liquid-neural-networks.errors :refer [error]]
+            [liquid-neural-networks.errors :refer [error wrong-type]]
+            [liquid-neural-networks.memory :refer [with-memory]]
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.tables :as tables]
             [liquid-neural-networks.training :as training])
-  (:import [clojure.lang ILookup IObj]
+  (:import [clojure.lang ILookup]
            [java.lang AutoCloseable]
            [java.nio DoubleBuffer]
-           [java.util.concurrent.atomic AtomicBoolean]
-           [liquid_neural_networks.runtime Owned]))
+           [java.util.concurrent.atomic AtomicBoolean AtomicLong]))
 
 (set! *warn-on-reflection* true)
 
@@ -56,64 +57,68 @@
       (:version (lnn/initialize! {:threads 1})) ;=> \"0.1.0\""
   ([] (initialize! nil))
   ([options]
-   (let [{:keys [python-executable threads]} (options/check :initialize! options)
+   (let [{:keys [python-executable threads]} (options/check :initialize! [options])
          {:keys [executable]} (runtime/initialize! (some-> python-executable str))]
      (when threads (runtime/call "set_threads" [threads]))
      (assoc (options/to-clojure (runtime/call "version" [])) :python-executable executable))))
 
 ;; -- networks -------------------------------------------------------------------------------
 
-(declare summary)
+;; Networks and forecasters are maps, and streams implement interfaces of Clojure's own: loading
+;; this namespace anew leaves those that live as they are.
 
-(deftype Network [owned facts metadata]
-  Object
-  (toString [this] (summary this))
-  IObj
-  (meta [_] metadata)
-  (withMeta [_ changed] (Network. owned facts changed)))
+(defn- printed-as!
+  "Has values whose metadata has this :type print as `summary` says."
+  [type summary]
+  (.addMethod ^clojure.lang.MultiFn print-method type
+              (fn [value ^java.io.Writer writer] (.write writer ^String (summary value)))))
 
-(defn- summary [^Network network]
-  (let [{:strs [input_size hidden_size output_size num_layers bidirectional dynamics synapses
-                sensory_synapses parameters]} (.-facts network)]
-    (str "#<LiquidNetwork " input_size " inputs, " hidden_size " neurons"
-         (when (< 1 num_layers) (str " in each of " num_layers " layers"))
-         (when bidirectional ", both directions")
-         ", " output_size " outputs, " (dynamics "type") ", " synapses " + " sensory_synapses
-         " synapses, " parameters " parameters>")))
+(defn- view [x]
+  ((requiring-resolve 'liquid-neural-networks.kindly/view) x))
 
-(defmethod print-method Network [network ^java.io.Writer writer]
-  (.write writer (str network)))
+(defn- shown-as
+  "Metadata of a value that prints as `printed-as!` says, and that notebooks show as kindly's
+  `:kind/fn`."
+  [type]
+  {:type type :kindly/kind :kind/fn :kindly/options {:kindly/f view}})
+
+(defn- network-summary
+  [{:keys [input-size hidden-size output-size num-layers bidirectional dynamics synapses
+           sensory-synapses parameters]}]
+  (str "#<LiquidNetwork " input-size " inputs, " hidden-size " neurons"
+       (when (< 1 num-layers) (str " in each of " num-layers " layers"))
+       (when bidirectional ", both directions")
+       ", " output-size " outputs, " (:type dynamics) ", " synapses " + " sensory-synapses
+       " synapses, " parameters " parameters>"))
+
+(printed-as! ::network network-summary)
 
 (defn network?
-  "Whether `x` is a network.
+  "Whether `x` is a network. It is a map of what it is made of, such as `:input-size` and
+  `:synapses`, which prints as one line.
 
       (lnn/network? (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1})) ;=> true"
   [x]
-  (instance? Network x))
+  (and (map? x) (contains? x ::network)))
 
 (defn- owned-by [network]
   (when-not (network? network)
-    (throw (error :dtype-error :network (str "expected a network, got " (pr-str network))
-                  {:expected "a network" :value network})))
-  (.-owned ^Network network))
-
-(defn- facts-of [network]
-  (owned-by network)
-  (.-facts ^Network network))
+    (throw (wrong-type :network "a network" network)))
+  (::network network))
 
 (defn- call-on
   "Calls a function of interop on a network."
   [network function & arguments]
-  (apply runtime/call-on (owned-by network) function arguments))
+  (runtime/call-on (owned-by network) function arguments))
 
 (defn- introduced
   "The network that Python described."
   [{:strs [handle scaling metadata] :as facts}]
-  (Network. (runtime/own handle)
-            facts
-            (cond-> nil
-              (seq metadata) (assoc :metadata (options/to-keywords metadata))
-              scaling (assoc :scaling (options/to-keywords scaling)))))
+  (with-meta (assoc (options/to-clojure (dissoc facts "handle" "scaling" "metadata"))
+                    ::network (runtime/own handle))
+    (cond-> (shown-as ::network)
+      (seq metadata) (assoc :metadata (options/to-keywords metadata))
+      scaling (assoc :scaling (options/to-keywords scaling)))))
 
 (defn create-network
   "A network from a map of options. `:input-size` is required, and `:hidden-size` and
@@ -142,14 +147,26 @@
 
       (lnn/create-network {:input-size 8 :wiring {:type :ncp :inter 12 :command 6 :motor 1}})"
   [options]
-  (let [{:keys [dtype] :as checked} (options/check :create-network options)]
+  (let [{:keys [dtype] :as checked} (options/check :create-network [options])]
     (introduced
      (runtime/call "create_network" [(options/to-python (dissoc checked :dtype))
                                      (options/to-python (or dtype :float32))]))))
 
+(defn- run-options
+  "The options of a run, if they are where they belong."
+  [verb time-constants options]
+  (when (keyword? time-constants)
+    (throw (error :dtype-error :time-constants
+                  (str "expected numbers, got " time-constants
+                       "; options come after the time constants, which may be nil")
+                  {:expected "numbers" :value time-constants})))
+  (options/check verb options))
+
 (defn- run-arguments
   "What a run through a network is given, described for Python."
   [inputs time-constants options]
+  (when (nil? inputs)
+    (throw (wrong-type :inputs "numbers in vectors, arrays or a tensor" nil)))
   (arrays/described
    {:inputs inputs
     :time-constants time-constants
@@ -167,6 +184,7 @@
     :mask           true where a value exists: (B, T, I) for values, (B, T) for padding
     :state          what an earlier call returned; zeros
     :return-state   return {:outputs ... :state ...}, to go on from there
+    :dropout        drop values at random, as in training; false, while it is trained too
     :as             :vectors, :double-array, :float-array, :array or :tensor
 
   Options may be given as a map or one by one. Returns (B, T, O), or (T, O) for one sequence.
@@ -177,15 +195,17 @@
       (lnn/forward network (float-array 640) nil {:as :float-array}) ; throws: it has no shape
       (lnn/forward network {:data (float-array 640) :shape [4 80 2]} nil {:as :float-array})"
   ([network inputs] (forward network inputs nil))
-  ([network inputs time-constants & {:as options}]
-   (let [{:keys [return-state as] :or {as :vectors} :as checked} (options/check :forward options)
-         {:strs [outputs state]} (call-on network "forward"
-                                             (run-arguments inputs time-constants checked)
-                                             (boolean return-state))
-         outputs (arrays/read-array outputs as)]
-     (if return-state
-       {:outputs outputs :state (arrays/read-array state as)}
-       outputs))))
+  ([network inputs time-constants & options]
+   (let [{:keys [return-state dropout as] :or {as :vectors} :as checked}
+         (run-options :forward time-constants options)]
+     (with-memory
+       (let [{:strs [outputs state]} (call-on network "forward"
+                                              (run-arguments inputs time-constants checked)
+                                              (boolean return-state) (boolean dropout))
+             outputs (arrays/read-array outputs as)]
+         (if return-state
+           {:outputs outputs :state (arrays/read-array state as)}
+           outputs))))))
 
 ;; -- training -------------------------------------------------------------------------------
 
@@ -193,11 +213,13 @@
   "Checks that `data` has what every use of windows needs."
   [data needed]
   (when-not (map? data)
-    (throw (error :dtype-error :data (str "expected a map, got " (pr-str data))
-                  {:expected "a map with :inputs and :targets"})))
+    (throw (wrong-type :data "a map with :inputs and :targets" data)))
   (doseq [key needed]
     (when (nil? (data key))
       (throw (error :option-error key "is missing from the data" {:expected "windows"}))))
+  (doseq [key (keys data) :when (not (#{:inputs :targets :elapsed-time :mask} key))]
+    (throw (error :option-error key "windows have :inputs, :targets, :elapsed-time and :mask"
+                  {:expected ":inputs, :targets, :elapsed-time or :mask"})))
   data)
 
 (defn train!
@@ -219,7 +241,9 @@
     :seed           of shuffling and dropout; 0. The same seed and data give the same weights, in
                     Python too
     :on-epoch       called after every epoch with {:epoch :train-loss :valid-loss :best-epoch};
-                    return :stop to stop. What it throws stops the training and is thrown here
+                    return :stop to stop. It may do anything, on this thread and others, and
+                    [[forward]] shows how far the network is. What it throws stops the training
+                    and is thrown here
     :save-to        a .lnn file that always holds the best network so far
     :checkpoint     a file written after every epoch
     :resume         go on from the checkpoint, if there is one; false
@@ -236,10 +260,27 @@
       (def network (lnn/create-network {:input-size 1 :hidden-size 8 :output-size 1 :seed 0}))
       (def history (lnn/train! network data {:epochs 5 :progress false}))
       (< (last (:train-loss history)) (first (:train-loss history))) ;=> true"
-  [network data & {:as options}]
+  [network data & options]
   (training/train! (owned-by network)
                    (windows data [:inputs :targets])
                    (options/check :train! options)))
+
+(defn epochs
+  "The history of a training as tidy rows, one an epoch: :epoch, :train-loss, and :valid-loss if
+  there was any.
+
+    :as  :rows (default) or :dataset, of tech.ml.dataset if it is there
+
+      (lnn/epochs {:train-loss [0.5 0.25] :valid-loss []})
+      ;; returns [{:epoch 1 :train-loss 0.5} {:epoch 2 :train-loss 0.25}]"
+  [{:keys [train-loss valid-loss]} & options]
+  (let [{:keys [as] :or {as :rows}} (options/check :epochs options)]
+    (tables/from-rows
+     (vec (map-indexed (fn [index loss]
+                         (cond-> (array-map :epoch (inc index) :train-loss loss)
+                           (seq valid-loss) (assoc :valid-loss (nth valid-loss index))))
+                       train-loss))
+     as)))
 
 (defn stop-trainings!
   "Asks every training under way, on whichever thread, to stop at its next minibatch; [[train!]]
@@ -261,7 +302,7 @@
   Throws `:data-error` when the task is unknown or its files cannot be had.
 
       (keys (lnn/load-data :half-cheetah)) ;=> (:train :valid :test) ; needs its files"
-  [task & {:as options}]
+  [task & options]
   (let [{:keys [protocol as] :or {as :array}} (options/check :load-data options)
         found (runtime/call "task_windows" [(options/snake task)
                                             (some-> protocol options/snake)])]
@@ -276,39 +317,41 @@
   "The columns of a CSV, TSV or Parquet file, by keywords of their very names: numbers as `:as`
   says, dates and times of java.time, text, true and false; nil where a cell is empty.
 
-    :as  :vectors (default), :double-array or :float-array, of columns of numbers, where NaN is a
-         missing one
+    :as  :vectors (default); :double-array or :float-array, of columns of numbers, where NaN is a
+         missing one; :rows, a vector of maps; or :dataset, of tech.ml.dataset if it is there
 
   Throws `:data-error` when the file is not there, of another kind, damaged or empty.
 
       (spit \"room.csv\" \"time,co2\\n2024-05-01 10:00:00,415.5\\n2024-05-01 10:05:00,\\n\")
       (:co2 (lnn/read-table \"room.csv\")) ;=> [415.5 nil]
-      (str (first (:time (lnn/read-table \"room.csv\")))) ;=> \"2024-05-01T10:00\""
-  [path & {:as options}]
+      (str (first (:time (lnn/read-table \"room.csv\")))) ;=> \"2024-05-01T10:00\"
+      (map :co2 (lnn/read-table \"room.csv\" :as :rows)) ;=> [415.5 nil]"
+  [path & options]
+  (options/check-value :path ::options/a-path path)
   (let [{:keys [as] :or {as :vectors}} (options/check :read-table options)]
-    (tables/from-python (runtime/call "read_table" [(str path)]) as)))
+    (tables/from-python (runtime/call "read_table" [(str path)] (tables/names path)) as)))
 
-(deftype Forecaster [owned facts]
-  ILookup
-  (valAt [_ key] (get facts key))
-  (valAt [_ key default] (get facts key default))
-  Object
-  (toString [_]
-    (let [{:keys [network columns horizon]} facts]
-      (str "#<Forecaster of " (str/join ", " (:targets columns)) ", " horizon
-           (if (= 1 horizon) " row" " rows") " ahead: " network ">"))))
+(defn- forecaster-summary [{:keys [network columns horizon]}]
+  (str "#<Forecaster of " (str/join ", " (:targets columns)) ", " horizon
+       (if (= 1 horizon) " row" " rows") " ahead: " network ">"))
 
-(defmethod print-method Forecaster [forecaster ^java.io.Writer writer]
-  (.write writer (str forecaster)))
+(printed-as! ::forecaster forecaster-summary)
 
-(defn- forecaster? [x] (instance? Forecaster x))
+(defn forecaster?
+  "Whether `x` is a forecaster, as [[fit-table]] returns it.
+
+      (lnn/forecaster? {}) ;=> false"
+  [x]
+  (and (map? x) (contains? x ::forecaster)))
 
 (defn- introduced-forecaster
   "The forecaster that Python described."
   [{:strs [handle network] :as facts}]
-  (Forecaster. (runtime/own handle)
-               (-> (options/to-clojure (dissoc facts "handle" "network" "history"))
-                   (assoc :network (introduced network) :history (get facts "history")))))
+  (with-meta (-> (options/to-clojure (dissoc facts "handle" "network" "history"))
+                 (assoc :network (introduced network)
+                        :history (get facts "history")
+                        ::forecaster (runtime/own handle)))
+    (shown-as ::forecaster)))
 
 (defn fit-table
   "Trains a network on a table, one row a sample in order of time, and returns a forecaster: the
@@ -316,11 +359,14 @@
   choose the best epoch, the newest measure the result. Numbers are scaled by what the training
   rows say; an empty cell is a missing value.
 
-    table    path of a CSV, TSV or Parquet file, or a map of columns: numbers in a vector or an
-             array, times of java.time, text, booleans; nil where missing
+    table    path of a CSV, TSV or Parquet file; a map of columns; a sequence of maps, one a row;
+             or a data set of tech.ml.dataset or tablecloth. Columns hold numbers in a vector or
+             an array, times of java.time or java.sql, text, booleans; nil where missing
     targets  the column to predict, or several
 
-    :features   columns to feed; the numeric ones, the past of the targets included
+    :features   columns to feed, in this order; all numeric ones, the past of the targets
+                included, as the file or the data set has them, those of maps in the order of
+                their names
     :time       column of times, or several with a part each; the steps between them reach the
                 network as elapsed time
     :group      column that tells several series in the table apart
@@ -354,21 +400,29 @@
       (def forecaster (lnn/fit-table table :wave {:time :time :hidden-size 8 :epochs 20 :progress false}))
       (< (:mse (:test forecaster)) (-> forecaster :test :baselines :latest :mse)) ;=> true
       (keys (lnn/predict forecaster table)) ;=> (:time :made_at :predicted_wave)"
-  [table targets & {:as options}]
+  [table targets & options]
   (options/check-value :targets ::options/column-or-columns targets)
   (introduced-forecaster (training/fit-table table targets (options/check :fit-table options))))
 
 (defn load-forecaster
   "The forecaster in a `.lnn` file that [[save]], Python or `lnn train` wrote.
 
-  Throws `:model-file-error` when the file is damaged, or its network was not trained on a table.
+  Throws `:model-file-error` when the file is damaged, or its network was not trained on a table,
+  `:file-error` when it cannot be read.
 
       (def table {:wave (mapv #(Math/sin (/ % 3)) (range 300))})
       (lnn/save (lnn/fit-table table :wave {:epochs 1 :progress false}) \"wave.lnn\")
       (:horizon (lnn/load-forecaster \"wave.lnn\")) ;=> 1"
   [path]
+  (options/check-value :path ::options/a-path path)
   (introduced-forecaster (update (runtime/call "load_forecaster" [(str path)])
                                  "history" options/to-clojure)))
+
+(defn- call-on-table
+  "Calls a function of interop on a forecaster, a table and what else it takes."
+  [forecaster function table & others]
+  (runtime/call-on (::forecaster forecaster) function (into [(tables/to-python table)] others)
+                   (tables/names table)))
 
 (defn predict
   "A network's outputs for windows, a batch at a time; or a forecaster's forecasts for a table.
@@ -379,7 +433,7 @@
     :batch-size  windows at a time; only memory depends on it; 256. Not for forecasters
     :latest      of a forecaster: only what is predicted at the newest row of each series
     :state       of a forecaster: a file in which the state is carried from table to table
-    :as          see the namespace
+    :as          see the namespace; of a forecaster as for [[read-table]]
 
   A forecaster returns columns with one row for each of the table: the time that the forecast is
   for (or its `:row`, counted from 1), `:made_at`, the time it was made at, and `:predicted_NAME`,
@@ -389,17 +443,17 @@
 
       (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
       (count (lnn/predict network {:inputs [[[0.1] [0.2]] [[0.3] [nil]]]})) ;=> 2"
-  [model data & {:as options}]
-  (if (forecaster? model)
-    (let [{:keys [as latest state] :or {as :vectors latest false}}
-          (options/check :forecaster/predict options)]
-      (tables/from-python (runtime/call-on (.-owned ^Forecaster model) "forecast"
-                                           (tables/to-python data) latest (some-> state str))
-                          as))
-    (let [{:keys [batch-size as] :or {batch-size 256 as :vectors}} (options/check :predict options)
-          owned (owned-by model)
-          part (arrays/described (windows data [:inputs]))]
-      (arrays/read-array (runtime/call-on owned "predict" part batch-size) as))))
+  [model data & options]
+  (with-memory
+    (if (forecaster? model)
+      (let [{:keys [as latest state] :or {as :vectors latest false}}
+            (options/check :forecaster/predict options)]
+        (tables/from-python (call-on-table model "forecast" data latest (some-> state str)) as))
+      (let [{:keys [batch-size as] :or {batch-size 256 as :vectors}}
+            (options/check :predict options)
+            owned (owned-by model)
+            part (arrays/described (windows data [:inputs]))]
+        (arrays/read-array (runtime/call-on owned "predict" [part batch-size]) as)))))
 
 (defn evaluate
   "How well a network predicts the targets of windows, or a forecaster those of a table: :mse,
@@ -410,33 +464,43 @@
 
       (def network (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1}))
       (:count (lnn/evaluate network {:inputs [[[0.1] [0.2]]] :targets [[[0.2] [0.3]]]})) ;=> 2"
-  [model data & {:as options}]
+  [model data & options]
   (options/to-clojure
-   (if (forecaster? model)
-     (do (options/check :forecaster/evaluate options)
-         (runtime/call-on (.-owned ^Forecaster model) "evaluate_forecaster"
-                          (tables/to-python data)))
-     (let [{:keys [batch-size] :or {batch-size 256}} (options/check :evaluate options)
-           owned (owned-by model)
-           part (arrays/described (windows data [:inputs :targets]))]
-       (runtime/call-on owned "evaluate" part batch-size)))))
+   (with-memory
+     (if (forecaster? model)
+       (do (options/check :forecaster/evaluate options)
+           (call-on-table model "evaluate_forecaster" data))
+       (let [{:keys [batch-size] :or {batch-size 256}} (options/check :evaluate options)
+             owned (owned-by model)
+             part (arrays/described (windows data [:inputs :targets]))]
+         (runtime/call-on owned "evaluate" [part batch-size]))))))
 
 ;; -- streaming ------------------------------------------------------------------------------
 
-(deftype Stream [^Owned owned ^DoubleBuffer sample ^DoubleBuffer outputs as
-                 ^AutoCloseable stepper ^AtomicBoolean open]
-  AutoCloseable
-  (close [this]
-    (locking this
-      (when (.getAndSet open false)
-        (.close stepper)
-        (runtime/release! [(.-handle owned)]))))
-  Object
-  (toString [_] (str "#<Stream of " (.capacity sample) " inputs, " (.capacity outputs) " outputs"
-                     (when-not (.get open) ", closed") ">")))
+(defn- closed! [^AtomicLong owned ^AtomicBoolean open]
+  (when (.getAndSet open false)
+    (runtime/abandon! (.get owned))))
 
-(defmethod print-method Stream [live ^java.io.Writer writer]
-  (.write writer (str live)))
+(defn- live-session
+  "A stream: something to close, that is asked for its parts by keywords."
+  [owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper ^AtomicBoolean open]
+  (with-meta
+    (reify
+      AutoCloseable
+      (close [this] (locking this (closed! owned open)))
+      ILookup
+      (valAt [_ key]
+        (case key
+          :owned owned, :sample sample, :outputs outputs, :as as, :stepper stepper, :open open
+          nil))
+      (valAt [this key other] (let [found (.valAt this key)] (if (nil? found) other found)))
+      Object
+      (toString [_]
+        (str "#<Stream of " (- (.capacity sample) 2) " inputs, " (.capacity outputs) " outputs"
+             (when-not (.get open) ", closed") ">")))
+    {:type ::stream}))
+
+(printed-as! ::stream str)
 
 (defn stream
   "A live session with a network: one sample in, one output out, the state kept in between. It
@@ -452,23 +516,36 @@
       (def before (lnn/forward pilot [[0.4 0.0] [0.5 -0.1]] nil {:return-state true}))
       (with-open [live (lnn/stream pilot {:state (:state before)})]
         (lnn/step! live [0.5 -0.1] 0.02))"
-  ^AutoCloseable [network & {:as options}]
+  ^AutoCloseable [network & options]
   (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)
-        {:strs [input_size output_size]} (facts-of network)
-        sample (arrays/numbers input_size)
-        outputs (arrays/numbers output_size)
-        handle (call-on network "open_stream" (:description sample) (:description outputs)
-                        (arrays/described {:state state}))]
-    (Stream. (runtime/own handle) (:buffer sample) (:buffer outputs) as
-             (runtime/fast "stream_step") (AtomicBoolean. true))))
+        owner (owned-by network)
+        sample (arrays/numbers (+ 2 (long (:input-size network))))
+        outputs (arrays/numbers (:output-size network))
+        owned (runtime/own
+               (with-memory
+                 (runtime/call-on owner "open_stream"
+                                  [(:description sample) (:description outputs)
+                                   (arrays/described {:state state})])))]
+    (live-session owned (:buffer sample) (:buffer outputs) as
+                  (runtime/stepper owned) (AtomicBoolean. true))))
 
-(defn- open! [^Stream live]
-  (when-not (instance? Stream live)
-    (throw (error :dtype-error :live (str "expected a stream, got " (pr-str live))
-                  {:expected "a stream"})))
-  (when-not (.get ^AtomicBoolean (.-open live))
+(defn- open!
+  "A stream that is open."
+  [live]
+  (when-not (and (instance? ILookup live) (:stepper live))
+    (throw (wrong-type :live "a stream" live)))
+  (when-not (.get ^AtomicBoolean (:open live))
     (throw (error :option-error :live "the stream is closed" {:expected "an open stream"})))
   live)
+
+(defn- step-with-constants!
+  "A step whose time constants are not one number."
+  [live elapsed-time time-constants]
+  (with-memory
+    (runtime/call-on (:owned live) "stream_step"
+                     [elapsed-time
+                      (get (arrays/described {:time-constants time-constants})
+                           "time_constants")])))
 
 (defn step!
   "Feeds one sample to a stream and returns the output.
@@ -486,18 +563,18 @@
         (count (lnn/step! live (double-array [0.3 0.1]) 0.02 0.5))) ;=> 1"
   ([live sample] (step! live sample 1.0 nil))
   ([live sample elapsed-time] (step! live sample elapsed-time nil))
-  ([^Stream live sample elapsed-time time-constants]
+  ([live sample elapsed-time time-constants]
    (locking live
      (open! live)
-     (arrays/fill-sample! (.-sample live) sample)
-     (let [owned (.-owned live)
-           elapsed-time (arrays/number :elapsed-time elapsed-time)]
-       (if (or (nil? time-constants) (number? time-constants))
-         (runtime/call-fast (.-stepper live) owned elapsed-time (some-> time-constants double))
-         (runtime/call-on owned "stream_step" elapsed-time
-                          (get (arrays/described {:time-constants time-constants})
-                               "time_constants"))))
-     (arrays/read-sample (.-outputs live) (.-as live)))))
+     (arrays/fill-sample! (:sample live) sample)
+     (let [elapsed-time (double (arrays/number :elapsed-time elapsed-time))
+           owned (:owned live)]
+       (if (or (nil? time-constants)
+               (and (number? time-constants) (not (Double/isNaN (double time-constants)))))
+         (do (arrays/set-time! (:sample live) elapsed-time (double (or time-constants Double/NaN)))
+             (runtime/step (:stepper live) owned))
+         (step-with-constants! live elapsed-time time-constants)))
+     (arrays/read-sample (:outputs live) (:as live)))))
 
 (defn stream-state
   "(layers, N), the state of a stream after its last sample.
@@ -505,9 +582,9 @@
       (def pilot (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (with-open [live (lnn/stream pilot)]
         (lnn/stream-state live)) ;=> [[0.0 0.0 0.0]]"
-  [^Stream live]
+  [live]
   (locking live
-    (arrays/read-array (runtime/call-on (.-owned ^Stream (open! live)) "stream_state") :vectors)))
+    (arrays/read-array (runtime/call-on (:owned (open! live)) "stream_state" []) :vectors)))
 
 (defn reset-stream!
   "Puts a stream back to the zero state, and returns it.
@@ -516,12 +593,30 @@
       (with-open [live (lnn/stream pilot)]
         (lnn/step! live [1 2])
         (lnn/stream-state (lnn/reset-stream! live))) ;=> [[0.0 0.0 0.0]]"
-  [^Stream live]
+  [live]
   (locking live
-    (runtime/call-on (.-owned ^Stream (open! live)) "stream_reset"))
+    (runtime/call-on (:owned (open! live)) "stream_reset" []))
   live)
 
 ;; -- a look inside --------------------------------------------------------------------------
+
+(defn- at-each-sample
+  "Arrays of (T, N) or (B, T, N), by name, as maps: one for each neuron or synapse at a sample."
+  [arrays]
+  (let [[[_ first-one]] (seq arrays)
+        batched? (vector? (ffirst first-one))
+        row (fn [prefix place] (into prefix (for [[name values] arrays
+                                                  :let [value (get-in values place)]
+                                                  :when (some? value)]
+                                              [name value])))
+        sizes (fn [place] (apply max (map #(count (get-in % place)) (vals arrays))))]
+    (vec (for [sequence (if batched? (range (count first-one)) [nil])
+               :let [before (if sequence [sequence] [])]
+               sample (range (count (get-in first-one before)))
+               index (range (sizes (conj before sample)))]
+           (row (cond-> (array-map) sequence (assoc :sequence sequence)
+                        true (assoc :sample sample :index index))
+                (conj before sample index))))))
 
 (defn trace
   "What one population did while the network ran. Arguments are those of [[forward]], and
@@ -529,24 +624,36 @@
     :population which population, counted as in the state; 0
     :synapses  also :activations and :sensory-activations of every synapse; false
     :currents  also :currents and :sensory-currents, of conductance dynamics; false
+    :as        as for [[forward]]; or :rows or :dataset, a row for each neuron at each sample:
+               :sample, :index (of the neuron, and of the synapse where those are asked for),
+               :sequence of several, and the values
 
   Returns {:states (B, T, N) :time-constants (B, T, N)} and what else was asked for, (B, T, E) of
   the recurrent and (B, T, S) of the sensory synapses in the order of [[wiring]]; no B for one
   sequence.
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
-      (keys (lnn/trace network [[0.5 -0.1] [0.4 0.0]])) ;=> (:states :time-constants)"
+      (keys (lnn/trace network [[0.5 -0.1] [0.4 0.0]])) ;=> (:states :time-constants)
+      (count (lnn/trace network [[0.5 -0.1] [0.4 0.0]] nil {:as :rows})) ;=> 16"
   ([network inputs] (trace network inputs nil))
-  ([network inputs time-constants & {:as options}]
+  ([network inputs time-constants & options]
    (let [{:keys [population synapses currents as] :or {population 0 as :vectors} :as checked}
-         (options/check :trace options)
+         (run-options :trace time-constants options)
+         table? (contains? #{:rows :dataset} as)
          fields (cond-> ["states" "time_constants"]
                   synapses (conj "activations" "sensory_activations")
                   currents (conj "currents" "sensory_currents"))
-         found (call-on network "trace" (run-arguments inputs time-constants checked)
-                        fields population)]
-     (into {} (for [field fields]
-                [(options/kebab field) (arrays/read-array (found field) as)])))))
+         arrays (with-memory
+                  (let [found (call-on network "trace"
+                                       (run-arguments inputs time-constants checked)
+                                       fields population)]
+                    (into (array-map)
+                          (for [field fields]
+                            [(options/kebab field)
+                             (arrays/read-array (found field) (if table? :vectors as))]))))]
+     (if table?
+       (tables/from-rows (at-each-sample arrays) as)
+       arrays))))
 
 (defn effective-time-constants
   "The liquid time constants at each sample, (B, T, N) in the unit of the elapsed time; (T, N)
@@ -555,27 +662,14 @@
       (def network (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
       (count (first (lnn/effective-time-constants network [[0.5 -0.1] [0.4 0.0]]))) ;=> 8"
   ([network inputs] (effective-time-constants network inputs nil))
-  ([network inputs time-constants & {:as options}]
+  ([network inputs time-constants & options]
    (let [{:keys [population as] :or {population 0 as :vectors} :as checked}
-         (options/check :effective-time-constants options)
-         found (call-on network "trace" (run-arguments inputs time-constants checked)
-                        ["time_constants"] population)]
-     (arrays/read-array (found "time_constants") as))))
-
-(defn describe
-  "What a network is made of, as a map: :config, every option; :populations, each with its
-  :layers, :synapses, :parameters and quantiles of its :time-constants; :parameter-count and
-  :size-in-bytes; and the totals :neurons and :synapses.
-
-      (def pilot (lnn/create-network {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}))
-      (:neurons (lnn/describe pilot)) ;=> 19
-      (-> (lnn/describe pilot) :populations first :layers) ;=> {:inter 12 :command 6 :motor 1}"
-  [network]
-  (let [{:keys [populations] :as found} (options/to-clojure (call-on network "describe"))
-        total (fn [field] (apply + (mapcat (comp vals field) populations)))]
-    (assoc found
-           :neurons (total :layers)
-           :synapses (+ (total :synapses) (total :sensory-synapses)))))
+         (run-options :effective-time-constants time-constants options)]
+     (with-memory
+       (arrays/read-array (get (call-on network "trace" (run-arguments inputs time-constants checked)
+                                        ["time_constants"] population)
+                               "time_constants")
+                          as)))))
 
 (defn wiring
   "The synapses of every population, as [[create-network]] takes them: :pre, :post and :polarity
@@ -588,6 +682,50 @@
   [network]
   (options/to-clojure (call-on network "wiring")))
 
+(defn- population-rows
+  "What describes populations, as a map of numbers for each."
+  [populations]
+  (let [total (fn [counts] (reduce + (vals counts)))]
+    (vec (map-indexed
+          (fn [index {:keys [inputs layers synapses sensory-synapses parameters time-constants]}]
+            (into (array-map :population index
+                             :inputs inputs
+                             :neurons (total layers)
+                             :synapses (total synapses)
+                             :sensory-synapses (total sensory-synapses)
+                             :parameters (total parameters))
+                  time-constants))
+          populations))))
+
+(defn describe
+  "What a network is made of, as a map: :config, every option, its wirings and dtype included, of
+  which [[create-network]] makes one alike; :populations, each with its :layers, :synapses,
+  :parameters and quantiles of its :time-constants; :parameter-count and :size-in-bytes; and the
+  totals :neurons and :synapses.
+
+    :as  :rows or :dataset, a row for each population: its sizes and time constants; a map
+
+      (def pilot (lnn/create-network {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}))
+      (:neurons (lnn/describe pilot)) ;=> 19
+      (-> (lnn/describe pilot) :populations first :layers) ;=> {:inter 12 :command 6 :motor 1}
+      (str (lnn/create-network (:config (lnn/describe pilot)))) ; the same as (str pilot)
+      (map :neurons (lnn/describe pilot :as :rows)) ;=> (19)"
+  [network & options]
+  (let [{:keys [as]} (options/check :describe options)
+        {:keys [populations] :as found} (options/to-clojure (call-on network "describe"))
+        total (fn [field] (apply + (mapcat (comp vals field) populations)))]
+    (if as
+      (tables/from-rows (population-rows populations) as)
+      (-> found
+          (update :config assoc :wiring (wiring network) :dtype (:dtype network))
+          (assoc :neurons (total :layers)
+                 :synapses (+ (total :synapses) (total :sensory-synapses)))))))
+
+(defn- parameter-path
+  "\"neurons.10.vleak\" -> [:neurons 10 :vleak]."
+  [name]
+  (mapv #(or (parse-long %) (options/kebab %)) (str/split name #"\.")))
+
 (defn parameters
   "Every parameter as the equations see it: {:neurons [{:g ... :vleak ...}] :readout {...}}, one
   map a population. `:as` says what the numbers are, see the namespace.
@@ -595,20 +733,13 @@
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (-> (lnn/parameters network) :readout :bias count) ;=> 1
       (-> (lnn/parameters network) :neurons first keys set (contains? :vleak)) ;=> true"
-  [network & {:as options}]
-  (let [{:keys [as] :or {as :vectors}} (options/check :parameters options)]
-    (reduce-kv (fn [made name described]
-                 (let [value (arrays/read-array described as)
-                       [part & more] (str/split name #"\.")]
-                   (if (= part "readout")
-                     (assoc-in made [:readout (options/kebab (first more))] value)
-                     (update made :neurons
-                             (fn [neurons]
-                               (assoc-in (or neurons [])
-                                         [(parse-long (first more))
-                                          (options/kebab (second more))] value))))))
-               {}
-               (into (sorted-map) (call-on network "parameters")))))
+  [network & options]
+  (let [{:keys [as] :or {as :vectors}} (options/check :parameters options)
+        found (reduce (fn [made [name described]]
+                        (assoc-in made (parameter-path name) (arrays/read-array described as)))
+                      {:neurons (sorted-map)}
+                      (call-on network "parameters"))]
+    (update found :neurons (comp vec vals))))
 
 (defn- parameter-name [& parts]
   (keyword (apply str (map #(if (keyword? %) (name %) %) parts))))
@@ -624,20 +755,27 @@
       (-> (lnn/parameters network) :readout :bias) ;=> [0.5]"
   [network changed]
   (when-not (map? changed)
-    (throw (error :dtype-error :parameters (str "expected a map, got " (pr-str changed))
-                  {:expected "a map as `parameters` returns it"})))
+    (throw (wrong-type :parameters "a map as `parameters` returns it" changed)))
   (let [{:keys [neurons readout]} changed]
     (when-let [unknown (first (remove #{:neurons :readout} (keys changed)))]
       (throw (error :option-error unknown "is no part of a network; expected :neurons or :readout"
                     {:expected ":neurons or :readout"})))
-    (call-on network "set_parameters"
-             (arrays/described
-              (into {} (concat
-                        (for [[index values] (map-indexed vector neurons), [name value] values]
-                          [(parameter-name "neurons." index "." name) value])
-                        (for [[name value] readout]
-                          [(parameter-name "readout." name) value]))))))
+    (with-memory
+      (call-on network "set_parameters"
+               (arrays/described
+                (into {} (concat
+                          (for [[index values] (map-indexed vector neurons), [name value] values]
+                            [(parameter-name "neurons." index "." name) value])
+                          (for [[name value] readout]
+                            [(parameter-name "readout." name) value])))))))
   network)
+
+(defn- write-file! [path ^bytes content]
+  (try
+    (with-open [file (io/output-stream (io/file (str path)))]
+      (.write file content))
+    (catch java.io.IOException e
+      (throw (error :file-error :path (ex-message e))))))
 
 (defn draw
   "A picture, as a PNG: in a file when there is a `:path`, which is returned, else as a byte
@@ -651,16 +789,16 @@
       (def pilot (lnn/create-network {:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1}}))
       (lnn/draw pilot {:path \"wiring.png\"}) ;=> \"wiring.png\"
       (bytes? (lnn/draw pilot {:picture :states :inputs [[0.1 0.2 0.3 0.4] [0.1 0.1 0.1 0.1]]})) ;=> true"
-  [network & {:as options}]
+  [network & options]
   (let [{:keys [picture inputs time-constants population path]
          :or {picture :wiring population 0} :as checked} (options/check :draw options)
-        given (when (some? inputs) (run-arguments inputs time-constants checked))
-        png (arrays/read-array (call-on network "draw" (options/to-python picture) given population)
-                               :bytes)]
+        png (with-memory
+              (let [given (when (some? inputs) (run-arguments inputs time-constants checked))]
+                (arrays/read-array (call-on network "draw" (options/to-python picture) given
+                                            population)
+                                   :bytes)))]
     (if path
-      (do (with-open [file (io/output-stream (io/file (str path)))]
-            (.write file ^bytes png))
-          path)
+      (do (write-file! path png) path)
       png)))
 
 ;; -- files ----------------------------------------------------------------------------------
@@ -673,10 +811,11 @@
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (lnn/save network \"small.lnn\" {:metadata {:note \"an example\"}}) ;=> \"small.lnn\""
-  [model path & {:as options}]
+  [model path & options]
+  (options/check-value :path ::options/a-path path)
   (if (forecaster? model)
     (do (options/check :forecaster/save options)
-        (runtime/call-on (.-owned ^Forecaster model) "save_forecaster" (str path)))
+        (runtime/call-on (::forecaster model) "save_forecaster" [(str path)]))
     (let [{:keys [metadata]} (options/check :save options)]
       (call-on model "save" (str path) (options/plain metadata :metadata))))
   path)
@@ -685,12 +824,14 @@
   "The network in a `.lnn` file, however it was made. `meta` of it has the :metadata it was saved
   with, and :scaling if it was trained on a table. Safe with files from strangers.
 
-  Throws `:model-file-error` when the file is corrupt, hostile or of an unknown version.
+  Throws `:model-file-error` when the file is corrupt, hostile or of an unknown version,
+  `:file-error` when it cannot be read.
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (lnn/save network \"small.lnn\" {:metadata {:note \"an example\"}})
       (:metadata (meta (lnn/load-network \"small.lnn\"))) ;=> {:note \"an example\"}"
   [path]
+  (options/check-value :path ::options/a-path path)
   (introduced (runtime/call "load_network" [(str path)])))
 
 ;; -- conformance ----------------------------------------------------------------------------

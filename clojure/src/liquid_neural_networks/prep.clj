@@ -18,10 +18,14 @@
 (defn- delete-all! [folder]
   (run! #(.delete ^File %) (reverse (file-seq folder))))
 
+(def requirement
+  "What pip installs: this checkout, with tables, pictures and the adaptive solver."
+  ".[adaptive,plots,tables]")
+
 (defn- make! [root venv python]
   (let [executable (environment/executable-in venv)]
     (command! root python "-m" "venv" venv)
-    (command! root executable "-m" "pip" "install" "--quiet" "--constraint" "constraints.txt" ".")
+    (command! root executable "-m" "pip" "install" "--quiet" "--constraint" "constraints.txt" requirement)
     (when-let [problem (:problem (environment/examine executable))]
       (throw (ex-info (str executable ": " problem) {:type :python-environment})))))
 

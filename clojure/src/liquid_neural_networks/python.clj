@@ -30,25 +30,12 @@
 
 (defn import-module [name] (py/import-module name))
 
-(defn callable
-  "A Clojure function of scalars as a Python callable; libpython-clj never frees one."
-  [f]
-  (py/->python f))
+(defn attribute
+  "A string or number that a module has."
+  [module name]
+  (py/get-attr module name))
 
 (defn call
-  "Calls a function of a module with plain data; what it returns, as plain data."
-  ([module function a b c]
-   (py/with-gil-stack-rc-context (py/->jvm (py/call-attr module function a b c))))
-  ([module function arguments]
-   (py/with-gil-stack-rc-context (py/->jvm (apply py/call-attr module function arguments)))))
-
-(defn fast
-  "A function of a module for calls of scalars in quick succession, from one thread at a time;
-  to be closed."
-  ^java.lang.AutoCloseable [module function]
-  (py/make-fastcallable (py/get-attr module function)))
-
-(defn call-fast
-  "Calls what `fast` made; what it returns, as plain data."
-  [function a b c]
-  (some-> (function a b c) py/->jvm))
+  "A string or number that a function of a module returns, of no arguments."
+  [module function]
+  (py/call-attr module function))

@@ -2,11 +2,16 @@
   "The life of Python in this process: started when first needed, called from any thread, and
   out of the way when the JVM ends."
   (:require [liquid-neural-networks.environment :as environment]
-            [liquid-neural-networks.errors :as errors])
-  (:import [com.sun.jna Function Native Platform]
+            [liquid-neural-networks.errors :as errors]
+            [liquid-neural-networks.memory :as memory]
+            [liquid-neural-networks.options :as options]
+            [liquid-neural-networks.text :as text])
+  (:import [com.sun.jna Function Platform Pointer]
            [java.lang.ref Cleaner Reference]
            [java.nio ByteBuffer]
+           [java.nio.charset StandardCharsets]
            [java.util.concurrent ConcurrentHashMap ConcurrentLinkedQueue TimeUnit]
+           [java.util.concurrent.atomic AtomicLong]
            [java.util.concurrent.locks ReentrantReadWriteLock]))
 
 (set! *warn-on-reflection* true)
@@ -53,10 +58,58 @@
 (defn- python [function]
   (requiring-resolve (symbol "liquid-neural-networks.python" (name function))))
 
-(defn- checked [result]
-  (if-let [error (get result "error")]
-    (throw (errors/python-error error))
-    (get result "ok")))
+;; Handles that nothing here refers to any more; the next call tells Python.
+(defonce ^:private ^ConcurrentLinkedQueue abandoned (ConcurrentLinkedQueue.))
+
+(defn abandon!
+  "Has Python let go of what a handle stands for, with the next call."
+  [handle]
+  (.add abandoned handle))
+
+(defn- abandoned-handles []
+  (loop [handles []]
+    (if-let [handle (.poll abandoned)]
+      (recur (conj handles handle))
+      handles)))
+
+;; One C function of Python's does every call. A request in memory is preceded by the address,
+;; size and handle of the answer, and the address and size of memory for it.
+(def ^:private head-size 40)
+
+(defn- answer-of
+  "The text that a call left where the head of its request says."
+  [^ByteBuffer head]
+  (let [address (.getLong head 0)
+        size (.getLong head 8)
+        handle (.getLong head 16)]
+    (when (zero? address)
+      (throw (errors/error :python-error nil "Python gave no answer; it may have no memory left")))
+    (when-not (zero? handle) (abandon! handle))
+    (String. (.getByteArray (Pointer. address) 0 (int size)) StandardCharsets/UTF_8)))
+
+(defn- ask
+  "What Python answers to a function's name and arguments, as text."
+  [^Function entry function arguments]
+  (memory/with-memory
+    (let [request (.getBytes (text/write [function arguments (abandoned-handles)])
+                             StandardCharsets/UTF_8)
+          size (alength request)
+          head (memory/allocate (+ (long head-size) size) :arguments)
+          [address free] (memory/left)]
+      (doto head
+        (.putLong 0) (.putLong 0) (.putLong 0)
+        (.putLong (long address)) (.putLong (long free))
+        (.put request))
+      (.invokeVoid entry (object-array [(memory/address head) size]))
+      (answer-of head))))
+
+(defn- checked
+  "What Python answered, or its error as an ex-info."
+  [answer named]
+  (let [{:strs [error ok]} (text/read answer)]
+    (if error
+      (throw (errors/python-error error named options/clojure-words))
+      ok)))
 
 (defmacro ^:private outside-shutdown
   "Runs the body, during which the JVM waits before it ends; never again once it is ending."
@@ -64,17 +117,27 @@
   `(do (.lock (.readLock calls))
        (try ~@body (finally (.unlock (.readLock calls))))))
 
-(defn- import-interop [executable]
+(defn- another-python
+  "What to say of a Python that somebody else started, or nil."
+  [answer]
+  (when (= answer :already-initialized)
+    (let [system ((python :import-module) "sys")]
+      (str "something else in this process started Python first ("
+           ((python :attribute) system "prefix")
+           "); call (lnn/initialize!) before it, or start the one that this library needs"))))
+
+(defn- import-interop [executable answer]
   (try
     ((python :import-module) "liquid_neural_networks.interop")
     (catch Exception e
       (throw (errors/error
               :python-environment nil
-              (str "Python runs, but cannot import liquid_neural_networks: " (ex-message e))
+              (or (another-python answer)
+                  (str "Python runs, but cannot import liquid_neural_networks: " (ex-message e)))
               {:executable executable})))))
 
 (defn- check-versions
-  "That what runs is what was found; something else in this process may have been first."
+  "That what runs is what was found."
   [found answer facts]
   (doseq [[what wanted got] [["the Python package" environment/version (facts "version")]
                              ["Python" (:python found) (facts "python")]]
@@ -82,7 +145,7 @@
     (throw (errors/error
             :python-environment nil
             (str "version " got " of " what " runs, and " wanted " is needed"
-                 (when (= answer :already-initialized) "; something else started Python first"))
+                 (some->> (another-python answer) (str "; ")))
             {:prefix (facts "prefix")}))))
 
 (defn- start! [explicit]
@@ -90,12 +153,11 @@
     @shutdown-hook
     (outside-shutdown
      (let [answer ((python :start!) {:python-executable executable :library-path library})
-           module (import-interop executable)
-           call @(python :call)
-           facts (checked (call module "version" []))]
+           module (import-interop executable answer)
+           entry (Function/getFunction (Pointer. ((python :call) module "entry")))
+           facts (checked (ask entry "version" []) identity)]
        (check-versions found answer facts)
-       {:module module :call call :call-fast @(python :call-fast)
-        :executable executable :facts facts}))))
+       {:entry entry :executable executable :facts facts}))))
 
 (defn initialize!
   "Starts Python once; see `liquid-neural-networks.core/initialize!`."
@@ -114,70 +176,45 @@
 
 ;; -- calls ---------------------------------------------------------------------------------
 
-(defonce ^:private ^ConcurrentLinkedQueue abandoned (ConcurrentLinkedQueue.))
-
-(declare call)
-
-(defn release!
-  "Lets go of what Python keeps for these handles."
-  [handles]
-  (call "release" [(vec handles)]))
-
-(defn- release-abandoned! []
-  (loop [handles []]
-    (if-let [handle (.poll abandoned)]
-      (recur (conj handles handle))
-      (when (seq handles) (release! handles)))))
-
 (defn call
-  "Calls a function of interop with plain data and returns plain data.
+  "Calls a function of interop with plain data and returns plain data; small arrays of the answer
+  lie in this thread's memory until it calls again.
 
-  Throws what Python raised as an ex-info."
-  [function arguments]
-  (let [{:keys [module call]} (initialize!)]
-    (when-not (.isEmpty abandoned) (release-abandoned!))
-    (outside-shutdown (checked (call module function arguments)))))
-
-(defn callable
-  "A Python callable of a function of scalars; for ever, so not one per call."
-  [f]
-  (initialize!)
-  ((python :callable) f))
+  Throws what Python raised as an ex-info; `named` gives the caller's own name of an argument."
+  ([function arguments] (call function arguments options/argument-name))
+  ([function arguments named]
+   (let [{:keys [entry]} (initialize!)]
+     (checked (outside-shutdown (ask entry function arguments)) named))))
 
 (defonce ^:private ^Cleaner cleaner (Cleaner/create))
 
-(deftype Owned [handle])
-
 (defn own
   "An object that stands for a handle; Python lets go some time after nothing refers to it."
-  ^Owned [handle]
-  (let [owned (Owned. handle)]
+  ^AtomicLong [handle]
+  ;; A class of Java's, which stays the same when this namespace is loaded anew.
+  (let [owned (AtomicLong. handle)]
     ;; Not from the cleaner's own thread: waiting for Python there could hold up the exit.
     (.register cleaner owned (fn [] (.add abandoned handle)))
     owned))
 
 (defn call-on
   "`call` with the handle of an owned thing first, which stays alive meanwhile."
-  [^Owned owned function & arguments]
-  (try
-    (call function (cons (.-handle owned) arguments))
-    (finally (Reference/reachabilityFence owned))))
+  ([owned function arguments] (call-on owned function arguments options/argument-name))
+  ([^AtomicLong owned function arguments named]
+   (try
+     (call function (cons (.get owned) arguments) named)
+     (finally (Reference/reachabilityFence owned)))))
 
-(defn fast
-  "A function of interop for `call-fast`; to be closed."
-  ^java.lang.AutoCloseable [function]
-  ((python :fast) (:module (initialize!)) function))
+(defn stepper
+  "A function that steps a stream, for `step`; valid as long as the stream is."
+  ^Function [owned]
+  (Function/getFunction (Pointer. (call-on owned "stepper" []))))
 
-(defn call-fast
-  "Calls what `fast` made with the handle of an owned thing and two scalars. Not from two threads
-  at once."
-  [function ^Owned owned a b]
-  (let [{:keys [call-fast]} @running]
-    (try
-      (outside-shutdown (some-> (call-fast function (.-handle owned) a b) checked))
-      (finally (Reference/reachabilityFence owned)))))
+(def ^:private nothing (object-array 0))
 
-(defn address
-  "Of a direct buffer's memory."
-  ^long [^java.nio.Buffer buffer]
-  (com.sun.jna.Pointer/nativeValue (Native/getDirectBufferPointer buffer)))
+(defn step
+  "Calls what `stepper` made of a stream."
+  [^Function stepper owned]
+  (when-not (zero? (outside-shutdown (.invokeInt stepper ^objects nothing)))
+    (call-on owned "last_error" []))
+  (Reference/reachabilityFence owned))

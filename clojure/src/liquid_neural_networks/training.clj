@@ -1,22 +1,12 @@
 (ns ^:no-doc liquid-neural-networks.training
-  "Training under watch: a callback after every epoch, a line of progress, and ways to stop."
+  "Training under watch: an epoch at a time, a line of progress, and ways to stop."
   (:require [liquid-neural-networks.arrays :as arrays]
+            [liquid-neural-networks.memory :as memory :refer [with-memory]]
             [liquid-neural-networks.options :as options]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.tables :as tables]))
 
 (set! *warn-on-reflection* true)
-
-(def ^:private ^:dynamic *on-epoch*
-  "What the training of this thread calls after every epoch; it returns whether to stop."
-  nil)
-
-(def ^:private callback
-  ;; One for all trainings: a callable is never freed. Python calls it on the training's thread.
-  (delay (runtime/callable
-          (fn [epoch train-loss valid-loss best-epoch]
-            (*on-epoch* (cond-> {:epoch epoch :train-loss train-loss :best-epoch best-epoch}
-                          valid-loss (assoc :valid-loss valid-loss)))))))
 
 (defn- progress-line
   "A function that keeps one line on standard error up to date, at most five times a second."
@@ -32,16 +22,6 @@
                         "  best epoch " best-epoch "   "))
             (flush)))))))
 
-(defn- guarded
-  "A callback that asks to stop instead of throwing; what it threw is kept in `thrown`."
-  [on-epoch thrown]
-  (fn [epoch]
-    (try
-      (= :stop (on-epoch epoch))
-      (catch Throwable t
-        (vreset! thrown t)
-        true))))
-
 (defn- watch-interrupts
   "Sets the stop flag when `thread` is interrupted, as future-cancel and editors do.
   Returns a function that ends the watch."
@@ -55,28 +35,46 @@
       .start)
     #(deliver over true)))
 
+(defn- next-epoch [handle stop named]
+  (runtime/call "next_epoch" [handle stop] named))
+
+(defn- after-epoch
+  "What comes after an epoch that `seen` is called with, outside of Python; when it throws, the
+  training ends first."
+  [handle epoch seen named]
+  (let [stop (try
+               (= :stop (seen epoch))
+               (catch Throwable t
+                 (next-epoch handle true named)
+                 (throw t)))]
+    (next-epoch handle stop named)))
+
+(defn- collect
+  "Calls `seen` with each epoch of a training that has begun; the training's result."
+  [handle seen named]
+  (loop [{:strs [epoch result]} (next-epoch handle false named)]
+    (if epoch
+      (recur (after-epoch handle
+                          (into {} (filter (comp some? val)) (options/to-clojure epoch))
+                          seen named))
+      result)))
+
 (defn- watched
-  "The history of a training under watch. `call` starts it, given the callback for Python and the
-  address of the stop flag, and returns what Python answers."
-  [{:keys [on-epoch progress epochs] :or {progress true epochs 100}} call]
-  (let [thrown (volatile! nil)
-        line (when progress (progress-line epochs))
-        each-epoch (guarded (fn [epoch]
-                              (when line (line epoch))
-                              (when on-epoch (on-epoch epoch)))
-                            thrown)
-        answer
-        (runtime/with-stop-flag
-          (fn [flag]
-            (let [unwatch (watch-interrupts (Thread/currentThread) flag)]
-              (try
-                (binding [*on-epoch* each-epoch]
-                  (call @callback (runtime/address flag)))
-                (finally
-                  (unwatch)
-                  (when line (binding [*out* *err*] (newline) (flush))))))))]
-    (when-let [t @thrown] (throw t))
-    answer))
+  "The result of a training under watch. `start` begins it, given the address of the stop flag,
+  and returns its handle."
+  [{:keys [on-epoch progress epochs] :or {progress true epochs 100}} start named]
+  (let [line (when progress (progress-line epochs))
+        seen (fn [epoch]
+               (when line (line epoch))
+               (when on-epoch (on-epoch epoch)))]
+    (runtime/with-stop-flag
+      (fn [flag]
+        (let [unwatch (watch-interrupts (Thread/currentThread) flag)]
+          (try
+            (collect (start (memory/address flag)) seen named)
+            (finally
+              (unwatch)
+              (when line (binding [*out* *err*] (newline) (flush))))))))))
 
 (defn- history [answer]
   (update (options/to-clojure answer) :ended keyword))
@@ -86,23 +84,33 @@
   [owned data {:keys [valid] :as checked}]
   (history
    (watched checked
-            (fn [progress stop]
-              (runtime/call-on owned "train"
-                               (arrays/described-parts (cond-> {:train data}
-                                                         valid (assoc :valid valid)))
-                               (options/to-python (dissoc checked :valid :on-epoch :progress))
-                               progress
-                               stop)))))
+            (fn [stop]
+              (with-memory
+                (runtime/call-on owned "train"
+                                 [(arrays/described-parts (cond-> {:train data}
+                                                            valid (assoc :valid valid)))
+                                  (options/to-python (dissoc checked :valid :on-epoch :progress))
+                                  stop])))
+            options/argument-name)))
+
+(def ^:private column-options
+  "Options that name columns, whose names are the table's own."
+  [:features :time :group :categories])
 
 (defn fit-table
   "See `liquid-neural-networks.core/fit-table`; what Python says of the forecaster."
-  [table targets {:keys [features time] :as checked}]
-  (let [more (cond-> (options/to-python (dissoc checked :on-epoch :progress :features :time))
-               features (assoc "features" (mapv tables/column-name features))
-               time (assoc "time" (tables/column-name time)))]
+  [table targets checked]
+  (let [named-columns (select-keys checked column-options)
+        more (into (options/to-python (apply dissoc checked :on-epoch :progress column-options))
+                   (for [[option columns] named-columns]
+                     [(options/snake option) (tables/column-names columns)]))
+        named (tables/names table targets (vals named-columns))]
     (update (watched checked
-                     (fn [progress stop]
-                       (runtime/call "fit_table" [(tables/to-python table)
-                                                  (tables/column-names targets)
-                                                  more progress stop])))
+                     (fn [stop]
+                       (with-memory
+                         (runtime/call "fit_table" [(tables/to-python table)
+                                                    (tables/column-names targets)
+                                                    more stop]
+                                       named)))
+                     named)
             "history" history)))

@@ -1,4 +1,4 @@
-"""Timing by turns, and a word on the machine it is done on."""
+"""Timing calls alternately, and a description of the machine."""
 
 from __future__ import annotations
 

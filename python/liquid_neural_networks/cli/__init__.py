@@ -12,13 +12,13 @@ from typing import Any, Optional
 
 import click
 
-from .. import __version__
+from .._hints import hint
 from ..errors import LiquidError
 from ._results import printable
 
 COMMANDS = (
-    *("train", "predict", "evaluate", "backtest", "inspect"),
-    *("demo", "data", "conformance", "bench"),
+    *("train", "predict", "evaluate", "backtest", "inspect", "export", "stream"),
+    *("demo", "data", "conformance", "bench", "doctor", "completion"),
 )
 
 
@@ -34,9 +34,18 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(f".{cmd_name}", __name__), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[Optional[str], Optional[click.Command], list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}{hint(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise _explained(error) from None
         except BrokenPipeError:  # whoever read our output has seen enough; click handles it
             raise
         except (LiquidError, OSError) as error:
@@ -46,8 +55,32 @@ class _Commands(click.Group):
             ctx.exit(130)
 
 
+def _explained(error: click.NoSuchOption) -> click.UsageError:
+    """The same error, with the name that another library's option has here."""
+    if error.ctx is None:
+        return error
+    known = [name for each in error.ctx.command.params for name in each.opts if name[:2] == "--"]
+    meant = hint(error.option_name, known)
+    return click.UsageError(f"No such option: {error.option_name}{meant}", error.ctx)
+
+
+def _show_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from .._version import VERSION
+
+        click.echo(f"lnn {VERSION}")
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="lnn", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Liquid neural networks for tables of time series.
 
@@ -56,6 +89,10 @@ def main() -> None:
       lnn train co2.csv --target co2 --time date --output co2.lnn
       lnn inspect co2.lnn
       lnn predict co2.lnn co2.csv --output forecast.csv
+
+    \b
+    Put it on a microcontroller:
+      lnn export co2.lnn --output firmware
 
     Every command explains itself: lnn train --help
     """

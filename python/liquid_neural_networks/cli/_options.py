@@ -11,9 +11,13 @@ from typing import Any, Optional
 import click
 
 from .._checks import check_choice
-from ..dynamics import DYNAMICS
 from ..errors import OptionError
-from ..wiring import RECIPES
+
+# The registries themselves are in modules that import torch, which takes seconds: too long for
+# --help and for the completion of a command line.
+SOLVERS = ("adaptive", "euler", "exponential", "fused", "rk4")
+DYNAMICS = ("conductance", "dense", "lrc", "closed_form")
+WIRINGS = ("fully_connected", "random", "ncp", "auto_ncp", "c_elegans")
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -166,7 +170,7 @@ _COLUMNS = (
 
 def wiring(text: str) -> dict[str, Any]:
     """A wiring such as ``ncp:inter=12,command=6``, as plain data."""
-    return _described(text, RECIPES, "NUMBER")
+    return _described(text, WIRINGS, "NUMBER")
 
 
 def dynamics(text: str) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from ._options import column_options, dynamics, levels, names, never, wiring
+from ._options import SOLVERS, column_options, dynamics, levels, names, never, wiring
 
-SOLVERS = ("adaptive", "euler", "exponential", "fused", "rk4")
 BASELINES = ("none", "latest", "last_day", "last_week", "last_year", "linear")
 LOSSES = ("mse", "mae", "huber", "quantile")
 # The registries are in modules that import torch, which takes seconds: too long for --help.
@@ -128,6 +127,9 @@ _OPTIONS = (
         default=20,
         show_default=True,
         help="Stop after so many epochs without a better one; 0: never.",
+    ),
+    click.option(
+        "--device", metavar="NAME", help="Where to train, such as cuda.  [default: the CPU]"
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True),
     click.option(

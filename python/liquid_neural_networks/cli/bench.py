@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ._options import DYNAMICS
+
 SIZE = click.IntRange(1)
 
 
@@ -21,7 +23,7 @@ SIZE = click.IntRange(1)
 )
 @click.option(
     "--dynamics",
-    type=click.Choice(["conductance", "dense", "lrc", "closed_form"]),
+    type=click.Choice(DYNAMICS),
     default="conductance",
     show_default=True,
 )
@@ -38,6 +40,7 @@ def bench(
     Example:
       lnn bench --batch 1 --steps 100 --units 19 --wiring ncp
     """
+    # Imported here: torch would slow down every other command and --help.
     from .. import benchmark, fused
 
     case = benchmark.Case(batch, steps, inputs, units, wiring, dynamics)

@@ -12,7 +12,7 @@ import click
 @click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Of the conformance vectors.  [default: those of this source tree]",
+    help="Of the conformance vectors.  [default: those of the package]",
 )
 def conformance(folder: Optional[Path]) -> None:
     """Run the conformance vectors and say which ones this installation fails.

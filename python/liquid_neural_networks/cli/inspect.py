@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from .. import model_file
-from ..inspection import describe
-from ..network import LiquidNetwork
 from ._results import printable
 
 if TYPE_CHECKING:
+    from ..model_file import Model
     from ..training import Forecaster
 
 
@@ -26,14 +24,15 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     Of a network trained on a table, also what it reads and predicts, and how well in its test.
     """
-    # Imported here, as below: these take longer to load than the rest of the command to run.
-    from ..training import Forecaster
-    from ..training._forecaster import trained_on_table
+    # Imported here, as below: torch would slow down every other command and --help.
+    from .. import model_file
+    from ..inspection import describe
+    from ..network import LiquidNetwork
 
     found = model_file.load(model)
     network = LiquidNetwork.from_model(found)
     description = describe(network)
-    forecaster = Forecaster.of(found, model) if trained_on_table(found.metadata) else None
+    forecaster = _forecaster(found, model)
     if wiring is not None:
         from ..plots import plot_wiring, save
 
@@ -49,6 +48,16 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
         click.echo(str(description))
         if forecaster is not None:
             click.echo(_about(forecaster))
+
+
+def _forecaster(found: Model, model: Path) -> Optional[Forecaster]:
+    """The forecaster in a file of lnn train; no other file needs what reads tables."""
+    if "columns" not in found.metadata:
+        return None
+    from ..training import Forecaster
+    from ..training._forecaster import trained_on_table
+
+    return Forecaster.of(found, model) if trained_on_table(found.metadata) else None
 
 
 def _about(forecaster: Forecaster) -> str:

@@ -8,6 +8,13 @@
 (7, 2)
 """
 
+try:
+    import polars as _polars  # noqa: F401
+except ImportError:
+    from .._extras import missing
+
+    raise missing("polars", "tables") from None
+
 from ._choice import choose_columns
 from ._columns import Columns, Recording
 from ._events import EventSamples, event_samples

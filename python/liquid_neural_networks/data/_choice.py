@@ -10,21 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from ..errors import DataError, DtypeError, OptionError
+from ..errors import DataError, OptionError
 from ._calendar import CYCLES, check_calendar, cycles_within
-from ._columns import WORDS, Columns, Label, plain
+from ._columns import Columns
+from ._features import worth_feeding
 from ._order import Order, Rows
 from ._tables import check_column, check_no_stray_text, is_number
+from ._targets import class_labels, listed, target_kind, words_in
+from ._text import plural
 from ._times import FloatArray
 
-MOST_CATEGORIES = 100
-FEW_VALUES = 10
-COUNTING = 0.98
-"""Share of steps of 1 from which whole numbers count the rows."""
 BURSTS = 100.0
 """Mean step over median step from which samples come in bursts."""
-RISING_STEPS = 8
-"""Whole numbers that rise for so many rows are taken for row numbers or times."""
+MOST_REMARKS = 20
+"""Columns left out that are named one by one."""
 
 Names = Union[str, Sequence[str], None]
 
@@ -34,13 +33,6 @@ class Choice(NamedTuple):
 
     columns: Columns
     remarks: tuple[str, ...]
-
-
-class TargetKind(NamedTuple):
-    """Whether the targets are classes, and why."""
-
-    classes: bool
-    reason: str
 
 
 def choose_columns(
@@ -128,20 +120,46 @@ def choose(
     """
     for column in (*wish.targets, *(wish.features or ()), *wish.categories):
         check_column(table, column)
-    used = set(order.kept_as_text)
     check_roles(wish, order)
     kind = target_kind(table, wish.targets, wish.classes)
-    labels = _labels(table, wish.targets) if kind.classes else None
-    remarks = [kind.reason]
-    order = _with_unit(order, rows, [len(each) for each in training])
-    calendar = _calendar(wish.calendar, order, rows, [len(each) for each in training])
+    labels = class_labels(table, wish.targets) if kind.classes else None
+    lengths = [len(each) for each in training]
+    order = _with_unit(order, rows, lengths)
+    calendar = _calendar(wish.calendar, order, rows, lengths)
+    features, left_out = _features(table, order, training, wish, fed=not kind.classes)
+    if not features and not calendar:
+        raise DataError("no numeric column is left to feed", "features")
+    categories = {name: words_in(table[name]) for name in wish.categories}
+    columns = Columns(
+        features, wish.targets, order, labels, categories, calendar, wish.label_per_group
+    )
+    return Choice(columns, (kind.reason, *left_out, *_fed(columns)))
+
+
+def _features(
+    table: polars.DataFrame,
+    order: Order,
+    training: Sequence[npt.NDArray[np.int64]],
+    wish: Wish,
+    fed: bool,
+) -> tuple[tuple[str, ...], list[str]]:
+    """The columns to feed, and remarks on those left out.
+
+    Args:
+        fed: whether the targets are values, whose past may be fed.
+    """
     if wish.features is None:
-        kept_out = used | (set(wish.targets) if kind.classes or not wish.horizon else set())
+        kept_out = {*order.kept_as_text, *(wish.targets if not (fed and wish.horizon) else ())}
         offered = [name for name in table.columns if name not in kept_out]
-        features, left_out = _worth_feeding(table, offered, training, wish)
-        remarks += [f"left out {name}: {why}" for name, why in left_out.items()]
+        asked_for = (*wish.targets, *wish.categories)
+        features, left_out = worth_feeding(table, offered, asked_for, training)
+        remarks = [f"left out {name}: {why}" for name, why in left_out.items()]
+        if len(remarks) > MOST_REMARKS:
+            more = plural(len(remarks) - MOST_REMARKS, "column")
+            remarks = [*remarks[:MOST_REMARKS], f"left out {more} more for such reasons"]
     else:
         features = (*wish.features, *(c for c in wish.categories if c not in wish.features))
+        remarks = []
     for name in features:
         if name not in wish.categories and not is_number(table[name]):
             check_no_stray_text(table[name])
@@ -150,13 +168,7 @@ def choose(
                 "name it among the categories",
                 name,
             )
-    if not features and not calendar:
-        raise DataError("no numeric column is left to feed", "features")
-    categories = {name: _words(table[name]) for name in wish.categories}
-    columns = Columns(
-        features, wish.targets, order, labels, categories, calendar, wish.label_per_group
-    )
-    return Choice(columns, (*remarks, *_fed(columns)))
+    return features, remarks
 
 
 def check_roles(wish: Wish, order: Order) -> None:
@@ -167,153 +179,6 @@ def check_roles(wish: Wish, order: Order) -> None:
     twice = [name for name in wish.categories if name in wish.targets]
     if twice:
         raise DataError("cannot be a category and the target as well", twice[0])
-
-
-def listed(name: str, columns: Union[str, Sequence[str]]) -> tuple[str, ...]:
-    """Distinct names of columns."""
-    if not isinstance(columns, (str, Sequence)):
-        raise DtypeError(f"expected names of columns, got {type(columns).__name__}", name)
-    names = (columns,) if isinstance(columns, str) else tuple(columns)
-    if not names:
-        raise DataError("expected at least one column", name)
-    for column in names:
-        if not isinstance(column, str):
-            raise DtypeError(f"expected names of columns, got {column!r}", name)
-    if len(set(names)) < len(names):
-        raise DataError("names a column twice", name)
-    return names
-
-
-# -- targets -----------------------------------------------------------------------------------
-
-
-def target_kind(
-    table: polars.DataFrame, targets: Union[str, Sequence[str]], classes: Optional[bool] = None
-) -> TargetKind:
-    """Whether the targets are classes: as asked for, or by what they hold.
-
-    Text, true and false, and two different numbers are classes.
-
-    Raises:
-        DataError: a column does not exist, or is one of numbers but for a cell or two.
-    """
-    columns = [table[check_column(table, each)] for each in listed("targets", targets)]
-    if classes is not True:
-        for column in columns:
-            check_no_stray_text(column)
-    names = ", ".join(column.name for column in columns)
-    if classes is not None:
-        return TargetKind(classes, f"{names}: {'classes' if classes else 'values'}, as asked for")
-    if any(not (is_number(c) and c.dtype != polars.Boolean) for c in columns):
-        kinds = "true and false" if columns[0].dtype == polars.Boolean else "text"
-        return TargetKind(True, f"{names}: {kinds}: classes")
-    if len(columns) > 1:
-        return TargetKind(False, f"{names}: numbers: values")
-    distinct = columns[0].drop_nulls().unique().sort()
-    few = distinct[:FEW_VALUES].to_list()
-    if len(distinct) == 2 and all(float(each).is_integer() for each in few):
-        reason = (
-            f"2 different whole numbers, {few[0]:g} and {few[1]:g}: classes; --values regresses"
-        )
-        return TargetKind(True, f"{names}: {reason}")
-    if len(distinct) <= FEW_VALUES and all(float(each).is_integer() for each in few):
-        reason = f"{len(distinct)} different whole numbers: values; --classes classifies"
-        return TargetKind(False, f"{names}: {reason}")
-    return TargetKind(False, f"{names}: numbers: values")
-
-
-def _labels(table: polars.DataFrame, targets: tuple[str, ...]) -> tuple[Label, ...]:
-    if len(targets) > 1:
-        raise DataError("expected one column of classes; train one network for each", "targets")
-    column = table[targets[0]]
-    labels = _words(column, "classes")
-    if len(labels) < 2:
-        raise DataError(f"expected at least 2 classes, the column holds {list(labels)}", targets[0])
-    return labels
-
-
-def _words(column: polars.Series, purpose: str = "categories") -> tuple[Label, ...]:
-    """The different labels in a column, in order."""
-    known = column.drop_nulls()
-    whole = known.dtype.is_integer() or (
-        known.dtype.is_float() and bool((known == known.round()).all())
-    )
-    if not (known.dtype in (*WORDS, polars.Boolean) or whole):
-        raise DataError(
-            f"expected text, integers or true and false as {purpose}, the column holds "
-            f"{column.dtype}",
-            column.name,
-        )
-    labels = plain(known).unique()
-    if len(labels) > MOST_CATEGORIES:
-        some = ", ".join(repr(each) for each in known.head(3))
-        raise DataError(
-            f"holds {len(labels)} different values in {len(known)} rows ({some}, ...), too many "
-            f"for {purpose}; are they numbers or names in a spelling of their own?",
-            column.name,
-        )
-    return tuple(sorted(labels.to_list()))
-
-
-# -- features ----------------------------------------------------------------------------------
-
-
-def _worth_feeding(
-    table: polars.DataFrame,
-    offered: Sequence[str],
-    training: Sequence[npt.NDArray[np.int64]],
-    wish: Wish,
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The columns to feed if nobody says, and why the others are not."""
-    features, left_out = [], {}
-    trained = table[np.concatenate(training)] if table.height > sum(map(len, training)) else table
-    for name in offered:
-        column = table[name]
-        if name not in wish.categories and not is_number(column):
-            check_no_stray_text(column)
-        why = None
-        if name not in (*wish.categories, *wish.targets):
-            why = _no_feature(column, trained[name]) or _rises(column, training)
-        if why is None:
-            features.append(name)
-        else:
-            left_out[name] = why
-    return tuple(features), left_out
-
-
-def _no_feature(column: polars.Series, trained: polars.Series) -> Optional[str]:
-    """Why a column says nothing to a network."""
-    if column.dtype in WORDS:
-        words = column.n_unique() - bool(column.null_count())
-        if words <= MOST_CATEGORIES:
-            return f"text, {words} different words; --categories {column.name} encodes them"
-        return f"text, {words} different words"
-    if column.dtype.is_temporal():
-        return f"dates; --time {column.name} makes them the time"
-    if not is_number(column):
-        return f"holds {column.dtype}"
-    known = trained.drop_nulls()
-    if not len(known):
-        return "no value in the rows to train on"
-    if len(trained) > 1 and known.n_unique() == 1 and not trained.null_count():
-        return f"constant in the rows to train on ({known[0]})"
-    return None
-
-
-def _rises(column: polars.Series, training: Sequence[npt.NDArray[np.int64]]) -> Optional[str]:
-    """Why whole numbers that rise from row to row are no feature."""
-    if not column.dtype.is_integer() or column.null_count():
-        return None
-    values = column.to_numpy().astype(np.float64)
-    changes = np.concatenate([np.diff(values[rows]) for rows in training])
-    if len(changes) < RISING_STEPS:
-        return None
-    # A count may begin anew where one file ends and the next begins.
-    if (changes == 1).mean() > COUNTING:
-        return "numbers the rows; --features feeds it all the same"
-    if (changes > 0).all():
-        return "rises from row to row like a time; --time or --features may name it"
-    return None
 
 
 def _with_unit(order: Order, rows: Sequence[Rows], lengths: Sequence[int]) -> Order:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
+import numpy.typing as npt
 import polars
 
 from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
 from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
+from ._frames import SupportsArrow, as_polars
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
 from ._text import blanks_as_tabs, line_start, plural
@@ -56,7 +58,7 @@ class TableFiles:
     decimal: Optional[str] = None
     encoding: Optional[str] = None
     header: Optional[bool] = None
-    missing: Sequence[str] = ()
+    missing: Union[str, Sequence[str]] = ()
     comment: Optional[str] = None
     report: Optional[Callable[[str], None]] = None
 
@@ -69,6 +71,11 @@ class TableFiles:
         """The paths as text."""
         return tuple(_listed(self.paths))
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those of :attr:`missing`, of which there may be one."""
+        return (self.missing,) if isinstance(self.missing, str) else tuple(self.missing)
+
 
 def _listed(paths: object) -> list[str]:
     one = isinstance(paths, (str, PathLike))
@@ -77,8 +84,8 @@ def _listed(paths: object) -> list[str]:
         isinstance(path, (str, PathLike)) for path in listed
     ):
         raise DtypeError(
-            f"expected paths or a polars.DataFrame, got {type(paths).__name__}; "
-            "polars.from_pandas converts a pandas table",
+            "expected paths, or a table of polars, pandas, PyArrow or numpy, or a dictionary of "
+            f"columns; got {type(paths).__name__}",
             "table",
         )
     if not listed:
@@ -86,12 +93,20 @@ def _listed(paths: object) -> list[str]:
     return [fspath(path) for path in listed]
 
 
-Table = Union[polars.DataFrame, PathName, Sequence[PathName], TableFiles]
-"""A table, or where to read one."""
+Table = Union[
+    polars.DataFrame,
+    SupportsArrow,
+    Mapping[str, Any],
+    npt.NDArray[Any],
+    PathName,
+    Sequence[PathName],
+    TableFiles,
+]
+"""A table of any kind that :func:`as_polars` knows, or where to read one."""
 
 
 def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
-    """The table in one or several files; a table is returned as it is.
+    """The table in one or several files, or a table of another library, as a polars table.
 
     Delimited text is recognised whatever its ending: what separates cells, comments, the header,
     the encoding, decimal commas, groups of thousands, currency and percent signs, missing words,
@@ -99,8 +114,10 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     same columns; a column :data:`FILE_COLUMN` then names the file of each row.
 
     Args:
-        source: paths, :class:`TableFiles`, or a polars table.
-        text: columns to keep as the file's own text, such as times and identifiers.
+        source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
+            columns, or a numpy array.
+        text: columns to keep as the file's own text, such as times and identifiers. If
+            :data:`FILE_COLUMN` is one of them, it is there for a single file too.
 
     Raises:
         DataError: a file does not exist, is damaged, has no rows, or differs in its columns.
@@ -112,13 +129,16 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
         >>> read_table("weather.csv").columns  # doctest: +SKIP
         ['date', 'temperature', 'wind']
     """
-    if isinstance(source, polars.DataFrame):
-        if source.height == 0 or source.width == 0:
+    given = as_polars(source)
+    if isinstance(given, polars.DataFrame):
+        if given.height == 0 or given.width == 0:
             raise DataError("has no rows", "table")
-        return source
-    files = source if isinstance(source, TableFiles) else TableFiles(source)
+        return given
+    files = given if isinstance(given, TableFiles) else TableFiles(given)
     tables = [_read_file(path, files, text) for path in files.names]
-    return tables[0] if len(tables) == 1 else _one_below_the_other(tables, files.names)
+    if len(tables) > 1 or FILE_COLUMN in text:
+        return _one_below_the_other(tables, files.names)
+    return tables[0]
 
 
 def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:
@@ -147,10 +167,10 @@ def _read_text(
         separator=files.separator,
         comment=files.comment,
         header=files.header,
-        missing=files.missing,
+        missing=files.words,
     )
     cells = _cells(content, dialect, source)
-    table, findings = typed(cells, decimal=files.decimal, missing=files.missing, text=text)
+    table, findings = typed(cells, decimal=files.decimal, missing=files.words, text=text)
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
     found += [*findings.remarks(), *dialect.remarks]

@@ -59,8 +59,8 @@ def _why_not_rising(column: polars.Series, row: int) -> str:
     said = f"row {row + 2} ({after}) is not after row {row + 1} ({before})"
     if isinstance(after, datetime) and after.tzinfo is None and _is_clock_change(before, after):
         return (
-            f"{said}: clocks were put back an hour there; write the times in UTC or with their "
-            "offset, or leave the hour out by --duplicates first after --sort"
+            f"{said}: it seems that clocks were put back an hour there; write times in UTC or "
+            "with their offset, or keep one of the two hours by --sort --duplicates first"
         )
     if column.dtype == polars.Duration:
         return f"{said}; if the day begins anew there, name the date too: --time DATE,TIME"
@@ -76,9 +76,11 @@ def _why_not_rising(column: polars.Series, row: int) -> str:
 
 
 def _is_clock_change(before: datetime, after: datetime) -> bool:
-    """An hour back, or a repeated hour, in a night of spring or autumn."""
+    """Whether an hour is repeated in the night to a Sunday in spring or autumn."""
     back = (before - after).total_seconds()
-    return 0 <= back <= 3600 and after.hour <= 3 and after.month in (3, 4, 9, 10, 11) and back > 0
+    sunday, months = 6, (3, 4, 9, 10, 11)  # all over the world
+    in_that_night = after.weekday() == sunday and after.month in months and after.hour <= 3
+    return in_that_night and 0 <= back <= 3600
 
 
 def ticks(column: polars.Series) -> polars.Series:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import _shapes
 from .._checks import check_count, check_flag, check_integer
 from ..errors import DataError, DtypeError, ShapeError
 from ._series import Series
@@ -54,6 +55,9 @@ class Windows:
     def __len__(self) -> int:
         """M."""
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"Windows({_shapes.of({name: getattr(self, name) for name in _FIELDS})})"
 
     def _known_targets(self) -> Tensor:
         """Classes as torch wants them, and nothing to be learned at padding."""

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from .._checks import check_count
+from .._progress import seen
 from ..network import LiquidNetwork
 from ._networks import LIQUID, NETWORKS, forecast, train
 from ._pictures import draw
@@ -53,7 +54,7 @@ def run(
     seeds = [seed + number for number in range(runs)]
     trained: list[tuple[float, LiquidNetwork]] = []
     total = len(NETWORKS) * runs * epochs
-    with _one_thread(), tqdm(total=total, disable=not progress, unit="epoch") as bar:
+    with _one_thread(), tqdm(total=total, disable=not (progress and seen()), unit="epoch") as bar:
 
         def after_epoch(error: float) -> None:
             bar.set_postfix_str(f"validation {error:.2f} ppm")

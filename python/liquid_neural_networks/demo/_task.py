@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .._extras import require
 from ..data import Series, Windows, windows
-from ..errors import MissingDependencyError
 
 SOURCE = "statsmodels.datasets.co2: weekly CO2 at Mauna Loa, Keeling and Whorf, 1958 to 2001"
 HORIZON = 13 * 7  # days
@@ -95,13 +95,7 @@ def load_record() -> Record:
     Raises:
         MissingDependencyError: statsmodels, which brings the record, is not installed.
     """
-    try:
-        from statsmodels.datasets import co2
-    except ImportError:
-        raise MissingDependencyError(
-            "the demo's record comes with statsmodels: pip install 'liquid-neural-networks[demo]'"
-        ) from None
-    table = co2.load_pandas().data["co2"].dropna()
+    table = require("statsmodels.datasets", "demo").co2.load_pandas().data["co2"].dropna()
     return Record(table.index.to_numpy().astype("datetime64[D]"), table.to_numpy(dtype=float))
 
 

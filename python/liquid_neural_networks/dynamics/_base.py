@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from typing import Any, Callable, ClassVar, NamedTuple, Optional
 from zlib import crc32
 
@@ -240,6 +241,14 @@ class Dynamics(ParameterModule, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "derived": {}}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Dynamics:
+        # As without this method, but parametrized too: torch has a copy of its own for modules
+        # that are, which asks neither __getstate__ nor __setstate__.
+        copied = self.__new__(type(self))
+        memo[id(self)] = copied
+        copied.__setstate__(deepcopy(Dynamics.__getstate__(self), memo))
+        return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Copies (deepcopy, pickle) are new modules and must be projected too.

@@ -51,7 +51,7 @@ class ClosedFormDynamics(Dynamics):
     ==================  =====  =================  ============================================
 
     K numbers reach a neuron and L recurrent ones leave it, on average. The layers of a wiring
-    act one after the other within a step, as signals travel: a neuron hears the new state of
+    act one after the other within a step, as signals travel: a neuron receives the new state of
     earlier layers, and the old state of its own and later ones.
 
     A backbone is a dense network between [u, x] and the heads; it needs a fully connected wiring:
@@ -82,8 +82,8 @@ class ClosedFormDynamics(Dynamics):
         backbone_dropout: probability of dropping a unit while training, in [0, 1), after every
             backbone layer but the first.
         leaky_wiring: treat a wiring as ``ncps`` does, so that its trained weights give the same
-            numbers: time_a and time_b hear all of the layer before, every neuron hears all of its
-            own layer, and synapses between other layers are left out.
+            numbers: time_a and time_b receive all of the layer before, every neuron all of its own
+            layer, and synapses between other layers are left out.
 
     Raises:
         OptionError: a choice is unknown, or a backbone is asked for with a sparse wiring.
@@ -117,8 +117,8 @@ class ClosedFormDynamics(Dynamics):
             raise OptionError("is 0, so the backbone has no other options", "backbone_layers")
         if self.backbone_layers > 0 and not mixable:
             raise OptionError(
-                "a backbone mixes everything a neuron hears, so it needs a fully connected wiring "
-                "of one layer; leave it and its options out",
+                "a backbone mixes everything a neuron receives, so it needs a fully connected "
+                "wiring of one layer; leave it and its options out",
                 "backbone_layers",
             )
         backbone_units = 128 if backbone_units is None else backbone_units

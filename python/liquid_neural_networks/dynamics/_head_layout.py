@@ -153,7 +153,7 @@ class HeadLayout:
         return made if self.one_layer else {**made, **self._between(recurrent)}
 
     def _between(self, recurrent: Tensor) -> Values:
-        """What goes from layer to layer within a step, taken out of the recurrent matrix."""
+        """What goes from layer to layer within a step, cut out of the recurrent matrix."""
         made: Values = {}
         blocks = self.heads_by_layer(recurrent, 0)
         members = list(torch.split(self.order(recurrent.device), self.sizes))

@@ -46,7 +46,7 @@ def make_plan(make: Callable[..., Any], *arguments: Any) -> Any:
     """A plan of C's.
 
     Raises:
-        Declined: C has no room for something so large.
+        Declined: something is larger than C can count.
     """
     try:
         return make(*arguments)
@@ -81,7 +81,7 @@ def typed(refusal: str) -> LiquidError:
 
 
 def kept_rows(call: Call, batch: int) -> int:
-    """Batch rows that what the kernel keeps for backward has room for."""
+    """Batch rows for which the kernel allocates what it keeps for backward."""
     rows: int = built().kept_rows(call.plan, call.kernel, batch)
     return rows
 

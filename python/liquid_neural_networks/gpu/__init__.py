@@ -35,14 +35,15 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 _KERNELS: dict[type[Dynamics], ModuleType] = {}
 """For each dynamics a module with ``why_not(dynamics, method, memory)`` and ``integrate``."""
 
-_MISSING = ""
+MISSING = ""
+"""Why this engine cannot run at all here; empty if it can, on a GPU."""
 if not (torch.version.cuda or torch.version.hip or INTERPRETED):
-    _MISSING = "this torch is built for the CPU alone"
+    MISSING = "this torch is built for the CPU alone"
 else:
     try:
         from . import _closed_form, _conductance, _dense
     except ImportError as error:
-        _MISSING = f"Triton cannot be imported ({error}); pip install triton"
+        MISSING = f"Triton cannot be imported ({error}); pip install triton"
     else:
         _KERNELS = {
             ClosedFormDynamics: _closed_form,
@@ -62,8 +63,8 @@ def why_not(
     inputs = sequences.inputs
     if inputs.device.type != "cuda" and not (INTERPRETED and inputs.device.type == "cpu"):
         return f"the network is on {inputs.device}, not on a GPU"
-    if _MISSING:
-        return _MISSING
+    if MISSING:
+        return MISSING
     if inputs.dtype != torch.float32:
         return f"the network is {inputs.dtype}; GPU kernels compute in float32"
     if not compiling() and transform():

@@ -7,6 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from .._modes import run_while_compiling
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics
 from ..memory import MemoryCell
@@ -48,7 +49,7 @@ def _activation(dynamics: ClosedFormDynamics) -> str:
     return _SAME.get(dynamics.backbone_activation, dynamics.backbone_activation)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@run_while_compiling
 def _shared_bytes_of(device: torch.device) -> int:
     """Shared memory that a program can have; Triton's interpreter sets no limit."""
     if device.type != "cuda":
@@ -115,9 +116,7 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 
 
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
-    # Torch restores no autocast for backward: it would shorten the matrix products.
-    with torch.autocast(states.device.type, enabled=False):
-        of_call, of_weights = passes.backward(*_read(options, tensors), states, grad.contiguous())
+    of_call, of_weights = passes.backward(*_read(options, tensors), states, grad.contiguous())
     return [*of_call[:DIFFERENTIABLE], *of_weights]
 
 

@@ -35,7 +35,7 @@ SIZES = [
 SENDERS = tl.constexpr(8)
 """Whose weights to the gates of a memory are loaded at a time."""
 SHUFFLE = tl.constexpr(True)
-"""States reach the gates between the lanes of a warp, never through scratch memory."""
+"""States reach the gates between the lanes of a warp."""
 
 
 # -- the equations ---------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def forward(
             next_added = tl.load(shift + at_shift, mask=there, other=0.0)
         if gates is not None:
             candidate, input_, forget, output = open_gates(
-                x, gates + at_gates, gates_weights, there, units, states, SENDERS, SHUFFLE
+                x, gates + at_gates, gates_weights, there, units, SENDERS, SHUFFLE
             )
             x, memory = remember(memory, candidate, input_, forget, output)
             tl.store(states + at_states + units, memory, mask=there)
@@ -527,7 +527,6 @@ def backward(
                 at,
                 there,
                 units,
-                states,
                 SENDERS,
                 SHUFFLE,
             )

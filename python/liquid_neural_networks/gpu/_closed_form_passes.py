@@ -64,7 +64,7 @@ class Call(NamedTuple):
         state: (B, N), or (B, 2 N) with a memory.
         shift: (B, T, N), neurons by layer, what given time constants add to time_a; in mode "pure"
             the base rates.
-        mask: (B, T, I), 1 where a feature was seen, or None. A memory hears the inputs as they are.
+        mask: (B, T, I), 1 where a feature was seen, or None. A memory gets the inputs as they are.
         back: (N,) the place of each neuron in the order of the layers, None if there is one layer.
     """
 
@@ -343,11 +343,13 @@ def add_gradients(
         if len(again.z) > 1:
             add_layer(sums.hidden, sums.hidden_bias, again.y[1], again.z[0])
     add_layer(sums.inputs, sums.bias, again.first_layer, call.seen(samples))
-    recurrent = outer(again.first_layer, again.starts)
     if form.layered:
         by_new = outer(again.first_layer, states[:, samples, : sums.units])
-        recurrent = torch.where(from_earlier_layers(form, call.back), by_new, recurrent)
-    sums.recurrent.add_(recurrent)
+        by_old = outer(again.first_layer, again.starts)
+        new = from_earlier_layers(form, call.back)
+        sums.recurrent.add_(torch.where(new, by_new, by_old))
+    else:
+        add_layer(sums.recurrent, None, again.first_layer, again.starts)
     if again.gates is not None:
         add_layer(sums.gates_inputs, sums.gates_bias, again.gates, call.inputs[:, samples])
         add_layer(sums.gates_recurrent, None, again.gates, again.before)
@@ -359,7 +361,7 @@ def add_layer(
     """Adds the gradients of a layer's matrix (R, C) and bias (R,), given its inputs (B, T, C) and
     the gradient of its outputs (B, T, R)."""
     if matrix is not None:
-        matrix.add_(outer(grad, inputs))
+        matrix.addmm_(grad.flatten(0, 1).t(), inputs.flatten(0, 1))
     if bias is not None:
         bias.add_(grad.sum((0, 1)))
 

@@ -27,11 +27,11 @@ def integrate(
     memory: Optional[MemoryCell],
 ) -> Tensor:
     """See :func:`liquid_neural_networks.gpu.integrate`."""
-    values = dynamics.values()
+    values, clipped = _recurrence.parameters(dynamics)
     w, sigma, mu, E = (values[f"sensory_{name}"] for name in ("w", "sigma", "mu", "E"))
     inputs = torch.addcmul(values["b"], values["a"], sequences.inputs)
     call = _sensory.Call(inputs, w, sigma, mu, E, sequences.mask)
-    sums = _sensory.sensory(dynamics.units, call, _sensory.synapses_of(dynamics))
+    sums = _sensory.sensory(dynamics.units, clipped, call, _sensory.synapses_of(dynamics))
     return _recurrence.integrate(
-        dynamics, method, "sigmoid", sums, values, sequences, state, memory
+        dynamics, method, "sigmoid", sums, values, clipped, sequences, state, memory
     )

@@ -15,7 +15,10 @@ import triton.language as tl
 from ._device import (
     LN2,
     LOG2E,
+    add_both_lists,
     add_lists,
+    at_least,
+    at_least_gradient,
     load_others,
     load_synapses,
     opening,
@@ -24,30 +27,52 @@ from ._device import (
     solver_step,
     solver_step_gradient,
     spread,
+    spread_both,
     store_arranged,
 )
 from ._memory_cell import open_gates, remember, remember_gradient
 from ._samples import clamped, load_before, load_memory_before, load_times, store_times_gradient
 
-SIZES = ["batch", "steps", "unfolds", "units", "synapses", "receiving", "places"]
+SIZES = [
+    "batch",
+    "steps",
+    "unfolds",
+    "units",
+    "synapses",
+    "begin",
+    "end",
+    "receiving",
+    "places",
+]
 
 
 @triton.jit
-def load_parameters(w, sigma, mu, E, which):
+def load_parameters(w, sigma, mu, E, which, LEAST_W: tl.constexpr):
     """slope, shift, weight and current of synapses ``which``, 0 where there is none."""
     exists = which >= 0
     slope = tl.load(sigma + which, mask=exists, other=0.0) * -LOG2E
     shift = -slope * tl.load(mu + which, mask=exists, other=0.0)
-    weight = tl.load(w + which, mask=exists, other=0.0)
+    weight = at_least(tl.load(w + which, mask=exists, other=0.0), LEAST_W)
     return slope, shift, weight, weight * tl.load(E + which, mask=exists, other=0.0)
 
 
 @triton.jit(do_not_specialize=SIZES)
-def arrange(arranged, w, sigma, mu, E, entries, receiving, places, BLOCK: tl.constexpr):
+def arrange(
+    arranged,
+    w,
+    sigma,
+    mu,
+    E,
+    entries,
+    receiving,
+    places,
+    BLOCK: tl.constexpr,
+    LEAST_W: tl.constexpr,
+):
     """Writes slope, shift, weight and current at each place of lists; see ``store_arranged``."""
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     which = tl.load(entries + at, mask=at < places, other=-1) >> 10
-    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which, LEAST_W)
     store_arranged(arranged, slope, at, receiving, places, 0, 4)
     store_arranged(arranged, shift, at, receiving, places, 1, 4)
     store_arranged(arranged, weight, at, receiving, places, 2, 4)
@@ -72,18 +97,14 @@ def _rate_and_drive(
     sender,
     first,
     counts,
-    scratch,
     MOST: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
     """(rows, neurons) sums of the recurrent synapses."""
-    s = opening(slope * spread(x, sender, scratch, SHUFFLE) + shift)
+    s = opening(slope * spread(x, sender, SHUFFLE) + shift)
     # Side by side they are summed in one go where several warps have parts of them.
     rate, drive = tl.split(tl.sum(tl.join(s * weight, s * current), 1))
-    return (
-        add_lists(rate, first, counts, scratch, MOST, SHUFFLE),
-        add_lists(drive, first, counts, scratch, MOST, SHUFFLE),
-    )
+    return add_both_lists(rate, drive, first, counts, MOST, SHUFFLE)
 
 
 @triton.jit
@@ -110,7 +131,6 @@ def forward(
     entries,
     first,
     counts,
-    scratch,
     batch,
     steps,
     unfolds,
@@ -124,6 +144,8 @@ def forward(
     REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_C: tl.constexpr,
+    LEAST_G: tl.constexpr,
 ):
     """Writes the states (B, T, N), or (B, T, 2 N) with a memory, of ROWS batch rows a program.
 
@@ -133,20 +155,20 @@ def forward(
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: (4, K, L), what ``arrange`` made of the synapses' parameters.
         entries, first, counts: the synapses as lists by receiver.
-        scratch: see ``spread``.
+        LEAST_C, LEAST_G: see ``at_least``.
     """
     program = tl.program_id(0)
     row = (program * ROWS + tl.arange(0, ROWS)[:, None]).to(tl.int64)
     neurons = tl.arange(0, NEURONS)[None, :]
     there = (row < batch) & (neurons < units)
-    scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
     first = tl.load(first + neurons)
     counts = tl.load(counts + neurons)
-    inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
-    leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
+    inverse_c = 1.0 / at_least(tl.load(c + neurons, mask=neurons < units, other=1.0), LEAST_C)
+    leak = tl.load(g + neurons, mask=neurons < units, other=0.0)
+    leak = at_least(leak, LEAST_G) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
 
     width = units if terms is None else 2 * units
@@ -169,12 +191,12 @@ def forward(
         if terms is not None:
             candidate, input_, forget, output = open_gates(
                 x, terms + (row * steps + t) * 4 * units + neurons, recurrent, there, units,
-                scratch, SENDERS, SHUFFLE,
+                SENDERS, SHUFFLE,
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
             rate, drive = _rate_and_drive(
-                x, slope, shift, weight, current, sender, first, counts, scratch, MOST, SHUFFLE
+                x, slope, shift, weight, current, sender, first, counts, MOST, SHUFFLE
             )
             rate = rate_0 + rate * inverse_c
             drive = drive_0 + drive * inverse_c
@@ -218,13 +240,14 @@ def backward(
     owner,
     first_by_sender,
     counts_by_sender,
-    scratch,
     kept,
     batch,
     steps,
     unfolds,
     units,
     synapses,
+    begin,
+    end,
     SOLVER: tl.constexpr,
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
@@ -238,27 +261,37 @@ def backward(
     SENDER_REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    APART: tl.constexpr,
+    LEAST_W: tl.constexpr,
+    LEAST_C: tl.constexpr,
+    LEAST_G: tl.constexpr,
 ):
     """Writes all gradients; a program has as many batch rows as it takes, ROWS at a time.
 
     Sums that receivers need run over lists by receiver, as in ``forward``; gradients of senders run
-    over lists by sender, which also add up the gradients of the synapses' parameters.
+    over lists by sender, which also add up the gradients of the synapses' parameters. These would
+    fill the registers of a large program: with APART it keeps what they are made of, for
+    ``parameter_gradient`` of :mod:`._sensory_kernels`, and goes through some samples alone.
 
     Args:
         grad_states: as the states, given. The other gradients are written, those of the first five
             as what they are of, None where that is.
         grad_parameters: (programs, 4 E + 3 N), each program's share of the gradients of w, sigma,
-            mu, E, c, g and vleak, in this order.
+            mu, E, c, g and vleak, in this order; with APART (programs, 3 N), the last three.
+        grad_state: with APART always there; it has what the launch for the samples after wrote.
         arranged, arranged_by_sender: the same for both kinds of lists.
         weights: W_rec of a memory, (4 N, N), or None.
-        kept: (programs, unfolds, 3, ROWS, neurons) numbers that only this program uses.
+        kept: (programs, unfolds, 3, ROWS, neurons) numbers that only this program uses. With APART
+            (B, samples, unfolds, 3, neurons), for each unfold the state before it and the gradients
+            of its rate and drive, times the capacitance.
+        begin, end: the samples to go through, all of them without APART.
         The others: as for ``forward``, with the lists by sender beside those by receiver.
     """
     program = tl.program_id(0)
     neurons = tl.arange(0, NEURONS)[None, :]
-    scratch += program * ROWS * tl.maximum(NEURONS, tl.maximum(LISTS, SENDER_LISTS))
     stage: tl.constexpr = ROWS * NEURONS
-    kept += program.to(tl.int64) * unfolds * 3 * stage
+    if not APART:
+        kept += program.to(tl.int64) * unfolds * 3 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
 
     first = tl.load(first + neurons)
@@ -266,14 +299,16 @@ def backward(
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     counts_by_sender = tl.load(counts_by_sender + neurons)
-    inverse_c = 1.0 / tl.load(c + neurons, mask=neurons < units, other=1.0)
-    leak = tl.load(g + neurons, mask=neurons < units, other=0.0) * inverse_c
+    inverse_c = 1.0 / at_least(tl.load(c + neurons, mask=neurons < units, other=1.0), LEAST_C)
+    leak = tl.load(g + neurons, mask=neurons < units, other=0.0)
+    leak = at_least(leak, LEAST_G) * inverse_c
     vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
 
-    of_weight = tl.zeros((ROWS, SENDER_LENGTH, SENDER_LISTS), tl.float32)
-    of_current = of_weight
-    of_slope = of_weight
-    of_shift = of_weight
+    if not APART:
+        of_weight = tl.zeros((ROWS, SENDER_LENGTH, SENDER_LISTS), tl.float32)
+        of_current = of_weight
+        of_slope = of_weight
+        of_shift = of_weight
     of_log_c = tl.zeros((ROWS, NEURONS), tl.float32)
     of_leak = of_log_c
     of_vleak = of_log_c
@@ -284,13 +319,17 @@ def backward(
         there = (row < batch) & (neurons < units)
         grad = tl.zeros((ROWS, NEURONS), tl.float32)
         grad_memory = grad
-        x_before = load_before(states, state, row, steps - 1, neurons, there, steps, width)
-        rate_in, drive_in = _load_inputs(inputs, row, steps - 1, neurons, there, steps, units)
+        if APART and end < steps:
+            grad = tl.load(grad_state + row * width + neurons, mask=there, other=0.0)
+            if terms is not None:
+                after = grad_state + row * width + units + neurons
+                grad_memory = tl.load(after, mask=there, other=0.0)
+        x_before = load_before(states, state, row, end - 1, neurons, there, steps, width)
+        rate_in, drive_in = _load_inputs(inputs, row, end - 1, neurons, there, steps, units)
         leak_before, h = load_times(
-            elapsed_time, time_constants, leak, row, steps - 1, neurons, batch, steps, unfolds,
-            units,
-        )  # fmt: skip
-        for t in range(steps - 1, -1, -1):
+            elapsed_time, time_constants, leak, row, end - 1, neurons, batch, steps, unfolds, units
+        )
+        for t in range(end - 1, begin - 1, -1):
             sample = row * steps + t
             x = x_before
             leak_then = leak_before
@@ -310,7 +349,7 @@ def backward(
                 grad_memory += tl.load(after + units, mask=there, other=0.0)
                 memory = load_memory_before(states, state, row, t, neurons, there, steps, units)
                 candidate, input_, forget, output = open_gates(
-                    x, terms + sample * 4 * units + neurons, recurrent, there, units, scratch,
+                    x, terms + sample * 4 * units + neurons, recurrent, there, units,
                     SENDERS, SHUFFLE,
                 )  # fmt: skip
                 x, _ = remember(memory, candidate, input_, forget, output)
@@ -319,16 +358,20 @@ def backward(
             # lists at the same time.
             sender = load_others(entries, LENGTH, LISTS, REGULAR)
             slope, shift, weight, current = _load_arranged(arranged, LENGTH, LISTS)
-            tl.debug_barrier()  # for whoever still reads what was kept for the sample after
+            now = kept
+            if APART:
+                now += (row * (end - begin) + t - begin) * unfolds * 3 * stage
+            else:
+                tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
                 rate, drive = _rate_and_drive(
-                    x, slope, shift, weight, current, sender, first, counts, scratch, MOST, SHUFFLE
+                    x, slope, shift, weight, current, sender, first, counts, MOST, SHUFFLE
                 )
                 rate = rate_0 + rate * inverse_c
                 drive = drive_0 + drive * inverse_c
-                tl.store(kept + 3 * unfold * stage, x)
-                tl.store(kept + (3 * unfold + 1) * stage, rate)
-                tl.store(kept + (3 * unfold + 2) * stage, drive)
+                tl.store(now + 3 * unfold * stage, x)
+                tl.store(now + (3 * unfold + 1) * stage, rate)
+                tl.store(now + (3 * unfold + 2) * stage, drive)
                 x = solver_step(x, rate, drive, length, SOLVER)
             tl.debug_barrier()
 
@@ -340,9 +383,9 @@ def backward(
             of_drive_0 = of_rate_0
             of_length = of_rate_0
             for unfold in range(unfolds - 1, -1, -1):
-                x = tl.load(kept + 3 * unfold * stage)
-                rate = tl.load(kept + (3 * unfold + 1) * stage)
-                drive = tl.load(kept + (3 * unfold + 2) * stage)
+                x = tl.load(now + 3 * unfold * stage)
+                rate = tl.load(now + (3 * unfold + 1) * stage)
+                drive = tl.load(now + (3 * unfold + 2) * stage)
                 grad, of_rate, of_drive, of_h = solver_step_gradient(
                     grad, x, rate, drive, length, SOLVER
                 )
@@ -351,22 +394,25 @@ def backward(
                 of_length += of_h
                 of_log_c -= of_rate * (rate - leak_then) + of_drive * (drive - leak_then * vleak)
 
-                of_rate = spread(of_rate * inverse_c, receiver, scratch, SHUFFLE)
-                of_drive = spread(of_drive * inverse_c, receiver, scratch, SHUFFLE)
+                of_rate *= inverse_c
+                of_drive *= inverse_c
+                if APART:
+                    tl.store(now + (3 * unfold + 1) * stage, of_rate)
+                    tl.store(now + (3 * unfold + 2) * stage, of_drive)
+                of_rate, of_drive = spread_both(of_rate, of_drive, receiver, SHUFFLE)
                 sent = x
                 if SENDER_MOST > 1:
-                    sent = pick(x, owner, scratch, SHUFFLE)
+                    sent = pick(x, owner, SHUFFLE)
                 sent = sent[:, None, :]
                 s = opening(slope * sent + shift)
-                of_weight += s * of_rate
-                of_current += s * of_drive
                 of_exponent = (weight * of_rate + current * of_drive) * (s - s * s)
-                of_shift += of_exponent
-                of_slope += of_exponent * sent
+                if not APART:
+                    of_weight += s * of_rate
+                    of_current += s * of_drive
+                    of_shift += of_exponent
+                    of_slope += of_exponent * sent
                 by_list = tl.sum(of_exponent * slope, 1) * -LN2
-                grad += add_lists(
-                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
-                )
+                grad += add_lists(by_list, first_by_sender, counts_by_sender, SENDER_MOST, SHUFFLE)
 
             of_inputs = grad_inputs + sample * 2 * units + neurons
             tl.store(of_inputs, of_rate_0 * inverse_c, mask=there)
@@ -382,30 +428,49 @@ def backward(
             if terms is not None:
                 grad, grad_memory = remember_gradient(
                     grad, grad_memory, memory, candidate, input_, forget, output, weights,
-                    grad_terms + sample * 4 * units + neurons, there, units, scratch, SENDERS,
+                    grad_terms + sample * 4 * units + neurons, there, units, SENDERS,
                     SHUFFLE,
                 )  # fmt: skip
-        if state is not None:
+        if APART or state is not None:
             tl.store(grad_state + row * width + neurons, grad, mask=there)
             if terms is not None:
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
-    of_neurons = grad_parameters + program.to(tl.int64) * (4 * synapses + 3 * units)
-    synapse = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
-    store_synapse_gradients(
-        of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope, of_shift
-    )
-    of_neurons += 4 * synapses + neurons
+    width = 3 * units if APART else 4 * synapses + 3 * units
+    of_neurons = grad_parameters + program.to(tl.int64) * width
+    if not APART:
+        synapse = load_synapses(entries_by_sender, SENDER_LENGTH, SENDER_LISTS)
+        store_synapse_gradients(
+            of_neurons, w, sigma, mu, E, synapse, synapses, of_weight, of_current, of_slope,
+            of_shift, LEAST_W,
+        )  # fmt: skip
+        of_neurons += 4 * synapses
+    of_neurons += neurons
     exists = neurons < units
     of_log_c -= of_leak * leak
-    tl.store(of_neurons, tl.sum(of_log_c * inverse_c, 0)[None, :], mask=exists)
-    tl.store(of_neurons + units, tl.sum(of_leak * inverse_c, 0)[None, :], mask=exists)
+    of_c = tl.sum(of_log_c * inverse_c, 0)[None, :]
+    of_c = at_least_gradient(of_c, tl.load(c + neurons, mask=exists, other=0.0), LEAST_C)
+    of_g = tl.sum(of_leak * inverse_c, 0)[None, :]
+    of_g = at_least_gradient(of_g, tl.load(g + neurons, mask=exists, other=0.0), LEAST_G)
+    tl.store(of_neurons, of_c, mask=exists)
+    tl.store(of_neurons + units, of_g, mask=exists)
     tl.store(of_neurons + 2 * units, tl.sum(of_vleak, 0)[None, :], mask=exists)
 
 
 @triton.jit
 def store_synapse_gradients(
-    to, w, sigma, mu, E, which, synapses, of_weight, of_current, of_slope, of_shift
+    to,
+    w,
+    sigma,
+    mu,
+    E,
+    which,
+    synapses,
+    of_weight,
+    of_current,
+    of_slope,
+    of_shift,
+    LEAST_W: tl.constexpr,
 ):
     """Those of w, sigma, mu and E, E numbers each, from sums (rows, K, L) over rows and time.
 
@@ -417,12 +482,14 @@ def store_synapse_gradients(
     of_current = tl.sum(of_current, 0)[None, :, :]
     of_slope = tl.sum(of_slope, 0)[None, :, :]
     of_shift = tl.sum(of_shift, 0)[None, :, :]
+    weight = tl.load(w + which, mask=exists, other=0.0)
     of_w = of_weight + tl.load(E + which, mask=exists, other=0.0) * of_current
+    of_w = at_least_gradient(of_w, weight, LEAST_W)
     of_sigma = of_slope - tl.load(mu + which, mask=exists, other=0.0) * of_shift
     of_mu = -tl.load(sigma + which, mask=exists, other=0.0) * of_shift
     to += which
     tl.store(to, of_w, mask=exists)
     tl.store(to + synapses, of_sigma, mask=exists)
     tl.store(to + 2 * synapses, of_mu, mask=exists)
-    of_current *= tl.load(w + which, mask=exists, other=0.0)
+    of_current *= at_least(weight, LEAST_W)
     tl.store(to + 3 * synapses, of_current, mask=exists)

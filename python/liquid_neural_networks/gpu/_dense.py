@@ -26,8 +26,8 @@ def integrate(
     memory: Optional[MemoryCell],
 ) -> Tensor:
     """See :func:`liquid_neural_networks.gpu.integrate`."""
-    values = dynamics.values()
+    values, clipped = _recurrence.parameters(dynamics)
     (terms,) = dynamics.sensory(values, sequences.inputs, sequences.mask)
     return _recurrence.integrate(
-        dynamics, method, dynamics.activation, terms, values, sequences, state, memory
+        dynamics, method, dynamics.activation, terms, values, clipped, sequences, state, memory
     )

@@ -13,6 +13,8 @@ import triton.language as tl
 
 from ._device import (
     add_lists,
+    at_least,
+    at_least_gradient,
     load_others,
     load_synapses,
     pick,
@@ -47,14 +49,13 @@ def _opened(
     sender,
     first,
     counts,
-    scratch,
     ACTIVATION: tl.constexpr,
     MOST: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
     """f."""
-    sent = tl.sum(weight * spread(x, sender, scratch, SHUFFLE), 1)
-    y = term + add_lists(sent, first, counts, scratch, MOST, SHUFFLE)
+    sent = tl.sum(weight * spread(x, sender, SHUFFLE), 1)
+    y = term + add_lists(sent, first, counts, MOST, SHUFFLE)
     return tanh(y) if ACTIVATION == "tanh" else sigmoid(y)
 
 
@@ -80,7 +81,6 @@ def forward(
     entries,
     first,
     counts,
-    scratch,
     batch,
     steps,
     unfolds,
@@ -95,6 +95,7 @@ def forward(
     REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_TAU: tl.constexpr,
 ):
     """Writes the states (B, T, N), or (B, T, 2 N) with a memory, of ROWS batch rows a program.
 
@@ -104,19 +105,18 @@ def forward(
         terms, recurrent: (B, T, 4 N) and (N, 4 N) of a memory, see :mod:`._memory_cell`, or None.
         arranged: what ``arrange`` made of W_rec.
         entries, first, counts: the synapses as lists by receiver.
-        scratch: see ``spread``.
+        LEAST_TAU: see ``at_least``.
     """
     program = tl.program_id(0)
     row = (program * ROWS + tl.arange(0, ROWS)[:, None]).to(tl.int64)
     neurons = tl.arange(0, NEURONS)[None, :]
     there = (row < batch) & (neurons < units)
-    scratch += program * ROWS * tl.maximum(NEURONS, LISTS)
 
     sender = load_others(entries, LENGTH, LISTS, REGULAR)
     weight = tl.load(places(arranged, LENGTH, LISTS))
     first = tl.load(first + neurons)
     counts = tl.load(counts + neurons)
-    leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
+    leak = 1.0 / at_least(tl.load(tau + neurons, mask=neurons < units, other=1.0), LEAST_TAU)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
     width = units if terms is None else 2 * units
@@ -139,11 +139,11 @@ def forward(
         if terms is not None:
             candidate, input_, forget, output = open_gates(
                 x, terms + (row * steps + t) * 4 * units + neurons, recurrent, there, units,
-                scratch, SENDERS, SHUFFLE,
+                SENDERS, SHUFFLE,
             )  # fmt: skip
             x, memory = remember(memory, candidate, input_, forget, output)
         for _ in range(unfolds):
-            f = _opened(x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE)
+            f = _opened(x, term, weight, sender, first, counts, ACTIVATION, MOST, SHUFFLE)
             x = solver_step(x, leak_now + f, f * reversal, length, SOLVER)
         after = states + (row * steps + t) * width + neurons
         tl.store(after, x, mask=there)
@@ -179,7 +179,6 @@ def backward(
     owner,
     first_by_sender,
     counts_by_sender,
-    scratch,
     kept,
     batch,
     steps,
@@ -200,6 +199,7 @@ def backward(
     SENDER_REGULAR: tl.constexpr,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
+    LEAST_TAU: tl.constexpr,
 ):
     """Writes all gradients; a program has as many batch rows as it takes, ROWS at a time.
 
@@ -215,7 +215,6 @@ def backward(
     """
     program = tl.program_id(0)
     neurons = tl.arange(0, NEURONS)[None, :]
-    scratch += program * ROWS * tl.maximum(NEURONS, tl.maximum(LISTS, SENDER_LISTS))
     stage: tl.constexpr = ROWS * NEURONS
     kept += program.to(tl.int64) * unfolds * 2 * stage
     kept += tl.arange(0, ROWS)[:, None] * NEURONS + neurons
@@ -229,7 +228,7 @@ def backward(
     owner = tl.load(owner + tl.arange(0, SENDER_LISTS)[None, :])
     first_by_sender = tl.load(first_by_sender + neurons)
     counts_by_sender = tl.load(counts_by_sender + neurons)
-    leak = 1.0 / tl.load(tau + neurons, mask=neurons < units, other=1.0)
+    leak = 1.0 / at_least(tl.load(tau + neurons, mask=neurons < units, other=1.0), LEAST_TAU)
     reversal = tl.load(A + neurons, mask=neurons < units, other=0.0)
 
     of_weight = tl.zeros((ROWS, SENDER_LENGTH, SENDER_LISTS), tl.float32)
@@ -267,16 +266,14 @@ def backward(
                 grad_memory += tl.load(after + units, mask=there, other=0.0)
                 memory = load_memory_before(states, state, row, t, neurons, there, steps, units)
                 candidate, input_, forget, output = open_gates(
-                    x, terms + sample * 4 * units + neurons, recurrent, there, units, scratch,
+                    x, terms + sample * 4 * units + neurons, recurrent, there, units,
                     SENDERS, SHUFFLE,
                 )  # fmt: skip
                 x, _ = remember(memory, candidate, input_, forget, output)
 
             tl.debug_barrier()  # for whoever still reads what was kept for the sample after
             for unfold in range(unfolds):
-                f = _opened(
-                    x, term, weight, sender, first, counts, scratch, ACTIVATION, MOST, SHUFFLE
-                )
+                f = _opened(x, term, weight, sender, first, counts, ACTIVATION, MOST, SHUFFLE)
                 tl.store(kept + 2 * unfold * stage, x)
                 tl.store(kept + (2 * unfold + 1) * stage, f)
                 x = solver_step(x, leak_then + f, f * reversal, length, SOLVER)
@@ -297,15 +294,13 @@ def backward(
                 slope = 1.0 - f * f if ACTIVATION == "tanh" else f - f * f
                 of_y = (of_rate + of_drive * reversal) * slope
                 of_term += of_y
-                received = spread(of_y, receiver, scratch, SHUFFLE)
+                received = spread(of_y, receiver, SHUFFLE)
                 sent = x
                 if SENDER_MOST > 1:
-                    sent = pick(x, owner, scratch, SHUFFLE)
+                    sent = pick(x, owner, SHUFFLE)
                 of_weight += received * sent[:, None, :]
                 by_list = tl.sum(received * out_weight, 1)
-                grad += add_lists(
-                    by_list, first_by_sender, counts_by_sender, scratch, SENDER_MOST, SHUFFLE
-                )
+                grad += add_lists(by_list, first_by_sender, counts_by_sender, SENDER_MOST, SHUFFLE)
 
             tl.store(grad_inputs + sample * units + neurons, of_term, mask=there)
             if time_constants is None:
@@ -317,7 +312,7 @@ def backward(
             if terms is not None:
                 grad, grad_memory = remember_gradient(
                     grad, grad_memory, memory, candidate, input_, forget, output, weights,
-                    grad_terms + sample * 4 * units + neurons, there, units, scratch, SENDERS,
+                    grad_terms + sample * 4 * units + neurons, there, units, SENDERS,
                     SHUFFLE,
                 )  # fmt: skip
         if state is not None:
@@ -330,5 +325,7 @@ def backward(
     tl.store(to + which, tl.sum(of_weight, 0)[None, :, :], mask=which >= 0)
     to += synapses + neurons
     exists = neurons < units
-    tl.store(to, tl.sum(-of_leak * leak * leak, 0)[None, :], mask=exists)
+    of_tau = tl.sum(-of_leak * leak * leak, 0)[None, :]
+    of_tau = at_least_gradient(of_tau, tl.load(tau + neurons, mask=exists, other=0.0), LEAST_TAU)
+    tl.store(to, of_tau, mask=exists)
     tl.store(to + units, tl.sum(of_reversal, 0)[None, :], mask=exists)

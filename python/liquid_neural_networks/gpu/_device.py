@@ -1,6 +1,7 @@
 """What every kernel is made of: activations, gathers along the neurons, the steps of the solvers.
 
-Functions for use inside Triton kernels. Tiles are (rows, neurons), float32, both sizes powers of 2;
+Functions for use inside Triton kernels, which reads what stands behind a ``return`` unless it is in
+an ``else``. Tiles are (rows, neurons), float32, both sizes powers of 2;
 what lies beyond the batch and beyond the neurons is 0 and stays 0.
 """
 
@@ -38,60 +39,107 @@ def tanh(x):
 
 
 @triton.jit
-def pick(values, index, scratch, SHUFFLE: tl.constexpr):
+def at_least(value, LEAST: tl.constexpr):
+    """What the constraint ``clip`` makes of a stored number; LEAST is None where that is done."""
+    if LEAST is None:
+        return value
+    else:
+        return tl.maximum(value, LEAST, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def at_least_gradient(grad, value, LEAST: tl.constexpr):
+    """That of a stored number, from that of what :func:`at_least` made of it."""
+    if LEAST is None:
+        return grad
+    else:
+        return tl.where(value >= LEAST, grad, 0.0)
+
+
+@triton.jit
+def pick(values, index, SHUFFLE: tl.constexpr):
     """(rows, X): for each row the values (rows, M) that ``index`` (1, X) names.
 
-    ``SHUFFLE``: between the lanes of a warp, which costs M / 32 shuffles; else by way of
-    ``scratch``, (rows, M) numbers in global memory that only this program uses.
+    ``SHUFFLE``: between the lanes of the only warp, which costs M / 32 shuffles; else through
+    shared memory, for one row.
     """
     if SHUFFLE:
         return tl.gather(values, tl.broadcast_to(index, (values.shape[0], index.shape[1])), 1)
-    return tl.load(through(scratch, values)[:, None] + index)
+    else:
+        return tl.reshape(_gather(values, index), (1, index.shape[1]))
 
 
 @triton.jit
-def spread(values, index, scratch, SHUFFLE: tl.constexpr):
+def spread(values, index, SHUFFLE: tl.constexpr):
     """(rows, K, L): the same for an index (1, K, L)."""
     if SHUFFLE:
         rows: tl.constexpr = values.shape[0]
-        # A copy for each of the K costs nothing: the warps that share out K have each their own.
         source = tl.broadcast_to(values[:, None, :], (rows, index.shape[1], values.shape[1]))
         index = tl.broadcast_to(index, (rows, index.shape[1], index.shape[2]))
         return tl.gather(source, index, 2)
-    return tl.load(through(scratch, values)[:, None, None] + index)
+    else:
+        return tl.reshape(_gather(values, index), (1, index.shape[1], index.shape[2]))
 
 
 @triton.jit
-def through(scratch, values):
-    """(rows,) where in ``scratch`` each row of the values is, once all threads have written."""
-    width: tl.constexpr = values.shape[1]
-    rows = scratch + tl.arange(0, values.shape[0]) * width
-    tl.debug_barrier()  # for whoever still reads what was there before
-    tl.store(rows[:, None] + tl.arange(0, width)[None, :], values)
-    tl.debug_barrier()
-    return rows
+def spread_both(one, other, index, SHUFFLE: tl.constexpr):
+    """The same of two kinds of values, which go through shared memory side by side."""
+    if SHUFFLE:
+        return spread(one, index, SHUFFLE), spread(other, index, SHUFFLE)
+    else:
+        index = 2 * index[:, :, :, None] + tl.arange(0, 2)[None, None, None, :]
+        return tl.split(tl.reshape(_gather(tl.join(one, other), index), index.shape))
 
 
 @triton.jit
-def add_lists(sums, first, counts, scratch, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
+def _gather(values, index):
+    """All in one dimension, which Triton gathers through shared memory."""
+    return tl.gather(tl.ravel(values), tl.ravel(index), 0)
+
+
+@triton.jit
+def add_lists(sums, first, counts, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
     """(rows, neurons) from sums over each list (rows, L) those over the lists of each neuron.
 
-    ``first`` and ``counts`` (1, neurons): see ``Lists``; ``MOST`` is the largest count.
+    ``first`` and ``counts`` (1, neurons): see ``Lists``; ``MOST`` is the largest count, if not
+    SHUFFLE a power of 2 above it.
     """
     if MOST == 1:
         return sums
-    last: tl.constexpr = sums.shape[1] - 1
-    total = tl.zeros((sums.shape[0], first.shape[1]), tl.float32)
-    if not SHUFFLE:
-        source = through(scratch, sums)[:, None]
-    for i in tl.static_range(MOST):
-        index = tl.minimum(first + i, last)
-        if SHUFFLE:
-            part = pick(sums, index, scratch, SHUFFLE)
-        else:
-            part = tl.load(source + index)
-        total += tl.where(i < counts, part, 0.0)
-    return total
+    elif SHUFFLE:
+        last: tl.constexpr = sums.shape[1] - 1
+        total = tl.where(counts > 0, pick(sums, tl.minimum(first, last), SHUFFLE), 0.0)
+        for i in tl.static_range(1, MOST):
+            index = tl.minimum(first + i, last)
+            total += tl.where(i < counts, pick(sums, index, SHUFFLE), 0.0)
+        return total
+    else:
+        part, index = _parts(first, sums.shape[1], MOST)
+        each = tl.where(part < counts[:, None, :], spread(sums, index, SHUFFLE), 0.0)
+        return tl.sum(each, 1)
+
+
+@triton.jit
+def add_both_lists(one, other, first, counts, MOST: tl.constexpr, SHUFFLE: tl.constexpr):
+    """The same of two kinds of sums, which go through shared memory side by side."""
+    if SHUFFLE or MOST == 1:
+        return (
+            add_lists(one, first, counts, MOST, SHUFFLE),
+            add_lists(other, first, counts, MOST, SHUFFLE),
+        )
+    else:
+        part, index = _parts(first, one.shape[1], MOST)
+        index = 2 * index[:, :, :, None] + tl.arange(0, 2)[None, None, None, :]
+        each = tl.reshape(_gather(tl.join(one, other), index), index.shape)
+        there = (part < counts[:, None, :])[:, :, :, None]
+        return tl.split(tl.sum(tl.where(there, each, 0.0), 1))
+
+
+@triton.jit
+def _parts(first, lists: tl.constexpr, MOST: tl.constexpr):
+    """(1, MOST, 1) the numbers of a neuron's lists, and (1, MOST, neurons) which these are."""
+    part = tl.arange(0, MOST)[None, :, None]
+    return part, tl.minimum(first[:, None, :] + part, lists - 1)
 
 
 @triton.jit

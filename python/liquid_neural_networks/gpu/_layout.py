@@ -28,7 +28,7 @@ SMALLEST = 16
 
 MOST_SHUFFLED = 64
 """Up to as many neurons, and lists, a gather goes through the registers of a warp; it costs a
-shuffle for every 32 of them. Beyond, through memory."""
+shuffle for every 32 of them. Beyond, through shared memory, where numbers wait for their bank."""
 
 PLACES = 4
 """Sensory synapses of a neuron that are worked on at a time."""
@@ -91,9 +91,9 @@ def warps(places: int, each: int = 16) -> int:
     return min(power_of_2(-(-places // (32 * each))), WARPS)
 
 
-def backward_warps(places: int, neurons: int, regular: bool) -> int:
-    """Of a backward kernel: with fewer places a thread where neurons need more registers."""
-    roomy = neurons <= 32 or neurons > MOST_SHUFFLED or regular
+def backward_warps(places: int, neurons: int, regular: bool, memory: bool) -> int:
+    """Of a backward kernel: with fewer places a thread where others need more registers."""
+    roomy = not memory and (neurons <= 32 or neurons > MOST_SHUFFLED or regular)
     return warps(places, 16 if roomy else 8)
 
 

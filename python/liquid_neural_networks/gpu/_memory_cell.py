@@ -21,9 +21,7 @@ from ._device import places, sigmoid, spread, tanh
 
 
 @triton.jit
-def open_gates(
-    x, terms, recurrent, there, units, scratch, SENDERS: tl.constexpr, SHUFFLE: tl.constexpr
-):
+def open_gates(x, terms, recurrent, there, units, SENDERS: tl.constexpr, SHUFFLE: tl.constexpr):
     """Candidate, input, forget and output, after their tanh or sigmoid.
 
     Args:
@@ -32,7 +30,7 @@ def open_gates(
         recurrent: W_rec by gate, sender and receiver, (4, neurons, neurons).
         there: which of the tile's rows and neurons exist.
         units: N.
-        scratch, SHUFFLE: see ``spread``.
+        SHUFFLE: see ``pick``.
         SENDERS: how many senders' weights are loaded at a time, a power of 2.
     """
     width: tl.constexpr = x.shape[1]
@@ -42,7 +40,7 @@ def open_gates(
     forget = candidate
     output = candidate
     for first in range(0, units, SENDERS):
-        sent = spread(x, _senders(first, SENDERS, width), scratch, SHUFFLE)
+        sent = spread(x, _senders(first, SENDERS, width), SHUFFLE)
         weights = places(recurrent + first * width, SENDERS, width)
         candidate += sent * tl.load(weights)
         input_ += sent * tl.load(weights + size)
@@ -76,7 +74,6 @@ def remember_gradient(
     grad_terms,
     there,
     units,
-    scratch,
     SENDERS: tl.constexpr,
     SHUFFLE: tl.constexpr,
 ):
@@ -107,10 +104,10 @@ def remember_gradient(
     for first in range(0, units, SENDERS):
         receivers = _senders(first, SENDERS, width)
         at = places(weights + first * width, SENDERS, width)
-        total += spread(of_candidate, receivers, scratch, SHUFFLE) * tl.load(at)
-        total += spread(of_input, receivers, scratch, SHUFFLE) * tl.load(at + size)
-        total += spread(of_forget, receivers, scratch, SHUFFLE) * tl.load(at + 2 * size)
-        total += spread(of_output, receivers, scratch, SHUFFLE) * tl.load(at + 3 * size)
+        total += spread(of_candidate, receivers, SHUFFLE) * tl.load(at)
+        total += spread(of_input, receivers, SHUFFLE) * tl.load(at + size)
+        total += spread(of_forget, receivers, SHUFFLE) * tl.load(at + 2 * size)
+        total += spread(of_output, receivers, SHUFFLE) * tl.load(at + 3 * size)
     return tl.sum(total, 1), grad_memory * forget
 
 

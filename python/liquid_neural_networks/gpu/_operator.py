@@ -64,7 +64,9 @@ class Operator:
         self, options: Options, grad: Tensor, output: Tensor, tensors: Tensors
     ) -> Tensors:
         """One for each tensor, None where there is none."""
-        grads = self.backward(options, grad, output, tensors)
+        # Else matrix products would be lowered where backward is called inside autocast.
+        with torch.autocast(output.device.type, enabled=False):
+            grads = self.backward(options, grad, output, tensors)
         return [*grads, *[None] * (len(tensors) - len(grads))]
 
     # -- in graphs: without None, which lists of an operator cannot have ---------------------------
@@ -94,7 +96,7 @@ class Operator:
         there: list[bool],
         options: list[int],
     ) -> list[Tensor]:
-        grads = self.backward(options, grad, output, _with_none(present, there))
+        grads = self.gradients(options, grad, output, _with_none(present, there))
         # Outputs of an operator share no memory.
         return [each.clone() if each._is_view() else each for each in grads if each is not None]
 

@@ -13,19 +13,22 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from .._modes import run_while_compiling
 from .._sequences import Sequences
-from ..dynamics import Dynamics
+from ..dynamics import ConductanceDynamics, DenseDynamics, Dynamics
 from ..memory import MemoryCell
 from ..solvers import Method
-from . import _conductance_kernels, _dense_kernels, _layout
+from . import _conductance_kernels, _dense_kernels, _layout, _sensory
+from ._launch import launch
 from ._operator import Operator, Options, Tensors
 
 SOLVERS = ("fused", "euler", "exponential")
 ACTIVATIONS = ("sigmoid", "tanh")
 SENDERS = 8
 """Whose weights to the gates of a memory are loaded at a time."""
-COMPILED = {"num_stages": 1, "enable_fp_fusion": True}
-"""How every kernel is compiled: nothing copied ahead, multiplications and additions fused."""
+MOST_KEPT = 2**26
+"""Numbers of float32 that a backward launch keeps for the gradients of synapses, unless a single
+sample needs more."""
 
 
 class Equation(NamedTuple):
@@ -36,19 +39,30 @@ class Equation(NamedTuple):
         parameters: their names, those of synapses first, in the order of their gradients.
         arranged: how many numbers a place ``arrange`` writes.
         kept: how many numbers a neuron backward keeps of each unfold.
+        bounds: the least values of some parameters, by their names in capitals.
     """
 
     kernels: Any
     parameters: tuple[str, ...]
     arranged: int
     kept: int
+    bounds: dict[str, float]
+
+
+def _bounds(dynamics: type[Dynamics]) -> dict[str, float]:
+    bounds = dynamics.lower_bounds.items()
+    return {f"LEAST_{name.upper()}": lower for name, lower in bounds}
 
 
 EQUATIONS = {
     "conductance": Equation(
-        _conductance_kernels, ("w", "sigma", "mu", "E", "c", "g", "vleak"), 4, 3
+        _conductance_kernels,
+        ("w", "sigma", "mu", "E", "c", "g", "vleak"),
+        4,
+        3,
+        _bounds(ConductanceDynamics),
     ),
-    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2),
+    "dense": Equation(_dense_kernels, ("W_rec", "tau", "A"), 1, 2, _bounds(DenseDynamics)),
 }
 _NAMES = tuple(EQUATIONS)
 
@@ -61,6 +75,7 @@ class Form(NamedTuple):
         unfolds, units: U and N.
         length, lists, most: K and L of the lists by receiver, and how many a receiver has at most.
         sender_length, sender_lists, sender_most: likewise by sender.
+        clipped: 1 if parameters are as stored under the constraint ``clip``, else 0.
     """
 
     equation: int
@@ -74,6 +89,7 @@ class Form(NamedTuple):
     sender_length: int
     sender_lists: int
     sender_most: int
+    clipped: int
 
 
 class Call(NamedTuple):
@@ -103,6 +119,7 @@ class Synapses(NamedTuple):
         every_entry: the entries of the lists by receiver, then those by sender.
         entries, first, counts: of the lists by receiver; see ``Lists``.
         entries_by_sender, owner, first_by_sender, counts_by_sender: of the lists by sender.
+        senders, receivers: (E,) of each synapse, in the order of the wiring.
     """
 
     every_entry: Tensor
@@ -113,6 +130,8 @@ class Synapses(NamedTuple):
     owner: Tensor
     first_by_sender: Tensor
     counts_by_sender: Tensor
+    senders: Tensor
+    receivers: Tensor
 
 
 class Arrangement(NamedTuple):
@@ -132,8 +151,7 @@ def arrangement(dynamics: Dynamics) -> Arrangement:
     return _arrangements[dynamics]
 
 
-# Python runs it where torch.compile traces its caller.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
     device, there = dynamics.like.device, _arrangements.get(dynamics)
     if there is None or there.synapses.entries.device != device:
@@ -151,6 +169,8 @@ def _arrange(dynamics: Dynamics) -> bool:
             sending.owner.to(device),
             sending.first.to(device),
             sending.counts.to(device),
+            torch.tensor(pre, dtype=torch.int32, device=device),
+            torch.tensor(post, dtype=torch.int32, device=device),
         )
         _arrangements[dynamics] = Arrangement(synapses, most, sender_most)
     return True
@@ -168,12 +188,20 @@ def why_not(dynamics: Dynamics, method: Method) -> str:
     return ""
 
 
+def parameters(dynamics: Dynamics) -> tuple[dict[str, Tensor], bool]:
+    """By name, and whether the kernels bound them: for a parameter that is clipped, torch would
+    launch a kernel forward and three backward."""
+    clipped = dynamics.constraint == "clip" and dynamics.storage.equations is type(dynamics)
+    return (dynamics.stored() if clipped else dynamics.values()), clipped
+
+
 def integrate(
     dynamics: Dynamics,
     method: Method,
     activation: str,
     inputs: Tensor,
     parameters: dict[str, Tensor],
+    clipped: bool,
     sequences: Sequences,
     state: Optional[Tensor],
     memory: Optional[MemoryCell],
@@ -194,6 +222,7 @@ def integrate(
         sender_length,
         sender_lists,
         sender_most,
+        int(clipped),
     )
     call = Call(
         inputs,
@@ -219,7 +248,7 @@ class Plan(NamedTuple):
         constants: what kernels are compiled for, by the names they have for it.
         rows: batch rows of a program: more than one where a warp has lanes left.
         warps, backward_warps: of a program.
-        scratch: numbers a program gathers through, 0 if it does so through registers.
+        apart: whether the gradients of synapses are a kernel of their own.
         places: of the lists by receiver.
     """
 
@@ -229,7 +258,7 @@ class Plan(NamedTuple):
     rows: int
     warps: int
     backward_warps: int
-    scratch: int
+    apart: bool
     places: int
 
     def read(self, tensors: Tensors) -> dict[str, Any]:
@@ -239,8 +268,13 @@ class Plan(NamedTuple):
         return dict(zip(self.names, (*caller, *tensors[dense:])))
 
 
+def _plan(options: Options, tensors: Tensors) -> Plan:
+    memory = tensors[Call._fields.index("terms")] is not None
+    return _plan_of(Form(*options), memory)
+
+
 @cache
-def _plan(form: Form) -> Plan:
+def _plan_of(form: Form, memory: bool) -> Plan:
     equation = EQUATIONS[_NAMES[form.equation]]
     neurons = _layout.tile(form.units)
     widest = max(neurons, form.lists, form.sender_lists)
@@ -249,6 +283,10 @@ def _plan(form: Form) -> Plan:
     regular = _layout.is_regular(form.units, form.length, form.most)
     sender_regular = _layout.is_regular(form.units, form.sender_length, form.sender_most)
     rows = max(32 // widest, 1)
+    apart = not shuffle and _NAMES[form.equation] == "conductance"
+    most, sender_most = form.most, form.sender_most
+    if not shuffle:
+        most, sender_most = _layout.power_of_2(most), _layout.power_of_2(sender_most)
     constants = {
         "SOLVER": SOLVERS[form.solver],
         "ACTIVATION": ACTIVATIONS[form.activation],
@@ -256,14 +294,16 @@ def _plan(form: Form) -> Plan:
         "NEURONS": neurons,
         "LENGTH": form.length,
         "LISTS": form.lists,
-        "MOST": form.most,
+        "MOST": most,
         "REGULAR": regular,
         "SENDER_LENGTH": form.sender_length,
         "SENDER_LISTS": form.sender_lists,
-        "SENDER_MOST": form.sender_most,
+        "SENDER_MOST": sender_most,
         "SENDER_REGULAR": sender_regular,
         "SENDERS": SENDERS,
         "SHUFFLE": shuffle,
+        "APART": apart,
+        **{name: lower if form.clipped else None for name, lower in equation.bounds.items()},
     }
     return Plan(
         equation,
@@ -271,58 +311,102 @@ def _plan(form: Form) -> Plan:
         constants,
         rows,
         _layout.warps(places),
-        _layout.backward_warps(max(places, sender_places), neurons, regular and sender_regular),
-        0 if shuffle else rows * widest,
+        _layout.backward_warps(
+            max(places, sender_places), neurons, regular and sender_regular, memory
+        ),
+        apart,
         places,
     )
 
 
-def launch(kernel: Any, programs: tuple[int, ...], warps: int, arguments: dict[str, Any]) -> None:
-    """Runs a kernel, giving it those of the arguments that it has."""
-    given = {name: arguments[name] for name in kernel.arg_names}
-    with torch.cuda.device_of(given[kernel.arg_names[0]]):
-        kernel[programs](**given, num_warps=warps, **COMPILED)
-
-
 def _forward(options: Options, tensors: Tensors) -> Tensor:
-    form, plan = Form(*options), _plan(Form(*options))
+    form, plan = Form(*options), _plan(options, tensors)
     arguments = plan.read(tensors)
     inputs: Tensor = arguments["inputs"]
     states = inputs.new_empty(_shape(options, tensors))
     programs = -(-len(inputs) // plan.rows)
-    arguments |= _made(form, plan, arguments, programs)
+    arguments |= _made(form, plan, arguments)
     arguments["states"] = states
     launch(plan.equation.kernels.forward, (programs,), plan.warps, arguments)
     return states
 
 
 def _backward(options: Options, grad: Tensor, states: Tensor, tensors: Tensors) -> Tensors:
-    form, plan = Form(*options), _plan(Form(*options))
+    form, plan = Form(*options), _plan(options, tensors)
     arguments = plan.read(tensors)
     call = Call(*tensors[: len(Call._fields)])  # type: ignore[arg-type]
-    programs = min(
-        -(-len(call.inputs) // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1)
-    )
     grads = Call(*(None if each is None else each.new_empty(each.shape) for each in call))  # type: ignore[arg-type]
+    arguments |= _made(form, plan, arguments)
+    arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
+    arguments |= {"states": states, "grad_states": grad.contiguous()}
+    of_parameters = (_apart if plan.apart else _at_once)(form, plan, arguments)
+    if grads.terms is not None:
+        grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
+    return [*grads, *of_parameters]
+
+
+def _programs(plan: Plan, batch: int) -> int:
+    """Of a backward launch."""
+    return min(-(-batch // plan.rows), max(_layout.PROGRAMS // plan.backward_warps, 1))
+
+
+def _at_once(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+    """Gradients of the parameters; one launch writes these and all others."""
+    states: Tensor = arguments["states"]
+    programs = _programs(plan, len(states))
     sizes = [len(arguments[name]) for name in plan.equation.parameters]
     shares = states.new_empty(programs, sum(sizes))
     kept = (programs, form.unfolds, plan.equation.kept, plan.rows, plan.constants["NEURONS"])
-    arguments |= _made(form, plan, arguments, programs)
-    arguments |= {f"grad_{name}": each for name, each in grads._asdict().items()}
-    arguments |= {
-        "states": states,
-        "grad_states": grad.contiguous(),
+    given = {
         "grad_parameters": shares,
         "kept": states.new_empty(kept),
         "synapses": sizes[0],
+        "begin": 0,
+        "end": arguments["steps"],
     }
-    launch(plan.equation.kernels.backward, (programs,), plan.backward_warps, arguments)
-    if grads.terms is not None:
-        grads = grads._replace(weights=_of_weights(grads.terms, call.state, states))
-    return [*grads, *shares.sum(0).split(sizes)]
+    kernel = plan.equation.kernels.backward
+    launch(kernel, (programs,), plan.backward_warps, {**arguments, **given})
+    gradients: Tensors = shares.sum(0).split(sizes)
+    return gradients
 
 
-def _made(form: Form, plan: Plan, arguments: dict[str, Any], programs: int) -> dict[str, Any]:
+def _apart(form: Form, plan: Plan, arguments: dict[str, Any]) -> Tensors:
+    """The same, some samples a launch, each followed by one for the gradients of synapses."""
+    states: Tensor = arguments["states"]
+    (batch, steps, width), neurons = states.shape, plan.constants["NEURONS"]
+    programs, synapses = _programs(plan, batch), len(arguments["senders"])
+    sample = batch * form.unfolds * 3 * neurons
+    length = min(max(MOST_KEPT // sample, 1), steps)
+    kept = states.new_empty(length * sample // (3 * neurons), 3, neurons)
+    shares = states.new_empty(-(-steps // length), programs, 3, form.units)
+    of_synapses = states.new_zeros(4, synapses)
+    if arguments["grad_state"] is None:
+        arguments["grad_state"] = states.new_empty(batch, width)
+    for part, end in enumerate(range(steps, 0, -length)):
+        begin = max(end - length, 0)
+        given = {
+            "grad_parameters": shares[part],
+            "kept": kept,
+            "synapses": synapses,
+            "begin": begin,
+            "end": end,
+        }
+        kernel = plan.equation.kernels.backward
+        launch(kernel, (programs,), plan.backward_warps, {**arguments, **given})
+        rows = {
+            "inputs": kept,
+            "grad_sums": kept[:, 1],
+            "mask": None,
+            "rows": batch * (end - begin) * form.unfolds,
+            "units": neurons,
+            "input_stride": 3 * neurons,
+            "sums_stride": 3 * neurons,
+        }
+        of_synapses += _sensory.of_parameters({**arguments, **given, **rows})
+    return [*of_synapses, *shares.sum((0, 1))]
+
+
+def _made(form: Form, plan: Plan, arguments: dict[str, Any]) -> dict[str, Any]:
     """What forward and backward both need beside what the operator is given."""
     inputs: Tensor = arguments["inputs"]
     weights, recurrent = arguments["weights"], None
@@ -334,7 +418,6 @@ def _made(form: Form, plan: Plan, arguments: dict[str, Any], programs: int) -> d
         **_arranged(plan, arguments),
         "weights": weights,
         "recurrent": recurrent,
-        "scratch": inputs.new_empty(programs * plan.scratch),
         "batch": inputs.shape[0],
         "steps": inputs.shape[1],
         "unfolds": form.unfolds,
@@ -348,8 +431,9 @@ def _arranged(plan: Plan, arguments: dict[str, Any]) -> dict[str, Tensor]:
     count, block = len(entries), 128
     arranged = arguments["inputs"].new_empty(plan.equation.arranged * count)
     given = {"arranged": arranged, "entries": entries, "receiving": plan.places, "places": count}
+    given |= {"BLOCK": block}
     kernel = plan.equation.kernels.arrange
-    launch(kernel, (-(-count // block),), 4, {**arguments, **given, "BLOCK": block})
+    launch(kernel, (-(-count // block),), 4, {**plan.constants, **arguments, **given})
     by_sender = arranged[plan.equation.arranged * plan.places :]
     return {"arranged": arranged, "arranged_by_sender": by_sender}
 

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dynamics import Dynamics
+from .._modes import run_while_compiling
+from ..dynamics import ConductanceDynamics, Dynamics
 from . import _layout
 from . import _sensory_kernels as kernels
+from ._launch import launch
 from ._layout import PLACES
 from ._operator import Operator, Options, Tensors
-from ._recurrence import launch
 
 LANES = 32
 """Synapses of a program that adds up gradients of parameters."""
@@ -44,8 +45,7 @@ def synapses_of(dynamics: Dynamics) -> Synapses:
     return _synapses[dynamics]
 
 
-# Python runs it where torch.compile traces its caller.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
     device = dynamics.like.device
     if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
@@ -79,9 +79,12 @@ class Call(NamedTuple):
     mask: Optional[Tensor]
 
 
-def sensory(units: int, call: Call, synapses: Synapses) -> Tensor:
-    """(B, T, 2, N) rate and drive of the sensory synapses, times the capacitance."""
-    return _sensory((units,), [*call, *synapses])
+def sensory(units: int, clipped: bool, call: Call, synapses: Synapses) -> Tensor:
+    """(B, T, 2, N) rate and drive of the sensory synapses, times the capacitance.
+
+    ``clipped``: whether ``w`` is as stored under the constraint ``clip``, to be bounded here.
+    """
+    return _sensory((units, int(clipped)), [*call, *synapses])
 
 
 _NAMES = (*Call._fields, *Synapses._fields)
@@ -99,6 +102,7 @@ def _read(options: Options, tensors: Tensors) -> dict[str, Any]:
         "features": features,
         "synapses": len(arguments["w"]),
         "PLACES": PLACES,
+        "LEAST_W": ConductanceDynamics.lower_bounds["sensory_w"] if options[1] else None,
     }
 
 
@@ -127,7 +131,8 @@ def _forward(options: Options, tensors: Tensors) -> Tensor:
 def _backward(options: Options, grad: Tensor, sums: Tensor, tensors: Tensors) -> Tensors:
     arguments = _read(options, tensors)
     arguments["grad_sums"] = grad.contiguous()
-    return [_of_inputs(arguments), *_of_parameters(arguments)]
+    strides = {"input_stride": arguments["features"], "sums_stride": 2 * arguments["units"]}
+    return [_of_inputs(arguments), *of_parameters({**arguments, **strides})]
 
 
 def _of_inputs(arguments: dict[str, Any]) -> Tensor:
@@ -140,8 +145,8 @@ def _of_inputs(arguments: dict[str, Any]) -> Tensor:
     return grad
 
 
-def _of_parameters(arguments: dict[str, Any]) -> Tensor:
-    """(4, S) of w, sigma, mu and E."""
+def of_parameters(arguments: dict[str, Any]) -> Tensor:
+    """(4, S) the gradients of w, sigma, mu and E, given the arguments of the kernel."""
     rows, synapses = 8, arguments["synapses"]
     blocks = -(-synapses // LANES)
     if blocks == 0:

@@ -13,7 +13,7 @@ import triton.language as tl
 from ._conductance_kernels import load_parameters, store_synapse_gradients
 from ._device import LN2, opening, places
 
-SIZES = ["rows", "units", "features", "synapses", "length"]
+SIZES = ["rows", "units", "features", "input_stride", "sums_stride", "synapses", "length"]
 
 
 @triton.jit
@@ -38,12 +38,14 @@ def forward(
     ROWS: tl.constexpr,
     NEURONS: tl.constexpr,
     PLACES: tl.constexpr,
+    LEAST_W: tl.constexpr,
 ):
     """Writes sums (R, 2, N): rate and drive before they are divided by the capacitance.
 
     Args:
         entries: (length, NEURONS), one list for each receiver; ``length`` is a multiple of
             PLACES.
+        LEAST_W: see ``at_least``.
     """
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
     rate = tl.zeros((ROWS, PLACES, NEURONS), tl.float32)
@@ -51,7 +53,7 @@ def forward(
     for place in range(0, length, PLACES):
         entry = tl.load(places(entries + place * NEURONS, PLACES, NEURONS))
         which = entry >> 10
-        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which, LEAST_W)
         at = row * features + (entry & 1023)
         there = (row < rows) & (which >= 0)
         s = opening(slope * tl.load(inputs + at, mask=there, other=0.0) + shift)
@@ -84,6 +86,7 @@ def input_gradient(
     ROWS: tl.constexpr,
     FEATURES: tl.constexpr,
     PLACES: tl.constexpr,
+    LEAST_W: tl.constexpr,
 ):
     """Writes the gradients of the inputs (R, I), over one list for each sender."""
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
@@ -94,7 +97,7 @@ def input_gradient(
     for place in range(0, length, PLACES):
         entry = tl.load(places(entries_by_sender + place * FEATURES, PLACES, FEATURES))
         which = entry >> 10
-        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+        slope, shift, weight, current = load_parameters(w, sigma, mu, E, which, LEAST_W)
         of_rate = grad_sums + row * 2 * units + (entry & 1023)
         exists = (row < rows) & (which >= 0)
         grad = weight * tl.load(of_rate, mask=exists, other=0.0)
@@ -123,10 +126,12 @@ def parameter_gradient(
     receivers,
     rows,
     units,
-    features,
+    input_stride,
+    sums_stride,
     synapses,
     ROWS: tl.constexpr,
     LANES: tl.constexpr,
+    LEAST_W: tl.constexpr,
 ):
     """Writes (programs, 4 S), each program's share of the gradients of w, sigma, mu and E.
 
@@ -135,10 +140,12 @@ def parameter_gradient(
 
     Args:
         senders, receivers: (S,) of each synapse.
+        units: the distance from the gradient of a neuron's rate to that of its drive.
+        input_stride, sums_stride: the distances from one row to the next.
     """
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)[None, None, :]
     which = tl.where(lane < synapses, lane, -1)
-    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which)
+    slope, shift, weight, current = load_parameters(w, sigma, mu, E, which, LEAST_W)
     sender = tl.load(senders + which, mask=which >= 0, other=0)
     receiver = tl.load(receivers + which, mask=which >= 0, other=0)
     of_weight = tl.zeros((ROWS, 1, LANES), tl.float32)
@@ -149,10 +156,10 @@ def parameter_gradient(
     for tile in range(tl.program_id(1), tiles, tl.num_programs(1)):
         row = (tile * ROWS + tl.arange(0, ROWS)[:, None, None]).to(tl.int64)
         there = (row < rows) & (which >= 0)
-        at = row * features + sender
+        at = row * input_stride + sender
         sent = tl.load(inputs + at, mask=there, other=0.0)
         seen = _load_seen(mask, at, there)
-        at = grad_sums + row * 2 * units + receiver
+        at = grad_sums + row * sums_stride + receiver
         of_rate = seen * tl.load(at, mask=there, other=0.0)
         of_drive = seen * tl.load(at + units, mask=there, other=0.0)
         s = opening(slope * sent + shift)
@@ -163,5 +170,5 @@ def parameter_gradient(
         of_slope += of_exponent * sent
     to = grad_parameters + tl.program_id(1).to(tl.int64) * 4 * synapses
     store_synapse_gradients(
-        to, w, sigma, mu, E, which, synapses, of_weight, of_current, of_slope, of_shift
+        to, w, sigma, mu, E, which, synapses, of_weight, of_current, of_slope, of_shift, LEAST_W
     )

@@ -1,13 +1,15 @@
-"""The core for callers in the same process that are not Python, such as the Clojure door.
+"""The core for callers in the same process that are not Python, such as the Clojure library.
 
 Plain data in, plain data out: numbers, strings, lists and dicts, with networks and sessions as
 numbers (handles), and arrays as the address, shape and dtype of memory the caller can reach.
 No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "message",
-"argument", "traceback"}}``.
+"argument", "traceback"}}``. :func:`call` has all of them by name, with text for plain data, and
+:func:`entry` the address of a C function that does the same.
 """
 
 from ._arrays import release
 from ._conformance import conformance
+from ._epochs import next_epoch
 from ._network import (
     create_network,
     describe,
@@ -22,7 +24,7 @@ from ._network import (
     version,
     wiring,
 )
-from ._stream import open_stream, stream_reset, stream_state, stream_step
+from ._stream import last_error, open_stream, stepper, stream_reset, stream_state, stream_step
 from ._tables import (
     evaluate_forecaster,
     fit_table,
@@ -32,20 +34,25 @@ from ._tables import (
     save_forecaster,
 )
 from ._tasks import task_windows
+from ._text import call, entry
 from ._training import evaluate, predict, train
 
 __all__ = [
+    "call",
     "conformance",
     "create_network",
     "describe",
     "draw",
+    "entry",
     "evaluate",
     "evaluate_forecaster",
     "fit_table",
     "forecast",
     "forward",
+    "last_error",
     "load_forecaster",
     "load_network",
+    "next_epoch",
     "open_stream",
     "parameters",
     "predict",
@@ -55,6 +62,7 @@ __all__ = [
     "save_forecaster",
     "set_parameters",
     "set_threads",
+    "stepper",
     "stream_reset",
     "stream_state",
     "stream_step",

@@ -1,8 +1,9 @@
-"""Arrays across the border: only an address, a shape and a dtype cross, never the numbers."""
+"""Arrays between languages: only an address, a shape and a dtype cross, never the numbers."""
 
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any, Optional, Union
@@ -12,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .._tensors import array_of
 from ..errors import DtypeError
 from ._calls import Plain, guarded, hold, let_go
 
@@ -35,7 +35,7 @@ def view(description: Mapping[str, Any]) -> Array:
     return array
 
 
-def taken(description: Mapping[str, Any]) -> Array:
+def copied(description: Mapping[str, Any]) -> Array:
     """A copy: the caller may use the memory again."""
     return np.array(view(description))
 
@@ -44,23 +44,55 @@ def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor
     """An array or number of the caller as a tensor, of another dtype if one is named."""
     if given is None:
         return None
-    made = torch.from_numpy(taken(given)) if isinstance(given, Mapping) else torch.tensor(given)
-    return made if dtype is None else made.to(dtype)
+    made = torch.from_numpy(copied(given)) if isinstance(given, Mapping) else torch.tensor(given)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
-def handed(values: Union[Tensor, Array]) -> Plain:
-    """Describes numbers for the caller to read; they stay until it releases the handle."""
-    array = array_of(values) if isinstance(values, Tensor) else values
+def has_nan(values: Tensor) -> bool:
+    """Whether any number of a tensor on the CPU is NaN."""
+    total = values.numpy().sum()
+    # A sum is quicker than a look at each, but infinities may cancel to NaN too.
+    return bool(total != total) and bool(values.isnan().any())
+
+
+class _Answers(threading.local):
+    """Memory of the caller's for the answer of the call under way in this thread."""
+
+    address = 0
+    end = 0
+
+
+_answers = _Answers()
+
+
+def answer_in(address: int, size: int) -> None:
+    """Has :func:`array_description` use this memory, as far as it goes, in this thread."""
+    _answers.address, _answers.end = address, address + size
+
+
+def array_description(values: Union[Tensor, Array]) -> Plain:
+    """Describes numbers for the caller to read.
+
+    They are copied to the caller's memory where it has room; else they stay until the caller
+    releases their handle.
+    """
+    array = values.detach().numpy() if isinstance(values, Tensor) else values
     array = np.ascontiguousarray(array)
     kind = array.dtype.str[1:]
     if kind not in DTYPES:
         raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {kind}", "array")
-    return {
-        "address": array.ctypes.data,
-        "shape": list(array.shape),
-        "dtype": kind,
-        "handle": hold(array),
-    }
+    address: int = array.__array_interface__["data"][0]
+    size, place = array.nbytes, _answers.address
+    if place + size > _answers.end:
+        return {
+            "address": address,
+            "shape": list(array.shape),
+            "dtype": kind,
+            "handle": hold(array),
+        }
+    ctypes.memmove(place, address, size)
+    _answers.address = place + (size + 7) // 8 * 8
+    return {"address": place, "shape": list(array.shape), "dtype": kind}
 
 
 @guarded

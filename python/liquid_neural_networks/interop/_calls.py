@@ -14,12 +14,15 @@ from ..errors import DomainError
 Plain = dict[str, Any]
 Kind = TypeVar("Kind")
 
+FUNCTIONS: dict[str, Callable[..., Plain]] = {}
+"""Every function that may be called by name."""
+
 _held: dict[int, object] = {}
 _numbers = count(1)
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Plain]:
-    """``function`` with what it returns, or raises, as plain data."""
+    """``function`` with what it returns, or raises, as plain data; callable by its name."""
 
     @wraps(function)
     def call(*arguments: Any) -> Plain:
@@ -28,6 +31,7 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Plain]:
         except BaseException as error:
             return {"error": described(error)}
 
+    FUNCTIONS[function.__name__] = call
     return call
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import io
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from itertools import chain
+from typing import Any, Optional, cast
 
 import numpy as np
 import torch
@@ -19,13 +21,11 @@ from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
-from ._arrays import Given, handed, tensor
+from ._arrays import Given, array_description, has_nan, tensor
 from ._calls import Plain, guarded, held, hold
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 PICTURES = ("wiring", "states", "time_constants")
-MISSING = "missing"
-"""Marks inputs in which NaN stands for a missing value."""
 
 
 @guarded
@@ -64,7 +64,7 @@ def create_network(options: Mapping[str, Any], dtype: str = "float32") -> Plain:
         options["wiring"] = _wirings(options["wiring"])
     for name in options:
         check_choice("option", name, _OPTIONS)
-    return introduced(LiquidNetwork(**options).to(DTYPES[dtype]).eval())
+    return introduced(LiquidNetwork(**options).to(DTYPES[dtype]))
 
 
 _OPTIONS = tuple(inspect.signature(LiquidNetwork).parameters)
@@ -79,10 +79,10 @@ def _wirings(given: Any) -> Any:
 
 
 def introduced(network: LiquidNetwork) -> Plain:
-    """A handle of the network, and the few facts that tell one from another."""
+    """A handle of the network in evaluation mode, and the facts that tell one from another."""
     populations = [_wiring(each) for each in network.neurons]
     return {
-        "handle": hold(network),
+        "handle": hold(network.eval()),
         **network.config(),
         "dtype": str(next(network.parameters()).dtype).rpartition(".")[2],
         "synapses": sum(each.synapse_count for each in populations),
@@ -97,7 +97,7 @@ def _wiring(neuron: object) -> Wiring:
 
 
 def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, Any]:
-    """The arguments of a forward pass as tensors; inputs with missing values bring a mask."""
+    """The arguments of a forward pass as tensors; NaN in the inputs is a missing value."""
     dtype = next(network.parameters()).dtype
     made: dict[str, Any] = {}
     for name, value in given.items():
@@ -105,20 +105,38 @@ def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, A
             made[name] = tensor(value)
         else:
             made[name] = tensor(value, dtype)
-    inputs = given["inputs"]
-    if isinstance(inputs, Mapping) and inputs.get(MISSING) and made.get("mask") is None:
+    if made.get("mask") is None and has_nan(made["inputs"]):
         made["mask"] = ~made["inputs"].isnan()
     return made
 
 
+def sharing_parameters(network: LiquidNetwork) -> LiquidNetwork:
+    """A second network with the very same parameters and buffers, and a mode of its own."""
+    shared = {id(each): each for each in chain(network.parameters(), network.buffers())}
+    return copy.deepcopy(network, cast("dict[int, Any]", shared))
+
+
 @guarded
 @torch.no_grad()
-def forward(handle: int, given: Mapping[str, Given], return_state: bool = False) -> Plain:
-    """Runs a network; ``given`` are the arguments of :meth:`LiquidNetwork.forward`."""
+def forward(
+    handle: int,
+    given: Mapping[str, Given],
+    return_state: bool = False,
+    dropout: bool = False,
+) -> Plain:
+    """Runs a network in evaluation mode, or with dropout, as in training.
+
+    ``given`` are the arguments of :meth:`LiquidNetwork.forward`.
+    """
     network = held(handle, LiquidNetwork)
+    if dropout:
+        network = sharing_parameters(network).train()
     found = network(**arguments(network, given), return_state=return_state)
     outputs, state = found if return_state else (found, None)
-    return {"outputs": handed(outputs), "state": None if state is None else handed(state)}
+    return {
+        "outputs": array_description(outputs),
+        "state": None if state is None else array_description(state),
+    }
 
 
 @guarded
@@ -139,7 +157,7 @@ def trace(
     if wanted & _CURRENTS:
         currents = inspection.synapse_currents(network, **made, population=population)
         values["currents"], values["sensory_currents"] = currents
-    return {name: handed(value) for name, value in values.items() if name in wanted}
+    return {name: array_description(value) for name, value in values.items() if name in wanted}
 
 
 _SYNAPTIC = {"activations", "sensory_activations"}
@@ -162,7 +180,7 @@ def wiring(handle: int) -> list[Plain]:
 def parameters(handle: int) -> Plain:
     """Every parameter by its name in ``.lnn`` files, as the equations see it."""
     values = held(handle, LiquidNetwork).values()
-    return {name: handed(value) for name, value in values.items()}
+    return {name: array_description(value) for name, value in values.items()}
 
 
 @guarded
@@ -216,4 +234,4 @@ def draw(
         axes = plot(found)
     png = io.BytesIO()
     plots.save(axes, png)
-    return handed(np.frombuffer(png.getvalue(), np.uint8))
+    return array_description(np.frombuffer(png.getvalue(), np.uint8))

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from ..network import LiquidNetwork
 from ..streaming import Stream
-from ._arrays import Array, Given, handed, tensor, view
-from ._calls import Plain, described, guarded, held, hold
+from ._arrays import Array, Given, array_description, tensor, view
+from ._calls import Plain, guarded, held, hold
 
 
 class _Session:
     """A stream, and the caller's memory it reads samples from and writes outputs to."""
 
     def __init__(self, stream: Stream, sample: Array, outputs: Array):
-        self.stream, self.sample, self.outputs = stream, sample, outputs
+        self.stream, self.outputs = stream, outputs
+        self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
+        self.stepper: object = None
+        self.error: Optional[BaseException] = None
+
+    def step(self, elapsed_time: Any, constants: Any) -> None:
+        self.outputs[:] = self.stream.step(self.sample, elapsed_time, constants)
 
 
 @guarded
@@ -27,27 +34,59 @@ def open_stream(
 ) -> int:
     """A live session; ``sample`` and ``outputs`` describe memory kept until it is released.
 
+    Behind the sample are two numbers more, see :func:`stepper`.
+
     ``given`` may hold the ``state`` to start from.
     """
     stream = held(handle, LiquidNetwork).stream(tensor((given or {}).get("state")))
     return hold(_Session(stream, view(sample), view(outputs)))
 
 
-def stream_step(handle: int, elapsed_time: float, given: Given = None) -> Optional[Plain]:
-    """Feeds the sample in memory, and writes the outputs; None when all went well."""
-    try:
-        session = held(handle, _Session)
-        constants = None if given is None else tensor(given)
-        session.outputs[:] = session.stream.step(session.sample, elapsed_time, constants)
-    except BaseException as error:
-        return {"error": described(error)}
-    return None
+@guarded
+def stream_step(handle: int, elapsed_time: float, given: Given = None) -> None:
+    """Feeds the sample in memory, and writes the outputs."""
+    held(handle, _Session).step(elapsed_time, None if given is None else tensor(given))
+
+
+@guarded
+def stepper(handle: int) -> int:
+    """Address of a C function that does what :func:`stream_step` does, with nothing to cross.
+
+    Two numbers behind the sample in memory are the elapsed time, and the time constant or NaN
+    for the learned ones. It returns 0 when all went well; else :func:`last_error` raises the
+    error.
+    """
+    session = held(handle, _Session)
+
+    def step() -> int:
+        try:
+            elapsed_time, constant = session.settings
+            session.step(elapsed_time, None if constant != constant else constant)
+        except BaseException as error:
+            session.error = error
+            return 1
+        return 0
+
+    session.stepper = _STEP(step)
+    return ctypes.cast(session.stepper, ctypes.c_void_p).value or 0
+
+
+_STEP = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
+@guarded
+def last_error(handle: int) -> None:
+    """Raises what went wrong in the latest step."""
+    session = held(handle, _Session)
+    error, session.error = session.error, None
+    if error is not None:
+        raise error
 
 
 @guarded
 def stream_state(handle: int) -> Plain:
     """(num_layers, N), the state after the last sample."""
-    return handed(held(handle, _Session).stream.state)
+    return array_description(held(handle, _Session).stream.state)
 
 
 @guarded

@@ -10,10 +10,10 @@ import polars
 from .. import data, training
 from ..errors import ShapeError
 from ..training import Forecaster
-from ._arrays import handed, taken
+from ._arrays import array_description, copied
 from ._calls import Plain, guarded, held, hold
+from ._epochs import Watch, started
 from ._network import introduced
-from ._training import Progress, Watch
 
 PlainColumns = Sequence[Mapping[str, Any]]
 """Each ``{"name", "kind", "values"}``: a description of numbers, or a list of text and flags.
@@ -38,26 +38,31 @@ def read_table(path: str) -> list[Plain]:
 
 
 @guarded
-def fit_table(
-    table: PlainTable, targets: Any, options: Mapping[str, Any], progress: Progress, stop: int
-) -> Plain:
-    """Trains a network on a table, see :func:`training.fit_table`; the forecaster.
+def fit_table(table: PlainTable, targets: Any, options: Mapping[str, Any], stop: int) -> int:
+    """Starts to train a network on a table, see :func:`training.fit_table`.
 
     Args:
         options: of :func:`training.fit_table`.
-        progress, stop: as for :func:`interop.train`.
+        stop: as for :func:`train`.
+
+    Returns:
+        The handle for :func:`next_epoch`, whose result is the forecaster, with its history.
     """
-    watch = Watch(progress, stop)
-    forecaster = training.fit_table(
-        _table(table),
-        targets,
-        **options,
-        progress=False,
-        callback=watch.epoch,
-        interrupted=watch.interrupted,
-    )
-    forecaster.network.eval()
-    return {**_introduced(forecaster), "history": watch.course(forecaster.history)}
+    watch, rows = Watch(stop), _table(table)
+
+    def run() -> Plain:
+        forecaster = training.fit_table(
+            rows,
+            targets,
+            **options,
+            progress=False,
+            callback=watch.epoch,
+            interrupted=watch.interrupted,
+        )
+        forecaster.network.eval()
+        return {**_introduced(forecaster), "history": watch.course(forecaster.history)}
+
+    return started(watch, run)
 
 
 @guarded
@@ -114,7 +119,7 @@ def _table(table: PlainTable) -> Any:
 def _series(name: str, kind: str, values: Any) -> polars.Series:
     if kind == "plain":
         return polars.Series(name, values)
-    numbers: polars.Series = polars.Series(name, taken(values))
+    numbers: polars.Series = polars.Series(name, copied(values))
     if numbers.dtype.is_float():
         numbers = numbers.fill_nan(None)
     if kind == "numbers":
@@ -147,4 +152,4 @@ def _microseconds(times: polars.Series) -> polars.Series:
 
 
 def _handed(kind: str, numbers: polars.Series) -> Plain:
-    return {"kind": kind, "values": handed(numbers.cast(polars.Float64).to_numpy())}
+    return {"kind": kind, "values": array_description(numbers.cast(polars.Float64).to_numpy())}

@@ -7,7 +7,7 @@ from typing import Optional
 import numpy as np
 
 from ..tasks import load
-from ._arrays import handed
+from ._arrays import array_description
 from ._calls import Plain, guarded
 
 
@@ -16,7 +16,7 @@ def task_windows(name: str, protocol: Optional[str] = None) -> Plain:
     """Training, validation and test windows of a task, see :func:`tasks.load`."""
     return {
         part: {
-            field: handed(value.numpy().astype(np.uint8) if field == "mask" else value)
+            field: array_description(value.numpy().astype(np.uint8) if field == "mask" else value)
             for field, value in vars(windows).items()
             if value is not None
         }

@@ -1,10 +1,9 @@
-"""Training by handle, with a callback after every epoch and a flag that stops it."""
+"""Training by handle, epoch by epoch, with a flag that stops it."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
@@ -13,36 +12,32 @@ from .. import training
 from ..data import Windows
 from ..errors import OptionError
 from ..network import LiquidNetwork
-from ..training import History
-from ._arrays import Given, handed, tensor
+from ._arrays import Given, array_description, has_nan, tensor
 from ._calls import Plain, guarded, held
-from ._network import MISSING
-
-Progress = Callable[[int, float, Optional[float], int], Any]
-"""(epoch, training loss, validation loss or None, best epoch) -> whether to stop."""
+from ._epochs import Watch, started
+from ._network import sharing_parameters
 
 CLASSES = torch.int64
 
 
 @guarded
 def train(
-    handle: int,
-    parts: Mapping[str, Mapping[str, Given]],
-    options: Mapping[str, Any],
-    progress: Progress,
-    stop: int,
-) -> Plain:
-    """Trains a network; afterwards it has the weights of the best epoch.
+    handle: int, parts: Mapping[str, Mapping[str, Given]], options: Mapping[str, Any], stop: int
+) -> int:
+    """Starts to train a network, which has the weights of the best epoch afterwards.
+
+    The network stays in evaluation mode meanwhile: what is trained is a second one with the
+    same parameters.
 
     Args:
         parts: ``"train"`` and perhaps ``"valid"``: the fields of :class:`Windows`.
         options: of :func:`training.fit`, and ``save_to``: a ``.lnn`` file that holds the best
             network so far from the first epoch on.
-        progress: called after every epoch; training ends when it returns true.
         stop: address of a byte; training ends at the next minibatch when it is not 0.
 
     Returns:
-        The history, and why training ended: ``"finished"``, ``"callback"`` or ``"stopped"``.
+        The handle for :func:`next_epoch`, whose result is the history, and why the training
+        ended: ``"finished"``, ``"callback"`` or ``"stopped"``.
     """
     network = held(handle, LiquidNetwork)
     made = {name: _windows(network, part) for name, part in parts.items()}
@@ -53,10 +48,11 @@ def train(
         if path is not None:
             network.save(path)
 
-    watch = Watch(progress, stop, better=save)
-    try:
+    watch = Watch(stop, better=save)
+
+    def run() -> Plain:
         history = training.fit(
-            network,
+            sharing_parameters(network),
             made["train"],
             made.get("valid"),
             **options,
@@ -64,49 +60,10 @@ def train(
             callback=watch.epoch,
             interrupted=watch.interrupted,
         )
-    finally:
-        network.eval()
-    save()
-    return watch.course(history)
+        save()
+        return watch.course(history)
 
-
-class Watch:
-    """What looks on while a network is trained.
-
-    Args:
-        progress, stop: as for :func:`train`.
-        better: called when an epoch was the best so far.
-    """
-
-    def __init__(self, progress: Progress, stop: int, better: Callable[[], None] = lambda: None):
-        self.progress, self.better = progress, better
-        self.flag = ctypes.c_ubyte.from_address(stop)
-        self.ended = "finished"
-
-    def epoch(self, history: History) -> bool:
-        """The callback of :func:`training.fit`."""
-        if history.best_epoch == history.epochs:
-            self.better()
-        valid = history.valid_loss[-1] if history.valid_loss else None
-        if self.progress(history.epochs, history.train_loss[-1], valid, history.best_epoch):
-            self.ended = "callback"
-            return True
-        return False
-
-    def interrupted(self) -> bool:
-        """What :func:`training.fit` asks after every minibatch."""
-        if self.flag.value:
-            self.ended = "stopped"
-        return bool(self.flag.value)
-
-    def course(self, history: History) -> Plain:
-        """The history as plain data, with why the training ended."""
-        return {
-            **history.to_dict(),
-            "epochs": history.epochs,
-            "best_loss": history.best_loss if history.best_epoch else None,
-            "ended": self.ended,
-        }
+    return started(watch, run)
 
 
 def _windows(network: LiquidNetwork, part: Mapping[str, Given]) -> Windows:
@@ -116,8 +73,7 @@ def _windows(network: LiquidNetwork, part: Mapping[str, Given]) -> Windows:
             raise OptionError("windows hold inputs, targets, elapsed_time and mask", name)
     inputs, mask = tensor(part["inputs"]), tensor(part.get("mask"))
     assert inputs is not None
-    described = part["inputs"]
-    if isinstance(described, Mapping) and described.get(MISSING) and mask is None:
+    if mask is None and has_nan(inputs):
         mask = ~inputs.isnan()
         inputs = torch.where(mask, inputs, 0.0)
     elapsed = tensor(part.get("elapsed_time"))
@@ -146,7 +102,7 @@ def _flags(mask: Optional[Tensor]) -> Optional[Tensor]:
 def predict(handle: int, part: Mapping[str, Given], batch_size: int = 256) -> Plain:
     """The outputs for all windows."""
     network = held(handle, LiquidNetwork)
-    return handed(training.predict(network, _windows(network, part), batch_size))
+    return array_description(training.predict(network, _windows(network, part), batch_size))
 
 
 @guarded

@@ -11,6 +11,7 @@ cannot be obtained and for a validation part where there was none; its docstring
 One named ``honest`` tests on data the network cannot have seen.
 """
 
+from .. import data as _data  # noqa: F401  (first: it says what is missing)
 from ._fetch import cache
 from ._registry import TASKS, find, load
 from ._task import Task

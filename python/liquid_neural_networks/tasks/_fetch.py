@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 from pathlib import Path
+from urllib.request import urlopen
 
+from .._files import replace
 from ..errors import DataError
 from ._task import Task
 
@@ -14,9 +18,14 @@ ENVIRONMENT = "LNN_DATA"
 
 def cache() -> Path:
     """The folder that downloads are kept in, one folder per task."""
-    import pooch
-
-    return Path(pooch.os_cache("liquid-neural-networks"))
+    home = Path.home()
+    if sys.platform == "win32":
+        place = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        place = home / "Library" / "Caches"
+    else:
+        place = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return place / "liquid-neural-networks"
 
 
 def folder_of(task: Task, download: bool) -> Path:
@@ -49,19 +58,16 @@ def _listed(task: Task) -> str:
 
 
 def _download(task: Task, file: str) -> None:
-    # Imported here: most who train on their own tables never download anything.
-    import pooch
-    import requests
-
     try:
-        pooch.retrieve(
-            f"{task.download}{file}",
-            known_hash=f"sha256:{task.files[file]}",
-            fname=file,
-            path=cache() / task.name,
-            downloader=pooch.HTTPDownloader(timeout=60),
-        )
-    except (requests.RequestException, OSError, ValueError) as error:
+        with urlopen(f"{task.download}{file}", timeout=60) as answer:
+            content = answer.read()
+        found = hashlib.sha256(content).hexdigest()
+        if found != task.files[file]:
+            raise ValueError(f"its checksum is {found}, not {task.files[file]}")
+        folder = cache() / task.name
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / file, content)
+    except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise DataError(
             f"downloading {file} failed: {reason}; try again, or get {_listed(task)} from "

@@ -4,6 +4,7 @@
 neither: a network is an ordinary module.
 """
 
+from .. import data as _data  # noqa: F401  (first: it says what is missing)
 from ._backtest import Backtest, Fold, backtest
 from ._baselines import BASELINES
 from ._divergence import DivergenceError
@@ -11,6 +12,7 @@ from ._fit import fit
 from ._fit_table import fit_table
 from ._forecaster import Forecaster
 from ._history import History
+from ._live import LiveForecast
 from ._losses import PinballLoss
 from ._metrics import class_metrics, value_metrics
 from ._options import SCHEDULES
@@ -26,6 +28,7 @@ __all__ = [
     "Fold",
     "Forecaster",
     "History",
+    "LiveForecast",
     "PinballLoss",
     "backtest",
     "best_baseline",

@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
+import torch
 from torch import nn
 from tqdm.auto import tqdm
 
 from .._checks import check_choice, check_flag
 from .._files import PathOrName
+from .._hints import explains_keywords
+from .._progress import seen
 from ..data import Windows
 from ..errors import DataError, DomainError, DtypeError, OptionError
 from . import _fingerprint as fingerprint
 from . import _parallel as parallel
+from ._as_windows import Data, as_windows
 from ._batches import Batches, known
 from ._checkpoint import check_place, read, write
 from ._course import Course, Interrupted
+from ._device import check_device
 from ._history import History
 from ._losses import LOSSES, Loss, cross_entropy
 from ._optimizer import OptimizerFactory, adam
@@ -26,10 +31,11 @@ Callback = Callable[[History], Optional[bool]]
 """What a training calls after every epoch; it goes on unless the answer is true."""
 
 
+@explains_keywords
 def fit(
     network: nn.Module,
-    train: Windows,
-    valid: Optional[Windows] = None,
+    train: Data,
+    valid: Optional[Data] = None,
     *,
     epochs: int = 100,
     batch_size: int = 16,
@@ -44,6 +50,7 @@ def fit(
     resume: bool = False,
     drop_last: bool = False,
     seed: int = 0,
+    device: Union[str, torch.device, None] = None,
     progress: bool = True,
     callback: Optional[Callback] = None,
     interrupted: Optional[Callable[[], bool]] = None,
@@ -68,9 +75,12 @@ def fit(
     Args:
         network: a :class:`~liquid_neural_networks.LiquidNetwork`, or any module called like
             one: with inputs, and ``elapsed_time=`` and ``mask=`` if the windows have them.
-        train: windows to learn from, shuffled anew every epoch.
-        valid: windows that choose the best epoch. Default: none, the last epoch is the best; its
-            last minibatch is then measured once more, to see that the network still works.
+        train: windows to learn from, shuffled anew every epoch. Also a tuple (inputs, targets)
+            of tensors or arrays, a ``Dataset`` of such tuples, or a ``DataLoader``, which is read
+            once: the batches are those of ``batch_size``.
+        valid: likewise, windows that choose the best epoch. Default: none, the last epoch is the
+            best; its last minibatch is then measured once more, to see that the network still
+            works.
         epochs: how often all windows are seen, at most.
         batch_size: windows per optimiser step, of all processes together.
         learning_rate: of the optimiser.
@@ -90,7 +100,9 @@ def fit(
         resume: go on from the checkpoint, if there is one yet; without, it is overwritten.
         drop_last: leave out the last minibatch of an epoch if it is not full.
         seed: of the shuffling and of dropout.
-        progress: a progress bar on standard error.
+        device: where to train, such as ``"cuda"``; the network is moved there and stays. Default:
+            where it is.
+        progress: a progress bar on standard error, if that is a terminal or a notebook.
         callback: called after every epoch with the history so far; training ends when it
             returns true.
         interrupted: asked after every minibatch; when it says true, training ends there, and
@@ -136,7 +148,11 @@ def fit(
     _check_checkpoint(checkpoint, resume)
     _check_functions(selection=selection, optimizer=optimizer, callback=callback,
                      interrupted=interrupted)  # fmt: skip
+    train = as_windows(train, "train")
+    valid = None if valid is None else as_windows(valid, "valid")
     _check_parts(network, train, valid, options)
+    if device is not None:
+        network.to(check_device(device))
     parallel.align(network)
     chosen = _loss(loss, train)
     course = Course(
@@ -173,7 +189,7 @@ def _run(
     with tqdm(
         total=course.options.epochs,
         initial=course.history.epochs,
-        disable=not (progress and first),
+        disable=not (progress and first and seen()),
         unit="epoch",
     ) as bar:
         while not course.finished():
@@ -242,11 +258,7 @@ def _check_parts(
     if not any(each.requires_grad for each in network.parameters()):
         raise OptionError("has no parameter that is trained", "network")
     for name, part in (("train", train), ("valid", valid)):
-        if part is None and name == "valid":
-            continue
-        if not isinstance(part, Windows):
-            raise DtypeError(f"expected Windows, got {type(part).__name__}", name)
-        if not bool(known(part.targets).any()):
+        if part is not None and not bool(known(part.targets).any()):
             raise DataError("no target of these windows is known", name)
     if options.patience is not None and valid is None:
         raise OptionError("needs validation windows to find a better epoch on", "patience")

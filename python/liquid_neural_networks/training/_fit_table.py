@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, Optional, Union
 
+import torch
+
 from .._files import PathOrName
+from .._hints import explains_keywords
 from ..data import Table
 from ..neuron import DynamicsLike, WiringLike
 from ._fit import Callback
@@ -15,6 +18,7 @@ from ._plan import Plan
 from ._table_windows import Prepared, prepare
 
 
+@explains_keywords
 def fit_table(
     table: Table,
     targets: Union[str, Sequence[str]],
@@ -56,6 +60,7 @@ def fit_table(
     resume: bool = False,
     seed: int = 0,
     seeds: int = 1,
+    device: Union[str, torch.device, None] = None,
     progress: bool = True,
     callback: Optional[Callback] = None,
     interrupted: Optional[Callable[[], bool]] = None,
@@ -68,8 +73,9 @@ def fit_table(
     nothing.
 
     Args:
-        table: a polars table, or the path of one or several files of delimited text or Parquet,
-            or how to read them, :class:`~liquid_neural_networks.data.TableFiles`.
+        table: a table of polars, pandas or PyArrow, a dictionary of columns, a numpy array, the
+            path of one or several files of delimited text or Parquet, or how to read them,
+            :class:`~liquid_neural_networks.data.TableFiles`.
         targets: one column to predict or several; one only if it holds classes.
         features: columns to feed. Default: all numeric ones but row numbers and constants, the
             past of the targets included if they are values to be predicted ahead.
@@ -112,7 +118,7 @@ def fit_table(
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
         epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
-            resume, progress, callback, interrupted: as for :func:`fit`.
+            resume, device, progress, callback, interrupted: as for :func:`fit`.
         seed: of the initial parameters and of the training.
         seeds: how many networks to train, each from a seed of its own, ``seed`` and those after
             it. The best on the validation rows is kept; ``test["seeds"]`` tells how all did.
@@ -146,7 +152,7 @@ _PLAN = (
 _NETWORK = ("hidden_size", "wiring", "dynamics", "solver", "unfolds", "mixed_memory")
 _TRAINING = (
     *("epochs", "batch_size", "learning_rate", "schedule", "max_gradient_norm", "patience"),
-    *("resume", "progress", "callback", "interrupted"),
+    *("resume", "device", "progress", "callback", "interrupted"),
 )
 
 

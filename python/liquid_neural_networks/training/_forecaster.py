@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-import polars
-
 from .. import model_file
 from .._checks import check_choice, check_count, check_flag
 from .._files import PathOrName
+from .._model import Model
 from ..data import Columns, Recording, Scaling, Series, Table
+from ..data._frames import in_kind_of
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from . import _run, _scores
 from ._aim import Aim
 from ._forecast_table import forecast_table
 from ._history import History
+from ._live import LiveForecast
 from ._metrics import Metrics
 from ._quantiles import Quantiles
 from ._run import Array
@@ -30,7 +31,7 @@ MEASURES = {
 """Loss -> the metric by which a network is compared with baselines."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecaster:
     """A network trained by :func:`fit_table`, with its preprocessing.
 
@@ -73,6 +74,13 @@ class Forecaster:
         if self.quantiles is not None and self.quantiles.shifts.shape != shape:
             raise ShapeError("its quantiles and the columns differ in size", "quantiles")
 
+    def __repr__(self) -> str:
+        columns = self.columns
+        return (
+            f"Forecaster({', '.join(columns.inputs)} -> {', '.join(columns.targets)} "
+            f"{self.horizon} rows ahead, {self.network.hidden_size} neurons, {self.history!r})"
+        )
+
     @property
     def columns(self) -> Columns:
         """Which columns it reads, and what they mean."""
@@ -102,17 +110,18 @@ class Forecaster:
 
     def predict(
         self, table: Table, *, latest: bool = False, state: Optional[PathOrName] = None
-    ) -> polars.DataFrame:
+    ) -> Any:
         """What the network predicts at each row of a table.
 
         Args:
-            table: a polars table, or the path of one, with the feature columns of the training.
+            table: as :func:`fit_table` takes it, with the feature columns of the training.
             latest: only what is predicted at the newest row of each series.
             state: a file in which the state is carried from one table to the next: read if there
                 is one, so that the table goes on where the last one ended, and written anew.
 
         Returns:
-            Rows in the order of the table, with these columns:
+            A table of the kind that was given, of polars if that was a file. Rows in the order
+            of the table, with these columns:
 
             - the series that a row belongs to, if the table holds several;
             - the time that the forecast is for, as the table writes times, or if there is no time
@@ -142,7 +151,7 @@ class Forecaster:
         found = forecast_table(self, continued, [values for values, _ in outputs], latest)
         if state is not None:
             write_state(state, self, continued, [after for _, after in outputs])
-        return found
+        return in_kind_of(table, found)
 
     def run(self, series: Series, first: int = 0, state: Optional[Array] = None) -> _run.Outputs:
         """Forecasts made at the rows of a series from ``first`` on, and the state after them.
@@ -155,6 +164,18 @@ class Forecaster:
             them, or (T - first, 1, C) probabilities; and the state after the last row.
         """
         return _run.run(self, series, first, state)
+
+    def stream(self, state: Optional[Mapping[str, Any]] = None) -> LiveForecast:
+        """A live session: one row at a time, as the rows come in.
+
+        Args:
+            state: to go on from, see :attr:`LiveForecast.state`. Default: no row was seen yet.
+
+        Raises:
+            DataError, ShapeError, DomainError: this is no such state.
+            OptionError: the network is bidirectional and would need the future.
+        """
+        return LiveForecast(self, state)
 
     def evaluate(self, table: Table) -> Metrics:
         """How well the network predicts a table whose targets are known.
@@ -189,13 +210,9 @@ class Forecaster:
         """Whether a target is known that :meth:`evaluate_recordings` needs."""
         return _scores.can_measure(self, [each.series for each in recordings], starts)
 
-    def save(self, path: PathOrName) -> None:
-        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
-
-        Raises:
-            OSError: the system could not write it.
-        """
-        model = self.network.to_model(
+    def to_model(self) -> Model:
+        """The forecaster as plain data: what its file holds."""
+        return self.network.to_model(
             scaling={
                 "inputs": self.inputs.to_dict(),
                 "outputs": None if self.outputs is None else self.outputs.to_dict(),
@@ -209,7 +226,14 @@ class Forecaster:
                 "test": self.test,
             },
         )
-        model_file.save(model, path)
+
+    def save(self, path: PathOrName) -> None:
+        """Writes a ``.lnn`` file, atomically; :meth:`load` reads it back.
+
+        Raises:
+            OSError: the system could not write it.
+        """
+        model_file.save(self.to_model(), path)
 
     @classmethod
     def load(cls, path: PathOrName) -> Forecaster:
@@ -222,7 +246,7 @@ class Forecaster:
         return cls.of(model_file.load(path), path)
 
     @classmethod
-    def of(cls, found: model_file.Model, path: PathOrName) -> Forecaster:
+    def of(cls, found: Model, path: PathOrName) -> Forecaster:
         """The forecaster in a file that was read; errors name ``path``."""
         metadata, scaling = found.metadata, found.scaling
         if scaling is None or not trained_on_table(metadata):

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from ..errors import DataError
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The course of a training.
 
@@ -25,6 +25,16 @@ class History:
     train_loss: list[float] = field(default_factory=list)
     valid_loss: list[float] = field(default_factory=list)
     best_epoch: int = 0
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "History(no epoch yet)"
+        best = self.best_epoch
+        losses = [f"train_loss {self.train_loss[best - 1]:.4g}"]
+        if self.valid_loss:
+            losses.append(f"valid_loss {self.valid_loss[best - 1]:.4g}")
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        return f"History({epochs}, best {best}: {', '.join(losses)})"
 
     @property
     def epochs(self) -> int:

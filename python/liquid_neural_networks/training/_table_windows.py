@@ -12,8 +12,10 @@ import polars
 from .._checks import check_flag, check_integer
 from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts, read_table
 from ..data import windows as cut_windows
-from ..data._choice import Names, Wish, check_roles, choose, listed, target_kind
+from ..data._choice import Names, Wish, check_roles, choose
+from ..data._frames import as_polars
 from ..data._tables import FILE_COLUMN
+from ..data._targets import listed, target_kind
 from ..data._times import spoken_time
 from ..errors import DataError, DomainError, OptionError
 
@@ -147,10 +149,11 @@ def _read(
     Several files without times are a series each: nothing else says that one goes on where
     another ended.
     """
-    rows = read_table(table, text=[*time, *(() if group is None else (group,))])
-    if isinstance(table, polars.DataFrame):
+    given = as_polars(table)
+    rows = read_table(given, text=[*time, *(() if group is None else (group,))])
+    if isinstance(given, polars.DataFrame):
         return rows, group, []
-    count = len((table if isinstance(table, TableFiles) else TableFiles(table)).names)
+    count = len((given if isinstance(given, TableFiles) else TableFiles(given)).names)
     if count < 2 or group is not None:
         return rows, group, []
     if time:

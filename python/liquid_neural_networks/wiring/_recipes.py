@@ -22,6 +22,7 @@ from .._checks import (
     check_integer,
     check_seed,
 )
+from .._hints import hint
 from ..errors import DomainError, DtypeError, OptionError
 from ._wiring import IntArray, Wiring
 
@@ -66,7 +67,9 @@ def recipe(description: Mapping[str, Any]) -> Recipe:
     known = inspect.signature(make).parameters
     for name in options:
         if name not in known:
-            raise OptionError(f"{kind} wiring takes {', '.join(known)}, not this", str(name))
+            raise OptionError(
+                f"{kind} wiring takes {', '.join(known)}{hint(name, known)}", str(name)
+            )
     for name, parameter in known.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise OptionError(f"{kind} wiring needs this option", name)
@@ -76,12 +79,12 @@ def recipe(description: Mapping[str, Any]) -> Recipe:
 def fully_connected(
     units: int, motor: int = 0, self_connections: bool = True, seed: int = 0
 ) -> Recipe:
-    """Every input reaches every neuron and every neuron hears every other.
+    """Every input reaches every neuron and every neuron is connected to every other.
 
     Args:
         units: N, number of neurons.
         motor: number of motor neurons (0: the network reads all neurons out).
-        self_connections: whether a neuron also hears itself.
+        self_connections: whether a neuron is also connected to itself.
         seed: of the polarities; two thirds of the synapses excite.
     """
     units, motor = _check_population(units, motor)
@@ -135,7 +138,7 @@ def ncp(
         sensory_fanout: inter neurons each input reaches. Default: half of them.
         inter_fanout: command neurons each inter neuron reaches. Default: half of them.
         recurrent_command: synapses among command neurons. Default: as many as neurons.
-        motor_fanin: command neurons each motor neuron hears. Default: half of them.
+        motor_fanin: command neurons connected to each motor neuron. Default: half of them.
         seed: of the choices and of the polarities; half of the synapses excite.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._checks import check_count, check_integer
+from .._extras import require
 from ..errors import DomainError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ class Wiring:
 
         Nodes carry ``layer``, edges carry ``polarity``.
         """
-        import networkx
-
+        networkx = require("networkx", "plots")
         graph = networkx.MultiDiGraph()
         graph.add_nodes_from((("input", k), {"layer": "sensory"}) for k in range(self.input_size))
         for name, ids in self.layers.items():
@@ -204,7 +204,7 @@ class Wiring:
 
     @property
     def is_full(self) -> bool:
-        """Whether every neuron hears every neuron (itself included) and every input."""
+        """Whether every neuron receives from every neuron (itself included) and every input."""
         return (
             self.synapse_count == self.units**2
             and self.sensory_synapse_count == self.units * self.input_size

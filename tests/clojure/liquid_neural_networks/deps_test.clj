@@ -1,6 +1,6 @@
 (ns liquid-neural-networks.deps-test
   "deps.edn, resolved by tools.deps without a network and run for real: every alias, and the
-  library as a git dependency of another project. libpython-clj itself is taken from the class
+  library as a git dependency of another project. libpython-clj itself comes from the class
   path of the tests."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
@@ -132,7 +132,7 @@
           {:keys [exit out]} (run [])
           [_ passed failed skipped] (re-find #"(\d+) passed, (\d+) failed, (\d+) skipped\n$" out)]
       (is (= [1 0] [exit (:exit (run [] "skip"))]) "unless this is known, nothing tested fails")
-      (is (re-find #"(?m)^NOT TESTED the Clojure door" out))
+      (is (re-find #"(?m)^NOT TESTED the Clojure library" out))
       (is (= ["0" "0"] [passed failed]))
       (is (< 80 (parse-long skipped)))
       (testing "and a REPL or benchmark that cannot run fails"

@@ -6,7 +6,8 @@
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.environment :as environment]
             [liquid-neural-networks.helpers :refer [clojure-process error executable finish root
-                                                    temporary]]))
+                                                    start temporary]]
+            [liquid-neural-networks.prep :as prep]))
 
 (defn- chosen
   "What find-python answers in another process: the executable, or the message of its error."
@@ -72,3 +73,29 @@
                 120)]
     (is (= 0 exit))
     (is (= "nil\n:python-environment\n" out))))
+
+(deftest prep-installs-what-conformance-needs
+  (let [project (slurp (io/file root "pyproject.toml"))
+        [_ extra] (re-find #"^\.\[(\w+)\]$" prep/requirement)]
+    (is (re-find (re-pattern (str "(?m)^" extra " = \\[\"torchdiffeq")) project))))
+
+(deftest another-python-that-was-first-is-named
+  (let [other (str (io/file (temporary "folder") "venv"))
+        {made :exit} (finish (start {} executable "-m" "venv" "--without-pip" other) 120)
+        {:keys [exit out]}
+        (finish (clojure-process
+                 {"PYTHONPATH" nil}
+                 (str "(require '[libpython-clj2.python :as py]"
+                      "         '[liquid-neural-networks.core :as lnn]"
+                      "         '[liquid-neural-networks.environment :as environment])"
+                      "(py/initialize! :python-executable " (pr-str (str other "/bin/python"))
+                      "  :library-path (:library (environment/examine " (pr-str executable) ")))"
+                      ;; The package is found where PYTHONPATH leads, which the other lacks.
+                      "(with-redefs [environment/find-python (fn [_] {:executable \"ours\"})]"
+                      "  (try (lnn/initialize!)"
+                      "    (catch clojure.lang.ExceptionInfo e (println (:type (ex-data e)) (ex-message e)))))"
+                      "(System/exit 0)"))
+                120)]
+    (is (= [0 0] [made exit]) out)
+    (is (re-find #":python-environment something else in this process started Python first \(.*venv\); call \(lnn/initialize!\) before it"
+                 out))))

@@ -29,15 +29,22 @@ print(network(inputs).flatten().tolist())
           back (lnn/load-network there)]
       (is (= first-line (flatten (lnn/forward network inputs))))
       (is (= second-line (flatten (lnn/forward back inputs))))
-      (is (= {:metadata {:note "from there"}} (meta back)))
+      (is (= {:note "from there"} (:metadata (meta back))))
       (is (= (str network) (str back))))))
+
+(deftest keys-of-metadata-keep-their-namespaces
+  (let [path (temporary "named.lnn")
+        metadata {:my.app/run 1 :plain {:my.app/deep [{"text" true}]}}]
+    (lnn/save (small) path {:metadata metadata})
+    (is (= {:my.app/run 1 :plain {:my.app/deep [{:text true}]}}
+           (:metadata (meta (lnn/load-network path)))))))
 
 (deftest what-was-saved-is-loaded
   (let [network (small {:dtype :float64 :bidirectional true})
         path (io/file (temporary "double.lnn"))]
     (is (= path (lnn/save network path)))
     (let [again (lnn/load-network path)]
-      (is (nil? (meta again)))
+      (is (nil? (:metadata (meta again))))
       (is (= (lnn/parameters network) (lnn/parameters again)))
       (is (= (lnn/describe network) (lnn/describe again))))))
 
@@ -48,7 +55,7 @@ print(network(inputs).flatten().tolist())
       (is (= :model-file-error (:type (error (lnn/load-network file)))) (str file))))
   (testing "a file that is not there"
     (let [data (error (lnn/load-network "nowhere.lnn"))]
-      (is (= [:python-error "FileNotFoundError"] [(:type data) (:python/type data)]))))
+      (is (= [:file-error "FileNotFoundError"] [(:type data) (:python/type data)]))))
   (testing "what cannot be kept"
     (let [path (temporary "odd.lnn")]
       (is (= :dtype-error (:type (error (lnn/save (small) path {:metadata {:when (Object.)}})))

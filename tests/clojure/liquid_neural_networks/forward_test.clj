@@ -4,7 +4,8 @@
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
             [liquid-neural-networks.core :as lnn]
-            [liquid-neural-networks.helpers :refer [close? error]]))
+            [liquid-neural-networks.helpers :refer [close? error error-of]]
+            [liquid-neural-networks.memory :as memory]))
 
 (set! *warn-on-reflection* true)
 
@@ -108,9 +109,18 @@
                         {:mask (into-array [(boolean-array [true false true])])})
            (lnn/forward @network [[0.1 99 0.3]] nil
                         {:mask {:shape [1 3] :data (boolean-array [true false true])}})))
-    (testing "NaN is not, unless a mask says so"
-      (is (= :domain-error (:type (error (lnn/forward @network [[0.1 ##NaN 0.3]])))))
-      (is (lnn/forward @network [[[0.1 ##NaN 0.3] [0.4 0.5 0.6]]] nil {:mask mask}))))
+    (testing "and NaN is one too, alone, beside a nil, and in an array"
+      (let [expected (lnn/forward @network [[0.1 nil 0.3] [nil 0.5 0.6]])]
+        (are [given] (= expected (lnn/forward @network given))
+          [[0.1 ##NaN 0.3] [##NaN 0.5 0.6]]
+          [[0.1 ##NaN 0.3] [nil 0.5 0.6]]
+          {:shape [2 3] :data (double-array [0.1 ##NaN 0.3 ##NaN 0.5 0.6])}
+          {:shape [2 3] :data (float-array [0.1 ##NaN 0.3 ##NaN 0.5 0.6])}
+          (into-array [(double-array [0.1 ##NaN 0.3]) (double-array [##NaN 0.5 0.6])])))
+      (is (lnn/forward @network [[[0.1 ##NaN 0.3] [0.4 0.5 0.6]]] nil {:mask mask}))
+      (is (= :domain-error (:type (error (lnn/forward @network [[0.1 ##NaN 0.3]] nil
+                                                      {:mask [[true true true]]}))))
+          "unless a mask says that it is a value")))
   (testing "a mask of two dimensions marks padding"
     (let [{[padded _] :outputs}
           (lnn/forward @network [[[0.1 0.2 0.3] [9 9 9]] [[0 0 0] [0 0 0]]] nil
@@ -139,7 +149,7 @@
     :shape-error :inputs [[[]]]
     :shape-error :inputs [{:shape [2 3] :data (double-array 5)}]
     :shape-error :inputs [{:shape [-2 3] :data (double-array 6)}]
-    :shape-error :inputs [{:shape [2 3]}]
+    :dtype-error :inputs [{:shape [2 3]}]
     :shape-error :inputs [(float-array 6)]
     :dtype-error :inputs ["text"]
     :dtype-error :inputs [[["a" "b" "c"]]]
@@ -183,3 +193,81 @@
     (let [nested (mapv #(mapv vec (partition 3 %)) (partition (* steps 3) numbers))]
       (close? 1e-5 (lnn/forward @network nested)
               (mapv #(lnn/forward @network %) nested)))))
+
+(deftest options-in-the-place-of-time-constants-are-named
+  (are [pattern arguments]
+       (let [{:keys [type message]} (error (apply lnn/forward @network [[1 2 3]] arguments))]
+         (and (#{:dtype-error :option-error} type) (re-find pattern message)))
+    #":time-constants: .* got a map with :as; options come after the time constants" [{:as :double-array}]
+    #":time-constants: .* got a map with :as, :state" [(array-map :as :array :state 3)]
+    #":time-constants: expected numbers, got :as" [:as :double-array]
+    #":elapsed-time: has no value" [nil :as :array :elapsed-time]
+    #":options: expected a map, got :as" [nil :as]))
+
+(deftest errors-are-short-whatever-the-data
+  (let [long-text (apply str (repeat 100000 "x"))
+        many (vec (repeat 100000 (vec (repeat 3 0.5))))
+        short? #(let [data (error-of %)]
+                  (and (:type data) (< (count (pr-str data)) 3000) (< (count (:message data)) 400)))]
+    (are [f] (short? f)
+      #(lnn/forward @network long-text)
+      #(lnn/forward @network (conj many [1 2]))
+      #(lnn/forward @network [[long-text 1 2]])
+      #(lnn/forward @network many {:data many})
+      #(lnn/forward many many)
+      #(lnn/train! @network many)
+      #(lnn/set-parameters! @network many)
+      #(lnn/create-network {:input-size many})
+      #(lnn/create-network many))
+    (testing "and sequences without an end do not hang"
+      (are [f] (short? f)
+        #(lnn/forward @network (range))
+        #(lnn/forward @network (repeat [1 2 3]))
+        #(lnn/forward @network [(repeat 1)])
+        #(lnn/forward @network [[1 2 3]] (iterate inc 1))
+        #(lnn/forward @network [(range) [1 2 3]])
+        #(lnn/create-network {:input-size (range)})
+        #(lnn/create-network {:input-size 1 :wiring (range)})
+        #(lnn/fit-table (repeat {:a 1}) :a)
+        #(lnn/fit-table {:a (range)} :a)))))
+
+(deftest what-is-too-large-says-so
+  (is (= {:type :shape-error :argument :inputs}
+         (select-keys (error (memory/with-memory
+                               (memory/allocate 3000000000 :inputs)))
+                      [:type :argument]))))
+
+(deftest nothing-is-an-error-with-a-name
+  (are [argument f] (= {:type :dtype-error :argument argument}
+                       (select-keys (error-of f) [:type :argument]))
+    :inputs #(lnn/forward @network nil)
+    :inputs #(lnn/trace @network nil)
+    :inputs #(lnn/forward @network :inputs)
+    :network #(lnn/forward nil [[1 2 3]])
+    :path #(lnn/load-network nil)
+    :path #(lnn/load-forecaster nil)
+    :path #(lnn/read-table nil)
+    :path #(lnn/save @network nil)
+    :table #(lnn/fit-table nil :x)
+    :targets #(lnn/fit-table {:x [1]} nil)
+    :data #(lnn/predict @network nil)))
+
+(deftest memory-of-a-call-is-free-again
+  (let [left #(second (memory/left))
+        before (left)]
+    (dotimes [_ 3]
+      (lnn/forward @network inputs)
+      (error (lnn/forward @network [[1 2]]))
+      (error (lnn/forward @network [[1 2 "3"]])))
+    (is (= before (left)))
+    (testing "also where computing the inputs calls us"
+      (is (= (lnn/forward @network [[0.5 0.5 0.5] [0.1 0.2 0.3]])
+             (lnn/forward @network (map (fn [row]
+                                          (lnn/forward @network inputs)
+                                          (map #(do (lnn/forward @network inputs) %) row))
+                                        [[0.5 0.5 0.5] [0.1 0.2 0.3]]))))
+      (is (= before (left))))
+    (testing "and where it is more than a thread keeps"
+      (let [many (vec (repeat 20000 [0.1 0.2 0.3]))]
+        (is (= (lnn/forward @network (subvec many 0 100)) (subvec (lnn/forward @network many) 0 100)))
+        (is (= before (left)))))))

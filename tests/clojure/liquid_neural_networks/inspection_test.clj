@@ -25,6 +25,34 @@
                                                                             :neurons vec))))))))
     (is (= (* 4 parameter-count) size-in-bytes))))
 
+(deftest a-description-makes-the-same-network-again
+  (doseq [options [{:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1 :seed 3}}
+                   {:input-size 2 :hidden-size 5 :output-size 3 :num-layers 2 :dtype :float64
+                    :dynamics {:type :dense :activation :tanh} :bidirectional true}
+                   {:input-size 2 :hidden-size 5 :output-size 1 :dynamics :closed-form}]
+          :let [network (lnn/create-network options)
+                again (lnn/create-network (:config (lnn/describe network)))]]
+    (is (= (lnn/wiring network) (lnn/wiring again)))
+    (is (= (lnn/parameters network)
+           (lnn/parameters (lnn/set-parameters! again (lnn/parameters network)))))
+    (is (= (lnn/describe network) (lnn/describe again)))))
+
+(deftest a-description-is-a-tidy-table
+  (let [rows (lnn/describe (lnn/create-network {:input-size 4 :num-layers 2 :wiring
+                                                {:type :ncp :inter 12 :command 6 :motor 1}})
+                           {:as :rows})]
+    (is (= [[0 4 19] [1 19 19]] (map (juxt :population :inputs :neurons) rows)))
+    (is (every? #(<= (:shortest %) (:lower-quartile %) (:median %) (:longest %)) rows))))
+
+(deftest parameters-of-many-layers-are-in-order
+  (let [network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1 :num-layers 12
+                                     :seed 1})
+        {:keys [neurons]} (lnn/parameters network)]
+    (is (= 12 (count neurons)))
+    (is (= neurons (:neurons (lnn/parameters (lnn/set-parameters! network {:neurons neurons})))))
+    (lnn/set-parameters! network {:neurons (concat (repeat 10 {}) [{:vleak [1 2 3]}])})
+    (is (= [1.0 2.0 3.0] (:vleak (nth (:neurons (lnn/parameters network)) 10))))))
+
 (deftest a-trace-follows-every-neuron
   (let [{:keys [states time-constants] :as plain} (lnn/trace @pilot inputs)
         everything (lnn/trace @pilot inputs nil {:synapses true :currents true})
@@ -107,5 +135,21 @@
       :option-error :pth {:pth "x.png"}
       :domain-error :population {:population 3}
       :shape-error :inputs {:picture :states :inputs [[1 2]]})
-    (is (instance? java.io.IOException
-                   (try (lnn/draw @pilot {:path "/nowhere/at/all.png"}) (catch Exception e e))))))
+    (is (= {:type :file-error :argument :path}
+           (select-keys (error (lnn/draw @pilot {:path "/nowhere/at/all.png"}))
+                        [:type :argument])))))
+
+(deftest a-trace-is-a-tidy-table
+  (let [{:keys [states time-constants]} (lnn/trace @pilot inputs)
+        rows (lnn/trace @pilot inputs nil {:as :rows})]
+    (is (= (* 3 19) (count rows)))
+    (is (= {:sample 2 :index 5 :states (get-in states [2 5])
+            :time-constants (get-in time-constants [2 5])}
+           (nth rows (+ (* 2 19) 5))))
+    (is (= [:sample :index :states :time-constants] (keys (first rows)))))
+  (testing "of several sequences, and with synapses, which are more than neurons"
+    (let [rows (lnn/trace @pilot [inputs inputs] nil {:as :rows :synapses true})
+          {:keys [activations]} (lnn/trace @pilot [inputs inputs] nil {:synapses true})
+          row (first (filter (comp #{[1 2 20]} (juxt :sequence :sample :index)) rows))]
+      (is (= (get-in activations [1 2 20]) (:activations row)))
+      (is (not (contains? row :states))))))

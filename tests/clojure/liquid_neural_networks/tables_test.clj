@@ -5,8 +5,9 @@
             [clojure.test :refer [are deftest is testing]]
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.helpers :refer [close? error executable finish python start
-                                                    temporary]])
-  (:import [java.time Instant LocalDate LocalDateTime]))
+                                                    temporary]]
+            [liquid-neural-networks.test-runner :refer [skip!]])
+  (:import [java.time Instant LocalDate LocalDateTime ZoneId ZoneOffset]))
 
 (def rows 240)
 
@@ -26,6 +27,16 @@
                     "\n"))
     path))
 
+(def ^:private ->data-set
+  "A data set of tech.ml.dataset, or of the stand-in for it; nil where there is neither."
+  (try (requiring-resolve 'tech.v3.dataset/->dataset)
+       (catch java.io.FileNotFoundException _ nil)))
+
+(defmacro ^:private when-data-sets [& body]
+  `(if ->data-set
+     (do ~@body)
+     (skip! "data sets" "tech.ml.dataset is not on the class path")))
+
 (def ^:private quick
   {:time :date :features [:temp_max :wind] :hidden-size 6 :epochs 4 :window 16 :progress false})
 
@@ -40,10 +51,10 @@
   (testing "times with and without a zone, flags, and empty cells"
     (let [path (temporary "times.csv")]
       (spit path (str "local,zoned,flag\n"
-                      "2020-01-01 10:00:00.5,2020-01-01T10:00:00+02:00,true\n,,\n"))
+                      "2020-01-01 10:00:00.5,2020-01-01T10:00:00+02:00,true\n,,false\n"))
       (is (= {:local [(LocalDateTime/parse "2020-01-01T10:00:00.5") nil]
               :zoned [(Instant/parse "2020-01-01T08:00:00Z") nil]
-              :flag [true nil]}
+              :flag [true false]}
              (lnn/read-table path))))))
 
 (deftest a-table-of-columns-trains-like-its-file
@@ -153,7 +164,7 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
   (are [type argument arguments]
        (= {:type type :argument argument}
           (select-keys (error (apply lnn/fit-table arguments)) [:type :argument]))
-    :data-error :nowhere.csv ["nowhere.csv" :temp_max]
+    :data-error "nowhere.csv" ["nowhere.csv" :temp_max]
     :data-error :humidity [table :humidity quick]
     :data-error :weather [table :temp_max (assoc quick :features [:weather])]
     :shape-error :wind [(update table :wind pop) :temp_max quick]
@@ -178,3 +189,101 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
       :option-error :metadata #(lnn/save forecaster "f.lnn" {:metadata {}})
       :dtype-error :network #(lnn/forward forecaster [[1 2]])
       :dtype-error :network #(lnn/predict nil table))))
+
+(deftest rows-and-data-sets-are-tables
+  (let [outcome #(:train-loss (:history (lnn/fit-table % :temp_max quick)))
+        expected (outcome table)
+        rows (apply mapv (fn [& cells] (zipmap (keys table) cells)) (vals table))]
+    (are [given] (= expected (outcome given))
+      rows
+      (map #(into (sorted-map) %) rows)
+      (map #(if (:wind %) % (dissoc % :wind)) rows)
+      (update-keys table name))
+    (when-data-sets
+     (is (= expected (outcome (->data-set table))))
+     (is (= expected (outcome (->data-set (into (sorted-map-by #(compare %2 %1)) table))))))
+    (testing "and forecasts may come as either"
+      (let [forecaster (lnn/fit-table rows :temp_max quick)
+            columns (lnn/predict forecaster table)
+            back (lnn/predict forecaster rows {:as :rows})]
+        (is (= [:date :made_at :predicted_temp_max] (keys (first back))))
+        (is (= (:predicted_temp_max columns) (map :predicted_temp_max back)))
+        (when-data-sets
+         (is (= columns (into {} (map (fn [[column values]] [column (vec values)]))
+                              (lnn/predict forecaster (->data-set table) :as :dataset)))))
+        (is (= (lnn/evaluate forecaster table) (lnn/evaluate forecaster rows)))
+        (is (= rows (lnn/read-table (written table) :as :rows)))))))
+
+(deftest the-order-of-columns-is-not-an-accident
+  (let [columns (into {} (for [n (range 12)]
+                           [(keyword (str "c" n)) (mapv #(Math/sin (* 0.1 (inc n) %)) (range 90))]))
+        options {:hidden-size 4 :epochs 1 :window 16 :progress false}
+        outcome #(let [f (lnn/fit-table %1 :c0 (merge options %2))]
+                   [(:features (:columns f)) (:train-loss (:history f))])
+        named (sort (map name (keys columns)))]
+    (testing "maps that are equal give equal results"
+      (is (= named (first (outcome columns {}))))
+      (is (= (outcome columns {})
+             (outcome (apply array-map (mapcat identity (reverse (sort columns)))) {})
+             (outcome (assoc (dissoc columns :c7) :c7 (:c7 columns)) {}))))
+    (testing "features may be named in one"
+      (is (= (reverse named)
+             (first (outcome columns {:features (reverse (sort (keys columns)))})))))
+    (testing "a data set has one"
+      (when-data-sets
+       (let [turned (->data-set (into (sorted-map-by #(compare %2 %1)) columns))]
+         (is (= (reverse named) (first (outcome turned {}))))
+         (is (= (outcome turned {})
+                (outcome columns {:features (reverse (sort (keys columns)))}))))))))
+
+(deftest times-of-java-time-and-java-sql
+  (let [days (:date table)
+        outcome #(:train-loss (:history (lnn/fit-table (assoc table :date %) :temp_max quick)))
+        utc #(.toInstant (.atStartOfDay ^LocalDate %) ZoneOffset/UTC)
+        expected (outcome days)]
+    (are [to] (= expected (outcome (mapv to days)))
+      #(java.sql.Date/valueOf ^LocalDate %)
+      #(.atStartOfDay ^LocalDate %)
+      utc
+      #(java.util.Date/from (utc %))
+      #(java.sql.Timestamp/from (utc %))
+      #(.atZone ^Instant (utc %) (ZoneId/of "Asia/Tokyo"))
+      #(.atOffset ^Instant (utc %) (ZoneOffset/ofHours 5)))
+    (is (= {:type :dtype-error :argument :date}
+           (select-keys (error (outcome (mapv (fn [_] (java.sql.Time. 0)) days)))
+                        [:type :argument])))))
+
+(deftest arguments-have-the-callers-own-names
+  (let [argument #(:argument (error (lnn/fit-table % :temp_max quick)))
+        broken (update table :temp_max pop)]
+    (are [expected given] (= expected (argument given))
+      :temp_max broken
+      "temp_max" (update-keys broken name))
+    (is (= [:data-error :my.app/temp_max]
+           ((juxt :type :argument) (error (lnn/fit-table
+                                             (assoc (select-keys table [:wind])
+                                                    :my.app/temp_max (:weather table))
+                                             :wind {:features [:my.app/temp_max]})))))
+    (is (= :data-error (:type (error (lnn/fit-table {:a [1 2] "a" [1 2]} :a)))))
+    (is (re-find #"two columns are called \"a\"" (:message (error (lnn/fit-table {:a [1 2] "a" [1 2]} :a)))))
+    (let [{:keys [type argument message]} (error (lnn/fit-table "no/such/table_of.csv" :temp_max))]
+      (is (= [:data-error "no/such/table_of.csv"] [type argument]))
+      (is (re-find #"^no/such/table_of.csv: " message)))
+    (is (= [:data-error :the_target]
+           ((juxt :type :argument) (error (lnn/fit-table (written table) :the_target)))))
+    (is (= [:domain-error :hidden-size]
+           ((juxt :type :argument) (error (lnn/fit-table table :temp_max (assoc quick :hidden-size 0))))))))
+
+(deftest several-series-in-one-table
+  (let [series (fn [name shift] (for [n (range 90)]
+                                  {:my.app/pump-id name :hour-of-run n :x_1 (Math/sin (* 0.2 (+ n shift)))}))
+        rows (concat (series "a" 0) (series "b" 3))
+        options {:group :my.app/pump-id :time :hour-of-run :hidden-size 4 :epochs 1 :window 16
+                 :progress false}
+        forecaster (lnn/fit-table rows :x_1 options)
+        forecasts (lnn/predict forecaster rows {:as :rows})]
+    (is (= 180 (count forecasts)))
+    (is (= ["a" "b"] (distinct (map :my.app/pump-id forecasts))))
+    (is (= {:type :data-error :argument :pump_id}
+           (select-keys (error (lnn/fit-table rows :x_1 (assoc options :group :pump_id)))
+                        [:type :argument])))))

@@ -6,8 +6,7 @@
             [liquid-neural-networks.helpers :refer [clojure-process error finish small wave]]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.test-runner :refer [skip!]])
-  (:import [liquid_neural_networks.core Network]
-           [liquid_neural_networks.runtime Owned]))
+  (:import [java.util.concurrent.atomic AtomicLong]))
 
 (set! *warn-on-reflection* true)
 
@@ -20,7 +19,7 @@
                  (case (int (mod (+ i n) 4))
                    0 (assert (= expected (lnn/forward network inputs)))
                    1 (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1})
-                   2 (assert (= :domain-error (:type (error (lnn/forward network [[##NaN]])))))
+                   2 (assert (= :domain-error (:type (error (lnn/forward network [[##Inf]])))))
                    3 (lnn/trace network inputs)))
                :done)
         training (future (lnn/train! (small) (wave 20) {:epochs 30 :progress false}))
@@ -30,16 +29,26 @@
     (is (= (repeat 8 expected) (pmap (fn [_] (lnn/forward network inputs)) (range 8))))))
 
 (def ^:private many-calls
-  "Prints the heap used and the memory of the process, in bytes, before and after 10,000 calls."
+  "Prints the heap used and the memory of the process, in bytes, before and after 10,000 calls
+  from 16 threads, whose results have to be those of one."
   '(do
      (require '[liquid-neural-networks.core :as lnn])
      (lnn/initialize! {:threads 1})
      (let [network (lnn/create-network {:input-size 1 :hidden-size 6 :output-size 1})
-           flat {:shape [1 3 1] :data (float-array 3)}
-           calls (fn [n]
-                   (dotimes [_ n]
-                     (lnn/forward network [[[0.1] [0.2] [0.3]]])
-                     (lnn/forward network flat nil {:as :float-array})))
+           small [[[0.1] [0.2] [0.3]]]
+           ;; More than a thread's memory holds.
+           large {:shape [300 300 1] :data (float-array (range 0 1 1/90000))}
+           expected (lnn/forward network small)
+           total (fn [outputs] (reduce + (map double outputs)))
+           expected-total (total (lnn/forward network large nil {:as :float-array}))
+           work (fn [n]
+                  (dotimes [i n]
+                    (assert (= expected (lnn/forward network small)))
+                    (when (zero? (mod i 200))
+                      (System/gc)
+                      (assert (= expected-total
+                                 (total (lnn/forward network large nil {:as :float-array})))))))
+           calls (fn [n] (run! deref (doall (repeatedly 16 (fn [] (future (work (quot n 16))))))))
            heap (fn []
                   (System/gc)
                   (let [runtime (Runtime/getRuntime)]
@@ -47,9 +56,9 @@
            process (fn []
                      (with-open [file (java.io.RandomAccessFile. "/proc/self/statm" "r")]
                        (* 4096 (Long/parseLong (second (.split (.readLine file) " "))))))]
-       (calls 1500)
+       (calls 3200)
        (prn (heap) (process))
-       (calls 5000)
+       (calls 10000)
        (prn (heap) (process))
        (System/exit 0))))
 
@@ -68,7 +77,7 @@
       (is (< (- process-after process) 30e6) "in the process"))))
 
 (defn- handle-of-a-network-nobody-holds []
-  (.-handle ^Owned (.-owned ^Network (small))))
+  (.get ^AtomicLong (::lnn/network (small))))
 
 (deftest networks-nobody-holds-are-let-go
   (let [handle (handle-of-a-network-nobody-holds)

@@ -21,6 +21,9 @@
     (is (= (:best-loss history) (apply min (:valid-loss history))
            (nth (:valid-loss history) (dec (:best-epoch history)))))
     (is (< (:mse after) (:mse before)))
+    (is (= (map vector (range 1 4) (:train-loss history) (:valid-loss history))
+           (map (juxt :epoch :train-loss :valid-loss) (lnn/epochs history))))
+    (is (= [:epoch :train-loss] (keys (first (lnn/epochs (assoc history :valid-loss []))))))
     (is (= 320 (:count after)))))
 
 (deftest it-ends-with-the-loss-of-python-bit-for-bit
@@ -64,6 +67,55 @@ print('{:train-loss', history.train_loss, ':valid-loss', history.valid_loss, ':o
   (testing "and the caller's bindings"
     (is (re-find #"epoch 3"
                  (with-out-str (train (small) {:on-epoch #(println "epoch" (:epoch %))}))))))
+
+(defn- in-time
+  "The result of a body that might wait for ever."
+  [f]
+  (deref (future (f)) 60000 :deadlock))
+
+(deftest the-callback-may-use-other-threads
+  (let [network (small)
+        counter (agent 0)
+        run #(lnn/forward network [[0.5] [0.25]])
+        seen (atom {})]
+    (is (= :finished
+           (:ended (in-time
+                    #(train network
+                            {:on-epoch
+                             (fn [_]
+                               (swap! seen assoc
+                                      :here (run)
+                                      :future @(future (run))
+                                      :pmap (vec (pmap (fn [_] (run)) (range 8)))
+                                      :agent (do (send-off counter (fn [_] (run)))
+                                                 (await counter)
+                                                 @counter)
+                                      :training (:epochs (train (small) {:epochs 2}))
+                                      :other-training @(future (:epochs (train (small) {:epochs 2}))))
+                               nil)})))))
+    (is (= [2 2] ((juxt :training :other-training) @seen)))
+    (is (= (repeat 11 (run)) (into (:pmap @seen) ((juxt :here :future :agent) @seen)))))
+  (testing "and stop every training"
+    (is (= :stopped (:ended (in-time #(train (small) {:epochs 100000
+                                                      :on-epoch (fn [_]
+                                                                  @(future (lnn/stop-trainings!))
+                                                                  nil)})))))))
+
+(deftest two-hundred-trainings-with-pmap-in-their-callbacks
+  (let [network (small)
+        inputs [[0.5] [0.25]]
+        expected (lnn/forward network inputs)
+        data (wave 2)
+        one (fn [_]
+              (let [seen (atom [])]
+                (lnn/train! (small) data
+                            {:epochs 1 :progress false
+                             :on-epoch (fn [_]
+                                         (swap! seen into (pmap (fn [_] (lnn/forward network inputs))
+                                                                (range 3)))
+                                         nil)})
+                @seen))]
+    (is (= (repeat 200 (repeat 3 expected)) (in-time #(doall (pmap one (range 200))))))))
 
 (deftest the-callback-can-stop
   (let [history (train (small) {:epochs 50 :on-epoch #(when (= 2 (:epoch %)) :stop)})]
@@ -157,11 +209,18 @@ print('{:train-loss', history.train_loss, ':valid-loss', history.valid_loss, ':o
            (map double (lnn/predict network {:inputs (:inputs data)} {:as :float-array}))))))
 
 (deftest dropout-is-only-for-training
-  (let [network (small {:num-layers 2 :dropout 0.9})
-        once #(lnn/forward network [[0.1] [0.2]])]
+  (let [network (small {:num-layers 2 :dropout 0.9 :hidden-size 12})
+        once #(lnn/forward network [[0.1] [0.2]])
+        dropped #(lnn/forward network [[0.1] [0.2]] nil {:dropout true})
+        during (atom [])]
     (is (= (once) (once)))
-    (train network {})
-    (is (= (once) (once)))))
+    (train network {:on-epoch (fn [_] (swap! during conj (= (once) (once) @(future (once)))) nil)})
+    (is (= [true true true] @during) "nor while it is being trained")
+    (is (= (once) (once)))
+    (testing "unless it is asked for"
+      (is (< 1 (count (distinct (repeatedly 10 dropped)))))
+      (is (= (once) (once)))
+      (is (= 1 (count (distinct (repeatedly 3 #(lnn/forward (small) [[0.1]] nil :dropout true)))))))))
 
 (deftest progress-is-one-line
   (let [line (binding [*err* (java.io.StringWriter.)]
@@ -179,6 +238,7 @@ print('{:train-loss', history.train_loss, ':valid-loss', history.valid_loss, ':o
     :option-error :targets {:inputs [[[1]]]} {}
     :option-error :inputs {:targets [[[1]]]} {}
     :option-error :input {:inputs [[[1]]] :targets [[[1]]] :input 3} {}
+    :option-error :windows (assoc data :windows 3) {}
     :shape-error :inputs {:inputs [[1]] :targets [[[1]]]} {}
     :shape-error :targets {:inputs [[[1]]] :targets [[[1 2]]]} {}
     :shape-error :targets {:inputs [[[1]]] :targets [[[1]] [[2]]]} {}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ... import wiring as ours
 from ..._checks import check_choice
+from ..._extras import require
 from ...errors import DomainError, OptionError
 
 if TYPE_CHECKING:
@@ -138,8 +139,7 @@ class Wiring:
 
     def get_graph(self, include_sensory_neurons: bool = True) -> networkx.DiGraph:
         """A networkx graph: nodes ``neuron_i`` and ``sensory_k``, edges with their polarity."""
-        import networkx
-
+        networkx = require("networkx", "plots")
         sensory = self._sensory()
         graph = networkx.DiGraph()
         for i in range(self.units):
@@ -163,9 +163,8 @@ class Wiring:
         draw_labels: bool = False,
     ) -> list[Any]:
         """Draws the wiring into the current matplotlib axes; returns handles for a legend."""
-        import matplotlib.patches
-        import networkx
-
+        patches = require("matplotlib.patches", "plots")
+        networkx = require("networkx", "plots")
         layouts = {
             "kamada": networkx.kamada_kawai_layout,
             **{
@@ -192,7 +191,7 @@ class Wiring:
             with_labels=draw_labels,
         )
         return [
-            matplotlib.patches.Patch(color=color, label=f"{kind.capitalize()} neurons")
+            patches.Patch(color=color, label=f"{kind.capitalize()} neurons")
             for kind, color in colors.items()
         ]
 

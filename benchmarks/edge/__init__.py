@@ -1,0 +1,1 @@
+"""What the pilot costs on microcontrollers: ``python -m benchmarks.edge``."""

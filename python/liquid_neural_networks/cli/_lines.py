@@ -1,0 +1,155 @@
+"""Rows that arrive line by line, as CSV or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from math import isinf, nan
+from typing import Any, Optional, Protocol
+
+from ..data._header import EMPTY
+from ..errors import DataError
+
+Row = Mapping[str, Any]
+"""Column -> text, or a value of JSON."""
+
+
+class Format(Protocol):
+    """How rows are read and answers are written."""
+
+    columns: Optional[list[str]]
+    """The names, where one line has them for all rows."""
+
+    def row(self, line: str) -> Row:
+        """The row in a line.
+
+        Raises:
+            DataError: there is none.
+        """
+
+    def heading(self, names: Sequence[str]) -> Optional[str]:
+        """The first line of the answers, or None."""
+
+    def answer(self, names: Sequence[str], values: Sequence[Any]) -> str:
+        """One line of them."""
+
+
+class Csv:
+    """Lines of values with commas between them; ``header`` is the first one, with the names."""
+
+    columns: Optional[list[str]]
+
+    def __init__(self, header: str):
+        self.columns = _cells(header)
+        if len(set(self.columns)) < len(self.columns):
+            raise DataError("names a column twice", "header")
+
+    def row(self, line: str) -> Row:
+        cells = _cells(line)
+        assert self.columns is not None
+        if len(cells) != len(self.columns):
+            raise DataError(f"expected {len(self.columns)} values, got {len(cells)}")
+        return dict(zip(self.columns, cells))
+
+    def heading(self, names: Sequence[str]) -> Optional[str]:
+        return _joined(names)
+
+    def answer(self, names: Sequence[str], values: Sequence[Any]) -> str:
+        return _joined(["" if value is None else value for value in values])
+
+
+class Json:
+    """Lines of one object each."""
+
+    columns: Optional[list[str]] = None
+
+    def row(self, line: str) -> Row:
+        try:
+            found = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"is no JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise DataError('expected an object such as {"name": 1.5}')
+        return found
+
+    def heading(self, names: Sequence[str]) -> Optional[str]:
+        return None
+
+    def answer(self, names: Sequence[str], values: Sequence[Any]) -> str:
+        return json.dumps(dict(zip(names, values)), ensure_ascii=False)
+
+
+def format_of(first: str) -> Format:
+    """What the first line is a line of."""
+    return Json() if first.lstrip().startswith("{") else Csv(first)
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        found = next(csv.reader([line.rstrip("\r\n")], strict=True), [])
+    except csv.Error as error:
+        raise DataError(f"is no CSV: {error}") from None
+    return [cell.strip() for cell in found]
+
+
+def _joined(values: Sequence[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(values)
+    return out.getvalue()
+
+
+def number(row: Row, name: str) -> float:
+    """The number in a column; NaN where it is missing.
+
+    Raises:
+        DataError: the column is not there, or holds something else.
+    """
+    if name not in row:
+        raise DataError("the column is missing", name)
+    value = row[name]
+    if value is None or (isinstance(value, str) and value in EMPTY):
+        return nan
+    try:
+        found = float("" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        raise DataError(f"expected a number, got {value!r}", name) from None
+    if isinf(found):
+        raise DataError("is infinite", name)
+    return found
+
+
+def number_or_none(row: Row, name: str) -> Optional[float]:
+    """The same, None where it is missing."""
+    found = number(row, name)
+    return None if found != found else found
+
+
+def instant(row: Row, name: str, dates: bool) -> float:
+    """The time in a column: a number as it is, a date in seconds.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not dates:
+        found = number(row, name)
+        if found != found:
+            raise DataError("the time is missing", name)
+        return found
+    text = str(row.get(name, ""))
+    try:
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        raise DataError(f"expected a date in ISO 8601, got {text!r}", name) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def looks_like_a_number(row: Row, name: str) -> bool:
+    """Whether a column holds a number, rather than a date."""
+    try:
+        number(row, name)
+    except DataError:
+        return False
+    return True

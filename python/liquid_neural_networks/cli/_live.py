@@ -1,0 +1,125 @@
+"""Networks that answer row by row, for ``lnn stream``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Protocol
+
+from .. import model_file
+from ..errors import DataError, OptionError
+from ..network import LiquidNetwork
+from ._lines import Row, instant, looks_like_a_number, number, number_or_none
+
+if TYPE_CHECKING:
+    from ..training import Forecaster
+
+
+class Live(Protocol):
+    """A network that answers row by row."""
+
+    names: list[str]
+    """Of the answers."""
+
+    def step(self, row: Row) -> list[Any]:
+        """The answers for a row.
+
+        Raises:
+            LiquidError: it cannot be used; the state is as before.
+        """
+
+    def saved(self) -> dict[str, Any]:
+        """All that is remembered, as plain data; for :meth:`restore`."""
+
+    def restore(self, saved: Mapping[str, Any]) -> None: ...
+
+
+class _Forecasts:
+    """A network trained on a table."""
+
+    def __init__(self, forecaster: Forecaster):
+        columns = forecaster.columns
+        self._forecaster, self._stream = forecaster, forecaster.stream()
+        self._numbers = set(columns.features) - set(columns.categories) - set(columns.time)
+        self._own = list(columns.order.kept_as_text)
+        self.names = [*self._own, *self._stream.names]
+
+    def step(self, row: Row) -> list[Any]:
+        cells = {name: number_or_none(row, name) for name in self._numbers}
+        found = self._stream.step({**row, **cells})
+        return [*(row[name] for name in self._own), *found.values()]
+
+    def saved(self) -> dict[str, Any]:
+        return self._stream.state
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._stream = self._forecaster.stream(saved)
+
+
+class _Outputs:
+    """Any other network: its inputs are the columns in their order.
+
+    Args:
+        time: the column of times, or None: rows are one unit apart.
+        columns: those of all rows, if one line names them.
+    """
+
+    def __init__(
+        self, network: LiquidNetwork, time: Optional[str], columns: Optional[Sequence[str]]
+    ):
+        self._time = time
+        self._dates: Optional[bool] = None  # whether times are dates: the first row will tell
+        self._before: Optional[float] = None
+        self._stream, self._size = network.stream(), network.input_size
+        outputs = [f"output_{index}" for index in range(network.output_size)]
+        self.names = [*([] if time is None else [time]), *outputs]
+        if columns is not None:
+            self._check(columns)
+
+    def step(self, row: Row) -> list[Any]:
+        if self._time is None:
+            return self._answers(row, 1.0)
+        if self._dates is None:
+            self._dates = not looks_like_a_number(row, self._time)
+        now = instant(row, self._time, self._dates)
+        elapsed = 1.0 if self._before is None else now - self._before
+        if elapsed <= 0:
+            raise DataError(f"{row[self._time]} is not after the time before", self._time)
+        answers = self._answers(row, elapsed)
+        self._before = now
+        return [row[self._time], *answers]
+
+    def _check(self, columns: Sequence[str]) -> None:
+        inputs = [name for name in columns if name != self._time]
+        if len(inputs) != self._size:
+            raise DataError(
+                f"the network has {self._size} inputs, there are {len(inputs)} columns"
+                + (" beside the time" if self._time else "; --time names that of the times"),
+                "input",
+            )
+
+    def _answers(self, row: Row, elapsed_time: float) -> list[Any]:
+        self._check(list(row))
+        inputs = [number(row, name) for name in row if name != self._time]
+        answers: list[Any] = self._stream.step(inputs, elapsed_time).tolist()
+        return answers
+
+    def saved(self) -> dict[str, Any]:
+        return {"state": self._stream.state.tolist(), "time": self._before, "dates": self._dates}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        if set(saved) != {"state", "time", "dates"}:
+            raise DataError("is no state of this network", "state")
+        self._stream.state = saved["state"]
+        self._before, self._dates = saved["time"], saved["dates"]
+
+
+def live_of(found: model_file.Model, time: Optional[str], columns: Optional[Sequence[str]]) -> Live:
+    # Imported here, as it takes its time: --help needs none of it.
+    from ..training import Forecaster
+    from ..training._forecaster import trained_on_table
+
+    if trained_on_table(found.metadata):
+        if time is not None:
+            raise OptionError("the table trained on says which column that is", "--time")
+        return _Forecasts(Forecaster.of(found, "model"))
+    return _Outputs(LiquidNetwork.from_model(found), time, columns)

@@ -1,0 +1,122 @@
+"""Tables of other libraries: taken as they come, and given back in the same kind.
+
+Nothing is imported that the caller has not imported already; pandas and PyArrow are recognised by
+the names of their classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars
+from torch import Tensor
+
+from .._tensors import array_of
+from ..errors import DataError
+
+
+class SupportsArrow(Protocol):
+    """A table of pandas, PyArrow or another library that offers the Arrow stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+
+def as_polars(table: Any) -> Any:
+    """A table of another library as a polars table; anything else, such as a path, as it is.
+
+    Args:
+        table: a table of polars, pandas or PyArrow, or of any library that offers the Arrow
+            stream interface; a dictionary from names to columns (arrays, tensors or lists); a
+            numpy array (T, columns), whose columns are called ``column_0`` and so on, or a
+            structured one. Of a pandas table, dates in the index are a column too.
+
+    Raises:
+        DataError: the columns differ in length, share a name, or hold what no column can.
+    """
+    try:
+        if isinstance(table, polars.LazyFrame):
+            return table.collect()
+        if _is_pandas(table):
+            return polars.DataFrame(_of_pandas(table))
+        if isinstance(table, Mapping):
+            return polars.DataFrame({str(name): _column(each) for name, each in table.items()})
+        if isinstance(table, np.ndarray):
+            return _of_array(table)
+        if hasattr(table, "__arrow_c_stream__") and not isinstance(table, polars.DataFrame):
+            return polars.DataFrame(table)
+    except (polars.exceptions.PolarsError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"cannot be read as a table: {reason}", "table") from None
+    return table
+
+
+def in_kind_of(table: Any, found: polars.DataFrame) -> Any:
+    """``found`` as a table of the same kind as ``table``; a polars table where that was a path.
+
+    For a numpy array it is a structured one, for its columns differ in kind.
+    """
+    if _is_pandas(table):
+        columns = {name: found[name].to_numpy() for name in found.columns}
+        return type(table)(columns, index=table.index if len(table) == found.height else None)
+    if isinstance(table, Mapping):
+        return {name: found[name].to_numpy() for name in found.columns}
+    if isinstance(table, np.ndarray):
+        return found.to_numpy(structured=True)
+    if type(table).__module__.partition(".")[0] == "pyarrow":
+        return found.to_arrow()
+    return found
+
+
+def _is_pandas(table: Any) -> bool:
+    kind = type(table)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def _of_pandas(table: Any) -> list[polars.Series]:
+    """Its columns; first that of its index, if that holds dates."""
+    columns = [(str(name), table.iloc[:, place]) for place, name in enumerate(table.columns)]
+    if table.index.dtype.kind == "M" or hasattr(table.index, "tz"):
+        columns.insert(0, (str(table.index.name or "index"), table.index.to_series()))
+    names = [name for name, _ in columns]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have the same name")
+    return [_of_pandas_column(name, column) for name, column in columns]
+
+
+def _of_pandas_column(name: str, column: Any) -> polars.Series:
+    zone = getattr(column.dtype, "tz", None)
+    if zone is not None:
+        instants = _column(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+        local = polars.Series(name, instants).dt.replace_time_zone("UTC")
+        return local.dt.convert_time_zone(str(zone))
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufmM":
+        return polars.Series(name, _column(column.to_numpy()))
+    if getattr(column.dtype, "kind", "") in "iuf":  # pandas' own numbers, which may be missing
+        return polars.Series(name, column.to_numpy(dtype=float, na_value=np.nan))
+    objects = column.astype(object)
+    return polars.Series(name, objects.where(column.notna(), None).tolist())
+
+
+def _of_array(table: npt.NDArray[Any]) -> polars.DataFrame:
+    if table.dtype.names is not None:
+        return polars.DataFrame({name: _column(table[name]) for name in table.dtype.names})
+    if table.ndim != 2:
+        raise ValueError(f"expected an array (T, columns), got {table.shape}")
+    return polars.DataFrame({f"column_{i}": _column(table[:, i]) for i in range(table.shape[1])})
+
+
+def _column(values: Any) -> Any:
+    """A column as polars takes it: tensors as arrays, dates in a unit that polars has."""
+    if isinstance(values, Tensor):
+        return array_of(values)
+    if hasattr(values, "to_numpy") and not isinstance(values, polars.Series):
+        values = values.to_numpy()
+    if not isinstance(values, np.ndarray):
+        return values
+    kind = values.dtype.kind
+    if kind in "mM" and np.datetime_data(values.dtype)[0] not in ("ns", "us", "ms"):
+        values = values.astype(f"{kind}8[us]")
+    return np.ascontiguousarray(values)

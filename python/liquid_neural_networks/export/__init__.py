@@ -1,0 +1,169 @@
+"""Networks for where there is no Python.
+
+>>> from liquid_neural_networks import LiquidNetwork, export
+>>> network = LiquidNetwork(input_size=3, hidden_size=8, output_size=1)
+>>> export.c(network, "firmware/pilot", name="pilot")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from .._checks import check_choice, check_flag
+from .._files import PathOrName, replace
+from .._inputs import real_array
+from ..errors import OptionError
+from . import _fixed_source, _onnx, _page, _source
+from ._design import Exportable, design, model_of
+from ._fixed import fixed
+from ._fixed_error import differences
+from ._text import check_name
+
+__all__ = ["c", "html", "int16_error", "onnx"]
+
+NUMBERS = ("float32", "int16")
+
+
+def c(
+    network: Exportable,
+    folder: PathOrName,
+    *,
+    name: str = "network",
+    elapsed_time: Optional[float] = None,
+    numbers: str = "float32",
+    calibrate: Optional[npt.ArrayLike] = None,
+) -> list[Path]:
+    """Writes a network as C: ``NAME.h``, ``NAME.c``, and ``main.c`` with a ``Makefile`` to try it.
+
+    The code is strict C99 without heap, without the mathematics library and without variables of
+    its own; it computes in float32. ``NAME.h`` says how it is used. What a forecaster does to its
+    inputs and outputs is in it: it takes and gives numbers in the units of the table, and for
+    classes probabilities and labels.
+
+    Args:
+        network: a network, a forecaster of :mod:`liquid_neural_networks.training`, or a
+            :class:`~liquid_neural_networks.model_file.Model`.
+        folder: where to write; it is made if it is not there. Files of these names are replaced.
+        name: what files, functions and macros begin with.
+        elapsed_time: the time between all samples, in the network's unit, for code in which
+            ``NAME_step`` has no such argument: it is smaller and faster. Default: an argument.
+        numbers: ``"float32"``, or ``"int16"`` for processors without floating point: constants of
+            16 bits and states of 32, for conductance dynamics with the fused solver.
+        calibrate: (T, I) inputs as they will come, NaN where missing, from which ``"int16"``
+            learns the range of each. Default: 8 deviations of the training table, or from -8 to 8.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        OptionError: the name is no C identifier; the network is bidirectional, or its solver
+            is ``"adaptive"``; or ``"int16"`` cannot express it.
+        DtypeError: this is no network.
+        DomainError: the elapsed time is negative or not finite, or a number of the network is
+            beyond float32.
+        OSError: the system could not write.
+    """
+    check_choice("numbers", numbers, NUMBERS)
+    made = design(network, elapsed_time)
+    if numbers == "float32":
+        if calibrate is not None:
+            raise OptionError("is for numbers='int16'", "calibrate")
+        files = _source.files(made, check_name(name))
+    else:
+        table = None if calibrate is None else real_array("calibrate", calibrate)
+        files = _fixed_source.files(fixed(made, table), check_name(name))
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for file, contents in files.items():
+        replace(target / file, contents.encode("ascii"))
+    return [target / file for file in files]
+
+
+def int16_error(
+    network: Exportable,
+    inputs: npt.ArrayLike,
+    elapsed_time: npt.ArrayLike = 1.0,
+    *,
+    calibrate: Optional[npt.ArrayLike] = None,
+) -> float:
+    """The largest difference of an output of ``numbers="int16"`` from the network's own.
+
+    Computes in Python the very numbers that the exported C computes; about a thousand samples a
+    second for 19 neurons.
+
+    Args:
+        network, calibrate: as for :func:`c`. Default of the latter: ``inputs``.
+        inputs: (T, I) one sequence, from the zero state; NaN where missing.
+        elapsed_time: a number or (T,).
+
+    Returns:
+        It, in the units of the outputs; for classes, of their scores.
+
+    Raises:
+        OptionError, ShapeError, DtypeError, DataError: as :func:`c`.
+    """
+    given = real_array("inputs", inputs)
+    ranges = given if calibrate is None else real_array("calibrate", calibrate)
+    times = np.broadcast_to(real_array("elapsed_time", elapsed_time), given.shape[:1])
+    model = model_of(network)
+    return float(np.abs(differences(fixed(design(model), ranges), model, given, times)).max())
+
+
+def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:
+    """Writes a network as ONNX, of standard operators alone, in float32.
+
+    The graph takes a whole batch of sequences, of any size and length:
+
+    ================  ==========  ==============================================================
+    ``state``         (P, B, N)   to start from: zeros, or what came back; 2 N with a memory
+    ``inputs``        (B, T, I)   NaN where missing
+    ``elapsed_time``  (B, T)      time before each sample, from 0
+    ``latest``        (B, O)      of a forecaster fed with changes: the latest known values, at
+                                  first NaN
+    ================  ==========  ==============================================================
+
+    and gives ``outputs`` (B, T, O), ``new_state`` and ``new_latest``. What a forecaster does to
+    its inputs and outputs is in it, as in :func:`c`.
+
+    Args:
+        network: as for :func:`c`.
+        path: of the file, which is replaced.
+        step: a graph of one sample in place of a sequence: the same without T.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingDependencyError: the package onnx is not installed.
+        OptionError, DtypeError: as :func:`c`.
+        OSError: the system could not write.
+    """
+    replace(path, _onnx.model(design(network), check_flag("step", step)))
+    return Path(path)
+
+
+def html(network: Exportable, path: PathOrName) -> Path:
+    """Writes one web page in which the network runs: the C of :func:`c` as WebAssembly.
+
+    It has a slider for each input and for the elapsed time, and draws outputs, the states of the
+    first layer and their effective time constants (of dynamics that a solver integrates). The page
+    needs no network: everything is in the file.
+
+    Args:
+        network: as for :func:`c`.
+        path: of the page, which is replaced.
+
+    Returns:
+        The page.
+
+    Raises:
+        MissingDependencyError: there is no clang, or no wasm-ld to link WebAssembly.
+        OptionError, DtypeError, DomainError: as :func:`c`.
+        OSError: the system could not write.
+    """
+    replace(path, _page.page(design(network)).encode("utf-8"))
+    return Path(path)

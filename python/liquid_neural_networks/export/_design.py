@@ -1,0 +1,240 @@
+"""``Design``: what is to be exported, as plain arrays; every target is generated from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NamedTuple, Optional, Protocol, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import model_file
+from .._model import Model
+from ..data import Columns, Scaling
+from ..dynamics._head_layout import HeadLayout, HeadPairs
+from ..errors import DomainError, DtypeError, OptionError
+from ..wiring import Wiring
+
+Array = npt.NDArray[np.float64]
+
+
+class HasModel(Protocol):
+    """A network, or a forecaster."""
+
+    def to_model(self) -> Model: ...
+
+
+Exportable = Union[Model, HasModel]
+
+
+class Population(NamedTuple):
+    """One layer of neurons.
+
+    Attributes:
+        dynamics: its type and options.
+        wiring: its synapses.
+        values: parameter -> values as they enter the equations; the memory cell's begin with
+            ``memory.``.
+    """
+
+    dynamics: Mapping[str, Any]
+    wiring: Wiring
+    values: Mapping[str, Array]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Of closed-form dynamics."""
+        pure = self.dynamics["mode"] == "pure"
+        return ("ff1",) if pure else ("ff1", "ff2", "time_a", "time_b")
+
+    @property
+    def layers(self) -> list[list[int]]:
+        """The neurons of each layer of the wiring, in the order in which the layers act."""
+        return [list(ids) for ids in self.wiring.layers.values()]
+
+    def head_pairs(self) -> dict[str, HeadPairs]:
+        """Which inputs and neurons each head of closed-form dynamics hears, without a backbone."""
+        return HeadLayout(self.wiring, self.heads, self.dynamics["leaky_wiring"]).pairs
+
+
+class Readout(NamedTuple):
+    """From the neurons to the outputs: ``weight`` (O, N), or (O,) on the first O neurons alone;
+    ``shift`` (O,)."""
+
+    weight: Array
+    shift: Array
+
+    @property
+    def dense(self) -> bool:
+        return self.weight.ndim == 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """A network with what surrounds it.
+
+    Attributes:
+        populations: one a layer.
+        unfolds: solver steps a sample; None for closed-form dynamics.
+        solver: its name, or None.
+        readout: with the scaling of the outputs in it.
+        inputs: scaling of the inputs, or None.
+        columns: what inputs and outputs are called, and the classes, or None.
+        change_inputs: for a network that is fed changes, the input of each target; else empty.
+        horizon: rows from a sample to what is predicted at it.
+        elapsed_time: the time between all samples, or None: it is known at run time only.
+    """
+
+    populations: list[Population]
+    solver: Optional[str]
+    unfolds: Optional[int]
+    memory: bool
+    readout: Readout
+    inputs: Optional[Scaling]
+    columns: Optional[Columns]
+    change_inputs: list[int]
+    horizon: int
+    elapsed_time: Optional[float]
+
+    @property
+    def input_size(self) -> int:
+        return self.populations[0].wiring.input_size
+
+    @property
+    def units(self) -> int:
+        return self.populations[0].wiring.units
+
+    @property
+    def output_size(self) -> int:
+        return len(self.readout.shift)
+
+    @property
+    def dynamics(self) -> Mapping[str, Any]:
+        return self.populations[0].dynamics
+
+    @property
+    def classes(self) -> Optional[tuple[Any, ...]]:
+        return None if self.columns is None else self.columns.classes
+
+    @property
+    def step_length(self) -> Optional[float]:
+        """Of a solver step, where the elapsed time is fixed."""
+        if self.elapsed_time is None:
+            return None
+        return self.elapsed_time / (self.unfolds or 1)
+
+
+def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
+    """What is to be exported.
+
+    Raises:
+        OptionError: the network cannot run one sample at a time, or has no fixed steps; or
+            forecasts are made in a way that Python alone knows.
+        DtypeError, DomainError: ``elapsed_time`` is no time.
+    """
+    model = model_of(network)
+    config = model.config
+    if config["bidirectional"]:
+        raise OptionError("a bidirectional network needs the whole sequence", "bidirectional")
+    if config["solver"] == "adaptive":
+        raise OptionError(
+            "'adaptive' has no fixed steps; make the network anew with solver='rk4' or 'fused' "
+            "and the same values",
+            "solver",
+        )
+    values = {name: _array(value) for name, value in model.values.items()}
+    scaling, table = model.scaling, _Table.of(model.metadata)
+    outputs = None if scaling is None else scaling.get("outputs")
+    return Design(
+        populations=[
+            Population(config["dynamics"], wiring, _own(values, f"neurons.{index}."))
+            for index, wiring in enumerate(model.wirings)
+        ],
+        solver=config["solver"],
+        unfolds=config["unfolds"],
+        memory=config["mixed_memory"],
+        readout=_readout(values, None if outputs is None else Scaling.from_dict(outputs)),
+        inputs=None if scaling is None else Scaling.from_dict(scaling["inputs"]),
+        columns=table.columns,
+        change_inputs=table.change_inputs,
+        horizon=table.horizon,
+        elapsed_time=_time(elapsed_time),
+    )
+
+
+def model_of(network: Exportable) -> Model:
+    """A network as plain data.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    if isinstance(network, Model):
+        return network
+    made = getattr(network, "to_model", None)
+    if made is None:
+        raise DtypeError(
+            f"expected a network, a forecaster or a Model, got {type(network).__name__}", "network"
+        )
+    model = made()
+    assert isinstance(model, Model)
+    return model_file.loads(model_file.dumps(model))  # checked as a file would be
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(value.detach().cpu().numpy(), dtype=np.float64)
+
+
+def _own(values: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name[len(prefix) :]: v for name, v in values.items() if name.startswith(prefix)}
+
+
+def _readout(values: Mapping[str, Array], scaling: Optional[Scaling]) -> Readout:
+    own = _own(values, "readout.")
+    found = (
+        Readout(own["scale"], own["shift"])
+        if "scale" in own
+        else Readout(own["weight"], own["bias"])
+    )
+    if scaling is None:
+        return found
+    deviation, mean = np.array(scaling.deviation), np.array(scaling.mean)
+    by_row = deviation[:, None] if found.dense else deviation
+    return Readout(found.weight * by_row, found.shift * deviation + mean)
+
+
+class _Table(NamedTuple):
+    """What a forecaster's metadata say about its table."""
+
+    columns: Optional[Columns] = None
+    change_inputs: list[int] = []
+    horizon: int = 0
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> _Table:
+        if not {"columns", "horizon", "baseline", "path", "quantiles"} <= set(metadata):
+            return cls()
+        baseline = metadata["baseline"]
+        if baseline not in ("none", "latest"):
+            raise OptionError(
+                f"forecasts start from {baseline!r}, which needs more of the past than is kept "
+                "outside Python; train with 'latest' or 'none'",
+                "baseline",
+            )
+        for name in ("path", "quantiles"):
+            if metadata[name]:
+                raise OptionError("only one value at a time is predicted outside Python", name)
+        columns = Columns.from_dict(metadata["columns"])
+        fed = columns.targets if baseline == "latest" else ()
+        return cls(columns, [columns.inputs.index(name) for name in fed], metadata["horizon"])
+
+
+def _time(elapsed_time: object) -> Optional[float]:
+    if elapsed_time is None:
+        return None
+    if isinstance(elapsed_time, bool) or not isinstance(elapsed_time, (int, float)):
+        raise DtypeError(f"expected a number, got {elapsed_time!r}", "elapsed_time")
+    if not (isfinite(elapsed_time) and elapsed_time >= 0):
+        raise DomainError(f"expected a finite number from 0, got {elapsed_time}", "elapsed_time")
+    return float(elapsed_time)

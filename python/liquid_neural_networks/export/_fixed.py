@@ -1,0 +1,273 @@
+"""Fixed point: a conductance network in whole numbers of 16 and 32 bits.
+
+States have 32 bits, everything that is multiplied has 16: with states of 16 bits a short step would
+round to nothing. Each neuron has an exponent of its own, because capacitances may differ by factors
+of a million. ``pieces/fixed_point.c`` says what is computed; :mod:`._fixed_run` computes the same
+numbers in Python.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor, log2
+from typing import NamedTuple, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, OptionError
+from ._design import Array, Design, Population
+from ._ode import largest_potential
+
+Integers = npt.NDArray[np.int64]
+
+TIME_BITS = 20
+"""Of fractions of a unit of elapsed time."""
+TABLE_BITS = 4
+"""Intervals of the table of sigmoids are 2^-4 long..."""
+TABLE_END = 12
+"""... and end here."""
+INPUT_RANGE = 8.0
+"""What inputs are taken to stay within, in deviations, where there is no table to see it."""
+
+MARGIN = 1.25
+"""How much farther inputs may go than they do in such a table."""
+
+
+class FixedPopulation(NamedTuple):
+    """One layer.
+
+    Attributes:
+        leak: (N, 2) rate and drive, in units of 2^-exponent.
+        exponent: (N,) of each neuron's rates.
+        recurrent, sensory: (synapses, 4) slope, offset, rate and drive.
+        sensory_shift: bits by which a product of slope and input is more than an exponent.
+    """
+
+    population: Population
+    leak: Integers
+    exponent: Integers
+    recurrent: Integers
+    sensory: Integers
+    sensory_shift: int
+
+
+class Fixed(NamedTuple):
+    """A network in whole numbers.
+
+    Attributes:
+        state_bits: fractional bits of the 16-bit copies of states; states have 15 more.
+        exponent_bits: fractional bits of the exponents of synapses, y in sigmoid(y).
+        recurrent_shift: bits by which a product of slope and state is more than an exponent.
+        input_factor, input_centre: (I,): an input is (value - centre) factor; float32 numbers.
+        readout: (O, N) mantissas, and shift (O,), of outputs with ``output_bits``.
+        table: sigmoid(k / 16) 2^15.
+    """
+
+    design: Design
+    populations: list[FixedPopulation]
+    state_bits: int
+    exponent_bits: int
+    recurrent_shift: int
+    input_factor: Array
+    input_centre: Array
+    readout: Integers
+    readout_shift: Integers
+    output_bits: int
+    table: Integers
+
+
+def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
+    """The network in whole numbers.
+
+    Args:
+        calibration: (T, I) inputs as they will come, NaN where missing; for their ranges.
+
+    Raises:
+        OptionError: the network is none that can be computed so.
+        DataError: the calibration has another width, or shows nothing of an input.
+    """
+    _check(design)
+    bound = largest_potential(design)
+    state_bits = 15 - ceil(log2(bound))
+    centre, scale, factor = _inputs(design, calibration)
+    # The slope of each first-layer synapse per unit of an input of 16 bits.
+    slopes = [_slopes(population) for population in design.populations]
+    sensory = [each.sensory_slope for each in slopes]
+    first = design.populations[0].wiring.sensory_pre
+    sensory[0] = sensory[0] / scale[first] / factor[first]
+    middle = (centre - _mean(design)) / scale
+    offsets = [each.sensory_offset for each in slopes]
+    offsets[0] = offsets[0] + slopes[0].sensory_slope * middle[first]
+    for layer in range(1, len(slopes)):
+        sensory[layer] = sensory[layer] / 2.0**state_bits
+    recurrent = [each.slope / 2.0**state_bits for each in slopes]
+    largest = max(_largest(each) for each in (*offsets, *(each.offset for each in slopes)))
+    exponent_bits = min(15 - ceil(log2(max(largest, 1e-3) + 1e-2)), 12)
+    shift = _shift(recurrent, exponent_bits)
+    populations = []
+    for population, own, sensory_slope, offset, slope in zip(
+        design.populations, slopes, sensory, offsets, recurrent
+    ):
+        exponent, leak, rates, sensory_rates = _rates(population)
+        sensory_shift = _shift([sensory_slope], exponent_bits)
+        populations.append(
+            FixedPopulation(
+                population,
+                leak,
+                exponent,
+                _synapses(slope, own.offset, rates, shift, exponent_bits, 0.5),
+                _synapses(
+                    sensory_slope, offset, sensory_rates, sensory_shift, exponent_bits,
+                    0.0 if population is design.populations[0] else 0.5,
+                ),
+                sensory_shift,
+            )
+        )  # fmt: skip
+    readout, readout_shift, output_bits = _readout(design, bound, state_bits)
+    points = np.arange(TABLE_END * 2**TABLE_BITS + 1) / 2**TABLE_BITS
+    return Fixed(
+        design,
+        populations,
+        state_bits,
+        exponent_bits,
+        shift,
+        factor,
+        centre,
+        readout,
+        readout_shift,
+        output_bits,
+        _whole(2.0**15 * _between_chords(points)),
+    )
+
+
+def _between_chords(points: Array) -> Array:
+    """Sigmoids, raised by half of what the straight lines between them are too low."""
+    s = 1 / (1 + np.exp(-points))
+    bend = s * (1 - s) * (2 * s - 1)  # less the second derivative
+    raised: Array = s + bend / 16 / 4.0**TABLE_BITS
+    return raised
+
+
+def _check(design: Design) -> None:
+    wanted = "int16 is for conductance dynamics with the fused solver"
+    if design.dynamics["type"] != "conductance" or design.solver != "fused":
+        raise OptionError(f"{wanted}; take float32", "numbers")
+    if design.memory:
+        raise OptionError(f"{wanted}, without a memory cell; take float32", "numbers")
+    if design.change_inputs:
+        raise OptionError("a network fed with changes of its inputs needs float32", "numbers")
+    if (design.unfolds or 0) > 255:
+        raise OptionError("int16 has at most 255 unfolds", "numbers")
+
+
+# -- ranges --------------------------------------------------------------------------------------
+
+
+def _mean(design: Design) -> Array:
+    size = design.input_size
+    return np.zeros(size) if design.inputs is None else np.array(design.inputs.mean)
+
+
+def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array, Array]:
+    """(I,) the centre of each input's range, its deviation in the network, its factor."""
+    size = design.input_size
+    scale = np.ones(size) if design.inputs is None else np.array(design.inputs.deviation)
+    if calibration is None:
+        centre, reach = _mean(design), INPUT_RANGE * scale
+    else:
+        if calibration.ndim != 2 or calibration.shape[1] != size:
+            raise DataError(f"expected (T, {size}), got {calibration.shape}", "calibrate")
+        unseen = np.isnan(calibration).all(axis=0)
+        if unseen.any():
+            raise DataError(f"shows no value of input {int(unseen.argmax())}", "calibrate")
+        low, high = np.nanmin(calibration, axis=0), np.nanmax(calibration, axis=0)
+        centre = (low + high) / 2
+        reach = np.maximum(MARGIN * (high - low) / 2, 1e-3 * scale)
+    return _single(centre), scale, _single(32767 / reach)
+
+
+def _single(values: Array) -> Array:
+    """What float32 makes of them."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values).max(initial=0.0))
+
+
+def _shift(slopes: list[Array], exponent_bits: int) -> int:
+    """Bits that slopes have beyond the exponents, so that the largest has 15."""
+    largest = max(_largest(each) for each in slopes) or 1.0
+    shift = floor(log2(32000 / (largest * 2.0**exponent_bits)))
+    return max(min(shift, 30), 0)
+
+
+# -- synapses ------------------------------------------------------------------------------------
+
+
+class _Slopes(NamedTuple):
+    slope: Array
+    offset: Array
+    sensory_slope: Array
+    sensory_offset: Array
+
+
+def _slopes(population: Population) -> _Slopes:
+    """sigmoid(slope x + offset) of the synapses; of inputs, in the network's own scale."""
+    p, pre = population.values, population.wiring.sensory_pre
+    sigma, a, b = p["sensory_sigma"], p["a"][pre], p["b"][pre]
+    offset, sensory_offset = -p["sigma"] * p["mu"], sigma * (b - p["sensory_mu"])
+    return _Slopes(p["sigma"], offset, sigma * a, sensory_offset)
+
+
+def _synapses(
+    slope: Array, offset: Array, rates: Integers, shift: int, exponent_bits: int, cut: float
+) -> Integers:
+    """(synapses, 4); ``cut`` is what a sender's 16 bits are short of on average."""
+    # The product loses half a unit to the shift, on average.
+    middle = offset + slope * cut + 0.5 / 2.0**exponent_bits
+    columns = [_whole(slope * 2.0 ** (exponent_bits + shift)), _whole(middle * 2.0**exponent_bits)]
+    found = np.column_stack([*columns, rates])
+    if len(found) and not (np.abs(found) <= 32767).all():
+        raise OptionError("parameters of the synapses do not fit into 16 bits", "numbers")
+    return found
+
+
+def _rates(population: Population) -> tuple[Integers, Integers, Integers, Integers]:
+    """Exponents (N,), leaks (N, 2), rates and drives of recurrent and sensory synapses."""
+    p, wiring = population.values, population.wiring
+    units = wiring.units
+    own = np.column_stack([p["g"], p["g"] * p["vleak"]]) / p["c"][:, None]
+    lists = []
+    for start, post in (("", wiring.post), ("sensory_", wiring.sensory_post)):
+        weight = p[f"{start}w"] / p["c"][post]
+        lists.append((np.column_stack([weight, weight * p[f"{start}E"]]), post))
+    total = np.abs(own)
+    for each, post in lists:
+        np.add.at(total, post, np.abs(each))
+    count = np.bincount(wiring.post, minlength=units) + np.bincount(
+        wiring.sensory_post, minlength=units
+    )
+    # A sum of mantissas of 16 bits times openings of 15 stays below 2^30.
+    room = (2.0**15 - 1 - count) / total.max(axis=1)
+    exponent = np.floor(np.log2(room)).astype(np.int64) + 15
+    leak = _whole(own * 2.0 ** exponent[:, None])
+    leak[:, 0] = np.maximum(leak[:, 0], 1)
+    mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 15)) for each, post in lists]
+    return exponent, leak, mantissas[0], mantissas[1]
+
+
+def _readout(design: Design, bound: float, state_bits: int) -> tuple[Integers, Integers, int]:
+    weight, shift = design.readout
+    if not design.readout.dense:
+        weight = np.eye(design.output_size, design.units) * weight[:, None]
+    largest = float((np.abs(weight).sum(axis=1) * bound + np.abs(shift)).max())
+    weight_bits = floor(log2(32000 / max(_largest(weight), 1e-9)))
+    # An output is a sum of products of a state of 31 bits and a weight of 16, of which 16 go.
+    weight_bits = min(weight_bits, floor(log2(2.0**30 / largest)) - state_bits + 1)
+    bits = state_bits + 15 + weight_bits - 16
+    return _whole(weight * 2.0**weight_bits), _whole(shift * 2.0**bits), bits
+
+
+def _whole(values: Array) -> Integers:
+    return np.rint(values).astype(np.int64)

@@ -1,0 +1,245 @@
+"""The four files of an export to C in whole numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import _text as text
+from ._fixed import TABLE_BITS, TABLE_END, TIME_BITS, Fixed, FixedPopulation, Integers
+from ._fixed_run import inverse_of, to_time
+from ._ode import largest_potential
+from ._parts import Types, lists
+from ._pieces import filled, piece
+from ._source import class_function, common_values, index_types, ports, start, summary
+
+
+def files(fixed: Fixed, name: str) -> dict[str, str]:
+    """File name -> contents."""
+    values = {**common_values(fixed.design, name), "step_time": _step_time(fixed)}
+    return {
+        f"{name}.h": filled("fixed_header.h", {**values, **_header(fixed, name)}),
+        f"{name}.c": _source(fixed, name, values),
+        "main.c": filled("fixed_main.c", {**values, **_host(fixed, name)}),
+        "Makefile": filled("Makefile", values),
+    }
+
+
+def _step_time(fixed: Fixed) -> str:
+    return "" if fixed.design.elapsed_time is not None else "uint32_t elapsed_time, "
+
+
+# -- NAME.h --------------------------------------------------------------------------------------
+
+
+def _header(fixed: Fixed, name: str) -> dict[str, object]:
+    design, NAME, time = fixed.design, name.upper(), fixed.design.elapsed_time
+    macros = []
+    if time is None:
+        macros.append(f"#define {NAME}_TIME_ONE {2**TIME_BITS} /* an elapsed time of 1 */")
+    if design.classes is not None:
+        macros.append(f"#define {NAME}_CLASSES {len(design.classes)}")
+    scales = [
+        f" *     input {k}: centre {centre:.7g}, factor {factor:.7g}\n"
+        for k, (centre, factor) in enumerate(zip(fixed.input_centre, fixed.input_factor))
+    ]
+    return {
+        "inputs": design.input_size,
+        "outputs": design.output_size,
+        "neurons": design.units,
+        "layers": len(design.populations),
+        "macros": "".join(f"{line}\n" for line in macros),
+        "summary": summary(design),
+        "ports": "".join(f" * {line}\n" for line in ports(design)),
+        "example_time": "" if time is not None else "elapsed_time, ",
+        "inputs_table": "".join(scales),
+        "output_one": _power(fixed.output_bits),
+        "state_one": 2 ** (fixed.state_bits + 15),
+        "step_comment": _step_comment(fixed, name),
+        "declarations": _declarations(fixed, name),
+    }
+
+
+def _power(bits: int) -> str:
+    return f"{2**bits}" if bits >= 0 else f"(1.0f / {2**-bits})"
+
+
+def _step_comment(fixed: Fixed, name: str) -> str:
+    time = fixed.design.elapsed_time
+    lines = ["One sample: inputs become outputs."]
+    if time is None:
+        unit = f"1 / {name.upper()}_TIME_ONE"
+        lines.append(f"elapsed_time is the time since the sample before, in units of {unit}.")
+    else:
+        lines.append(f"The time between two samples is always {time:g}, fixed at export.")
+    return "/* " + "\n * ".join(lines) + " */"
+
+
+def _declarations(fixed: Fixed, name: str) -> str:
+    if fixed.design.classes is None:
+        return ""
+    return f"""
+/* The number of the class with the highest score, for outputs of {name}_step. */
+int {name}_class(const int32_t *outputs);
+
+/* What a class is called, 0 to {name.upper()}_CLASSES - 1; UTF-8. */
+extern const char *const {name}_labels[{name.upper()}_CLASSES];
+"""
+
+
+# -- NAME.c --------------------------------------------------------------------------------------
+
+
+def _source(fixed: Fixed, name: str, common: dict[str, object]) -> str:
+    design, types = fixed.design, index_types(fixed.design)
+    public = {**common, "body": _body(fixed), "read_out": _read_out(fixed)}
+    parts = [
+        start(name),
+        piece("numbers"),
+        _sizes(fixed, name, types),
+        _integers("uint16_t", "sigmoids", fixed.table) + "\n",
+        piece("fixed_point"),
+        piece("fixed_time") if design.elapsed_time is None else "",
+        piece("fixed_layer") if len(fixed.populations) > 1 else "",
+        "/* ---- the network " + "-" * 80 + " */\n",
+        *[_population(each, f"layer_{k}", types) for k, each in enumerate(fixed.populations)],
+        _ends(fixed),
+        filled("fixed_public.c", public) + class_function(design, name, "int32_t"),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _sizes(fixed: Fixed, name: str, types: Types) -> str:
+    NAME, design = name.upper(), fixed.design
+    largest = int(largest_potential(design) * 2.0 ** (fixed.state_bits + 15))
+    macros = {
+        **{each: f"{NAME}_{each}" for each in ("INPUTS", "OUTPUTS", "NEURONS", "MISSING")},
+        "UNFOLDS": design.unfolds,
+        "X_BITS": fixed.state_bits,
+        "Y_BITS": fixed.exponent_bits,
+        "RECURRENT_SHIFT": fixed.recurrent_shift,
+        "GUARD": 16 - fixed.state_bits,
+        "TABLE_BITS": f"{TABLE_BITS} /* the points of the table are 2^-TABLE_BITS apart */",
+        "TABLE_INTERVALS": TABLE_END * 2**TABLE_BITS,
+        "LARGEST_STATE": largest,
+    }
+    lines = [f"#define {macro} {value}" for macro, value in macros.items()]
+    lines += [
+        "",
+        f"typedef {types.sender} sender_number;",
+        f"typedef {types.synapse} synapse_number;",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _integers(kind: str, name: str, values: Integers) -> str:
+    return text.indices(kind, name, values.ravel().tolist())
+
+
+def _rows(kind: str, name: str, rows: Integers, remarks: list[str]) -> str:
+    cells = [[str(cell) for cell in row] for row in rows.tolist()]
+    return text.rows(kind, name, cells, rows.shape[1], remarks)
+
+
+def _population(fixed: FixedPopulation, prefix: str, types: Types) -> str:
+    wiring = fixed.population.wiring
+    tables = [
+        _rows("flow", f"{prefix}_leak", fixed.leak, []),
+        _integers("int8_t", f"{prefix}_exponent", fixed.exponent),
+    ]
+    fields: dict[str, object] = {"leak": f"{prefix}_leak", "exponent": f"{prefix}_exponent"}
+    for side, synapses, pre, post, sender in (
+        ("recurrent", fixed.recurrent, wiring.pre, wiring.post, ""),
+        ("sensory", fixed.sensory, wiring.sensory_pre, wiring.sensory_post, "input "),
+    ):
+        name = f"{prefix}_{side}"
+        remarks = [f"{sender}{j} -> {i}" for j, i in zip(pre, post)]
+        tables += [
+            *lists(name, pre, post, wiring.units, types),
+            _rows("synapse", name, synapses, remarks),
+        ]
+        fields[side] = (f"{name}_start", f"{name}_from", name)
+    fields["sensory_shift"] = fixed.sensory_shift
+    return "\n\n".join([*tables, text.structure("population", prefix, fields)]) + "\n"
+
+
+def _ends(fixed: Fixed) -> str:
+    scale = [fixed.input_centre, fixed.input_factor]
+    tables = [
+        "typedef struct {\n    float centre, per_unit;\n} input_scaling;",
+        text.structures("input_scaling", "input_scale", scale),
+        _integers("int32_t", "readout_shift", fixed.readout_shift),
+    ]
+    if fixed.design.readout.dense:
+        tables.append(_integers("int16_t", "readout_weight", fixed.readout))
+    else:
+        size = fixed.design.output_size
+        tables.append(_integers("int16_t", "readout_weight", np.diagonal(fixed.readout[:, :size])))
+    return "\n\n".join(tables) + "\n"
+
+
+def _read_out(fixed: Fixed) -> str:
+    last = f"state->neurons[{len(fixed.populations) - 1}]"
+    if not fixed.design.readout.dense:
+        return f"        outputs[o] += weighed({last}[o], readout_weight[o]);\n"
+    return (
+        "        for (int i = 0; i < NEURONS; i++) {\n"
+        f"            outputs[o] += weighed({last}[i], readout_weight[o * NEURONS + i]);\n"
+        "        }\n"
+    )
+
+
+def _body(fixed: Fixed) -> str:
+    calls, inputs, last = [], "inputs", len(fixed.populations) - 1
+    for layer in range(last + 1):
+        own = f"state->neurons[{layer}]"
+        calls.append(f"advance(&layer_{layer}, {own}, {inputs}, inverse, shift);")
+        if layer < last:
+            calls.append(f"pass_on({own}, between);")
+            inputs = "between"
+    between = ["int16_t between[NEURONS];"] if last else []
+    time = fixed.design.elapsed_time
+    if time is None:
+        lines = ["if (elapsed_time > 0) {"]
+        inner = ["int shift;", "const uint32_t inverse = inverse_of(elapsed_time, &shift);"]
+        lines += [f"    {line}" for line in [*inner, *between, *calls]] + ["}"]
+    elif to_time(time) == 0:
+        return "    (void)inputs; /* no time passes */\n"
+    else:
+        inverse = inverse_of(to_time(time), fixed.design.unfolds or 1)
+        lines = [
+            f"const uint32_t inverse = {inverse.mantissa}; /* of the length of a step, */",
+            f"const int shift = {inverse.shift}; /* times 2^shift */",
+            *between,
+            *calls,
+        ]
+    return "".join(f"    {line}\n" for line in lines)
+
+
+# -- main.c --------------------------------------------------------------------------------------
+
+
+def _host(fixed: Fixed, name: str) -> dict[str, object]:
+    design, NAME = fixed.design, name.upper()
+    timed = design.elapsed_time is None
+    example = ["0.5"] * design.input_size
+    first = "numbers[k + 1]" if timed else "numbers[k]"
+    time = f"(uint32_t)(numbers[0] * {NAME}_TIME_ONE + 0.5f), " if timed else ""
+    call = (
+        f"        for (int k = 0; k < {NAME}_INPUTS; k++) inputs[k] = {name}_input(k, {first});\n"
+        f"        {name}_step(&state, inputs, {time}outputs);\n"
+    )
+    if timed:
+        call = (
+            "        if (!(numbers[0] >= 0.0f && numbers[0] < 2048.0f)) {\n"
+            '            fprintf(stderr, "line %ld: no time from 0 to 2048, skipped\\n", row);\n'
+            "            continue;\n"
+            "        }\n" + call
+        )
+    label = f'        printf(",%s", {name}_labels[{name}_class(outputs)]);\n'
+    return {
+        "numbers": f"1 + {NAME}_INPUTS" if timed else f"{NAME}_INPUTS",
+        "line_format": "the elapsed time and the inputs" if timed else "the inputs",
+        "example": ",".join(["1", *example] if timed else example),
+        "call": call,
+        "label": "" if design.classes is None else label,
+    }

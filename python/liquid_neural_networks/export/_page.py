@@ -1,0 +1,86 @@
+"""A network as one web page: the exported C as WebAssembly, and what draws it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingDependencyError
+from . import _source
+from ._design import Design
+from ._pieces import filled
+
+NAME = "network"
+EXPORTS = ("inputs", "outputs", "neurons", "init", "step")
+REACH = 3.0
+"""Sliders go from as many deviations below an input's mean to as many above."""
+
+
+def page(design: Design) -> str:
+    """The page.
+
+    Raises:
+        MissingDependencyError: there is no clang, or no wasm-ld.
+    """
+    code = base64.b64encode(module(design)).decode("ascii")
+    return filled("page.html", {"network": _script(_description(design)), "code": code})
+
+
+def module(design: Design) -> bytes:
+    """The WebAssembly module; it exports memory, and functions that begin with ``page_``."""
+    for tool in ("clang", "wasm-ld"):
+        if shutil.which(tool) is None:
+            raise MissingDependencyError(f"needs {tool}, on Debian: apt install clang lld", "html")
+    exports = list(EXPORTS)
+    constants = ""
+    if design.solver is not None and not design.change_inputs:
+        exports.append("time_constants")
+        scale = "" if design.inputs is None else "    scale_inputs(u);\n"
+        constants = filled("page_time_constants.c", {"scale": scale})
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, contents in _source.files(design, NAME).items():
+            (folder / name).write_text(contents, "ascii")
+        (folder / "page.c").write_text(filled("page.c", {"time_constants": constants}))
+        # Without its builtins clang does not make loops into calls of memcpy, which is not there.
+        command = ["clang", "--target=wasm32", "-std=c99", "-Oz", "-ffreestanding", "-fno-builtin"]
+        command += ["-nostdlib", "-Wl,--no-entry,--strip-all"]
+        command += [f"-Wl,--export=page_{each}" for each in exports]
+        subprocess.run(
+            [*command, "page.c", "-o", "page.wasm"], cwd=folder, check=True, capture_output=True
+        )
+        return (folder / "page.wasm").read_bytes()
+
+
+def _description(design: Design) -> dict[str, Any]:
+    """What the page has to know beside the code."""
+    size, columns = design.input_size, design.columns
+    mean, deviation = np.zeros(size), np.ones(size)
+    if design.inputs is not None and not design.change_inputs:
+        mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
+    names = [f"input {k}" for k in range(size)] if columns is None else list(columns.features)
+    outputs = [f"output {o}" for o in range(design.output_size)]
+    if columns is not None:
+        outputs = [str(each) for each in columns.classes or columns.targets]
+    reach = REACH * deviation
+    return {
+        "summary": _source.summary(design).replace("\n *", ""),
+        "neurons": design.units,
+        "inputs": [
+            {"name": name, "low": float(middle - far), "high": float(middle + far)}
+            for name, middle, far in zip(names, mean, reach)
+        ],
+        "outputs": outputs,
+    }
+
+
+def _script(value: Any) -> str:
+    """JSON that may stand in a script of a page."""
+    return json.dumps(value).replace("<", "\\u003c")

@@ -1,0 +1,1 @@
+static float activation(float y) { return hyperbolic_tangent(y); }

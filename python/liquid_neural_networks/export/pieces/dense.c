@@ -1,0 +1,32 @@
+/* ---- dense dynamics ------------------------------------------------------------------------------
+ *
+ *     f = phi(W_in u + W_rec x + bias),  dx/dt = drive - rate x,  rate = 1 / tau + f,  drive = f target
+ */
+typedef struct {
+    float bias, leak, target; /* leak = 1 / tau, target = A */
+} neuron;
+
+typedef struct {
+    float rate, drive;
+} flow;
+
+typedef struct {
+    const FLASH neuron *each;
+    connections recurrent, sensory;
+} population;
+
+typedef float sensory_sum;
+
+/* What the inputs bring to neuron i: constant while a sample lasts. */
+static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
+    return p->each[i].bias + weigh(&p->sensory, i, inputs);
+}
+
+/* Rate and drive of neuron i at the states x. */
+static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
+    const float f = phi(*heard + weigh(&p->recurrent, i, x));
+    flow found;
+    found.rate = p->each[i].leak + f;
+    found.drive = f * p->each[i].target;
+    return found;
+}

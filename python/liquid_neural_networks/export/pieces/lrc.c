@@ -1,0 +1,70 @@
+/* ---- lrc dynamics --------------------------------------------------------------------------------
+ *
+ * A synapse opens with the state x of its sender, s = 1 / (1 + 2^(slope x + offset)). For each neuron
+ *
+ *     f = g + sum of w s,  z = g + sum of k s,  l = p + sum of (charge x + charge_offset)
+ *     dx/dt = drive - rate x,  rate = elastance(l) sigmoid(f),  drive = elastance(l) vleak tanh(z)
+ *
+ * charge is o; for inputs, charge and charge_offset have their affine map in them.
+ */
+typedef struct {
+    float slope, offset, w, k, charge, charge_offset;
+} synapse;
+
+typedef struct {
+    float g, p, vleak, window; /* window = v, of the symmetric elastance */
+} neuron;
+
+typedef struct {
+    float f, z, l;
+} sensory_sum;
+
+typedef struct {
+    float rate, drive;
+} flow;
+
+/* Those onto neuron i are number start[i] to start[i + 1] - 1, each with its sender. */
+typedef struct {
+    const FLASH synapse_number *start;
+    const FLASH sender_number *from;
+    const FLASH synapse *each;
+} synapses;
+
+typedef struct {
+    const FLASH neuron *each;
+    synapses recurrent, sensory;
+} population;
+
+static void add_synapse(sensory_sum *sum, const FLASH synapse *s, float x) {
+    const float open = opening(s->slope * x + s->offset);
+    sum->f += s->w * open;
+    sum->z += s->k * open;
+    sum->l += s->charge * x + s->charge_offset;
+}
+
+/* What the leak and the inputs bring to neuron i: constant while a sample lasts. */
+static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
+    sensory_sum sum;
+    sum.f = p->each[i].g;
+    sum.z = p->each[i].g;
+    sum.l = p->each[i].p;
+    for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
+        const float u = inputs[p->sensory.from[k]];
+        if (!is_missing(u)) add_synapse(&sum, &p->sensory.each[k], u);
+    }
+    return sum;
+}
+
+/* Rate and drive of neuron i at the states x. */
+static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
+    sensory_sum sum = *heard;
+    for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
+        add_synapse(&sum, &p->recurrent.each[k], x[p->recurrent.from[k]]);
+    }
+    float moved = elastance(sum.l, p->each[i].window);
+    if (moved < 1e-9f) moved = 1e-9f;
+    flow found;
+    found.rate = moved * sigmoid(sum.f);
+    found.drive = moved * p->each[i].vleak * hyperbolic_tangent(sum.z);
+    return found;
+}

@@ -1,0 +1,2 @@
+/* |x| */
+static float magnitude(float x) { return x < 0.0f ? -x : x; }

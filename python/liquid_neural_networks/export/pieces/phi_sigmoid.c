@@ -1,0 +1,1 @@
+static float phi(float y) { return sigmoid(y); }

@@ -1,0 +1,82 @@
+"""One C function for everything: text in, text out, and small arrays through the caller's memory.
+
+A crossing between languages costs more than the work of a small network, so there is one for
+each call: the arguments come as one text, the answer leaves as one, and what the caller no
+longer needs is let go of on the way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any, Callable
+
+import numpy as np
+
+from ._arrays import answer_in, array_description
+from ._calls import FUNCTIONS, let_go
+
+_decode: Callable[[str], Any] = json.JSONDecoder(strict=False).decode
+# JSON with spaces for colons and commas is EDN, and the encoder of JSON is quick.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(" ", " "), default=float).encode
+
+
+class _Head(ctypes.Structure):
+    """What stands before a request: where the answer is, and memory of the caller's for it."""
+
+    _fields_ = (
+        ("answer", ctypes.c_int64),
+        ("answer_size", ctypes.c_int64),
+        ("answer_handle", ctypes.c_int64),
+        ("memory", ctypes.c_int64),
+        ("memory_size", ctypes.c_int64),
+    )
+
+
+_HEAD_SIZE = ctypes.sizeof(_Head)
+
+
+def _call(address: int, size: int) -> None:
+    head = _Head.from_address(address)
+    request = ctypes.string_at(address + _HEAD_SIZE, size).decode()
+    try:
+        answer_in(head.memory, head.memory_size)
+        answer = call(request).encode("utf-8", "replace")
+        found = array_description(np.frombuffer(answer, np.uint8))
+    finally:
+        answer_in(0, 0)
+    head.answer, head.answer_size = found["address"], len(answer)
+    head.answer_handle = found.get("handle", 0)
+
+
+_entry = ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_size_t)(_call)
+
+
+def entry() -> int:
+    """Address of a C function, from any thread, of a request's address and its size in bytes.
+
+    A request is UTF-8, see :func:`call`. Five integers of eight bytes stand before it, which the
+    size leaves out: room for the address, size and handle of the answer (0 if there is nothing
+    to release), and the address and size of memory for it and for arrays.
+    """
+    return ctypes.cast(_entry, ctypes.c_void_p).value or 0
+
+
+def call(request: str) -> str:
+    """Calls a function of this package.
+
+    Args:
+        request: JSON, ``[function, arguments, handles]``: the function's name and positional
+            arguments, and handles to let go of first.
+
+    Returns:
+        The answer, see :func:`edn`.
+    """
+    function, arguments, handles = _decode(request)
+    let_go(handles)
+    return edn(FUNCTIONS[function](*arguments))
+
+
+def edn(value: Any) -> str:
+    """Plain data as EDN, with the symbols ``null``, ``NaN``, ``Infinity`` and ``-Infinity``."""
+    return _encode(value)

@@ -1,0 +1,186 @@
+"""``LiveForecast``: a forecaster fed row by row, as the rows come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+import numpy as np
+import polars
+
+from ..data import Series
+from ..errors import DataError, LiquidError
+from ._baselines import fed_targets
+from ._past import FloatArray, latest_known
+from ._run import Array
+
+if TYPE_CHECKING:
+    from ._forecaster import Forecaster
+
+Row = Mapping[str, Any]
+"""Column -> a number, text, or None where a cell is empty."""
+
+
+class _Position(NamedTuple):
+    """Where a series has come to.
+
+    Attributes:
+        row: its newest row, one that has a time.
+        past: the rows that forecasts look back to, missing values bridged.
+        state: of the network after them.
+    """
+
+    row: dict[str, Any]
+    past: Series
+    state: Array
+
+
+class LiveForecast:
+    """One row in, one forecast out; made by :meth:`Forecaster.stream`.
+
+    Forecasts are those that :meth:`Forecaster.predict` makes at the newest row of the table of
+    all the rows so far. Series told apart by a group may come in any order.
+
+    Args:
+        forecaster: which one.
+        state: what :attr:`state` was; to go on from there. Default: no row was seen yet.
+
+    Raises:
+        DataError: this is no such state.
+
+    Attributes:
+        names: of what :meth:`step` returns.
+    """
+
+    def __init__(self, forecaster: Forecaster, state: Optional[Mapping[str, Any]] = None):
+        self.forecaster = forecaster
+        self.names = _names(forecaster)
+        columns = forecaster.columns
+        self._targets = bool(fed_targets(columns))
+        targets = columns.targets if self._targets else ()
+        self._needed = dict.fromkeys([*columns.features, *targets, *columns.order.kept_as_text])
+        self._positions: dict[str, _Position] = {}
+        if state is not None:
+            self._restore(state)
+
+    def step(self, row: Row) -> dict[str, Any]:
+        """Feeds one row and predicts.
+
+        Args:
+            row: a value for each feature, and for the time and the group if the table trained on
+                has them; what else there is does not matter.
+
+        Returns:
+            A forecast by name: ``predicted_NAME`` in the table's units, or for each quantile
+            ``predicted_NAME_q10`` and so on, with the number of rows ahead at the end of the
+            name if every row up to the horizon is predicted; None before the first known value
+            where the forecast starts from it. For classes the most probable label, its
+            ``probability`` and each label's ``probability_LABEL``.
+
+        Raises:
+            DataError: a value is missing or cannot be used, or the time does not rise; the state
+                is as before.
+        """
+        columns = self.forecaster.columns
+        cells = self._cells(row)
+        group = "" if columns.group is None else str(cells[columns.group])
+        before = self._positions.get(group)
+        rows = [cells] if before is None else [before.row, cells]
+        table = polars.DataFrame(
+            {name: _column(name, [each[name] for each in rows]) for name in self._needed}
+        )
+        newest = columns.recordings(table, targets=self._targets)[0].series.rows(len(rows) - 1, 2)
+        series = newest if before is None else _joined(before.past, newest)
+        first = len(series.inputs) - 1
+        found = self.forecaster.run(series, first, None if before is None else before.state)
+        self._positions[group] = _Position(cells, self._kept(series), found.state)
+        return dict(zip(self.names, _values(self.forecaster, found.values[0])))
+
+    def _cells(self, row: Row) -> dict[str, Any]:
+        for name in self._needed:
+            if name not in row:
+                raise DataError("the column is missing", name)
+        return {name: row[name] for name in self._needed}
+
+    def _kept(self, series: Series) -> Series:
+        first = self.forecaster.aim.lookback.first(np.cumsum(series.elapsed_time))
+        targets = series.targets
+        bridged = targets if targets.ndim == 1 else latest_known(targets)
+        known = Series(latest_known(series.inputs), bridged, series.elapsed_time)
+        return known.rows(first, len(known.inputs))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Plain data, from which another one goes on."""
+        return {
+            group: {
+                "row": each.row,
+                "past": [_plain(values) for values in each.past],
+                "state": each.state.tolist(),
+            }
+            for group, each in self._positions.items()
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        try:
+            for group, each in state.items():
+                past = Series(*(np.array(values, dtype=float) for values in each["past"]))
+                if self.forecaster.columns.classes is not None:
+                    past = past._replace(targets=past.targets.astype(np.int64))
+                found = _Position(dict(each["row"]), past, np.array(each["state"]))
+                self._check(found)
+                self._positions[group] = found
+        except (AttributeError, KeyError, TypeError, ValueError, LiquidError):
+            raise DataError("is no state of this forecaster", "state") from None
+
+    def _check(self, found: _Position) -> None:
+        columns, network = self.forecaster.columns, self.forecaster.network
+        rows = len(found.past.elapsed_time)
+        shapes = [each.shape for each in (*found.past, found.state)]
+        outputs = () if columns.classes is not None else (len(columns.targets),)
+        state = (len(network.neurons), network.neurons[0].state_size)
+        wanted = [(rows, len(columns.inputs)), (rows, *outputs), (rows,), state]
+        if shapes != wanted or set(found.row) != set(self._needed):
+            raise ValueError
+
+
+def _names(forecaster: Forecaster) -> list[str]:
+    columns, quantiles, aim = forecaster.columns, forecaster.quantiles, forecaster.aim
+    if columns.classes is not None:
+        labels = [f"probability_{label}" for label in columns.classes]
+        return [f"predicted_{columns.targets[0]}", "probability", *labels]
+    found = []
+    for step in aim.steps:
+        ahead = f"_{step}" if aim.path else ""
+        for target in columns.targets:
+            names = [f"predicted_{target}"] if quantiles is None else quantiles.names(target)
+            found += [f"{name}{ahead}" for name in names]
+    return found
+
+
+def _values(forecaster: Forecaster, values: FloatArray) -> list[Any]:
+    """The forecast made at one row, (S, O), (S, O, Q) or (1, C), in the order of the names."""
+    numbers = [None if np.isnan(value) else value for value in values.reshape(-1).tolist()]
+    classes = forecaster.columns.classes
+    if classes is None:
+        return numbers
+    best = int(values.argmax())
+    return [classes[best], numbers[best], *numbers]
+
+
+def _column(name: str, cells: Sequence[Any]) -> polars.Series:
+    """Cells as in a table that was read."""
+    try:
+        return polars.Series(name, cells, strict=True)
+    except (TypeError, polars.exceptions.PolarsError):
+        raise DataError(f"cannot be {cells[-1]!r} here", name) from None
+
+
+def _joined(past: Series, newest: Series) -> Series:
+    return Series(*(np.concatenate(parts) for parts in zip(past, newest)))
+
+
+def _plain(values: Array) -> Any:
+    plain = values.astype(object)
+    plain[np.isnan(values)] = None
+    return plain.tolist()

@@ -1,0 +1,207 @@
+"""Exported C: compiled, run, compared with the conformance vectors."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+import numpy.typing as npt
+from spec import reference
+
+from liquid_neural_networks import conformance, export
+from liquid_neural_networks.export._design import Exportable
+
+Array = npt.NDArray[Any]
+
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
+SANITIZE = ("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
+RUNNER = Path(__file__).parents[1] / "c" / "exports.c"
+COMPILER = next((each for each in ("gcc", "clang", "cc") if shutil.which(each)), None)
+
+
+class Target(NamedTuple):
+    """Where exported code is to run."""
+
+    name: str
+    compiler: str
+    options: Sequence[str] = ("-O2",)
+    emulator: Sequence[str] = ()
+
+
+class Run(NamedTuple):
+    """What a network did: ``accepted`` (T,), ``outputs`` (T, O), ``states`` (T, numbers)."""
+
+    accepted: Array
+    outputs: Array
+    states: Array
+
+
+class Program:
+    """Exported networks in one program.
+
+    Args:
+        times: elapsed times that are fixed at export, by name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        networks: Mapping[str, Exportable],
+        target: Optional[Target] = None,
+        times: Optional[Mapping[str, float]] = None,
+    ):
+        assert COMPILER is not None
+        self.target = target or Target("here", COMPILER)
+        self.numbers = {name: index for index, name in enumerate(networks)}
+        self._folder, times = folder, times or {}
+        for name, network in networks.items():
+            export.c(network, folder, name=name, elapsed_time=times.get(name))
+        (folder / "exports.h").write_text(_listing(list(networks), set(times)))
+        self._compile([f"{name}.c" for name in networks])
+
+    def _compile(self, sources: list[str]) -> None:
+        command = [self.target.compiler, *STRICT, *self.target.options]
+        halves = [half for half in (sources[::2], sources[1::2]) if half]
+        jobs = [subprocess.Popen([*command, "-c", *half], cwd=self._folder) for half in halves]
+        assert [job.wait() for job in jobs] == [0] * len(jobs)
+        objects = [source[:-2] + ".o" for source in sources]
+        runner = [str(RUNNER), "-I", ".", *objects, "-o", "run"]
+        static = ["-static"] if self.target.emulator else []
+        subprocess.run(
+            [self.target.compiler, *self.target.options, "-Wno-unused", *static, *runner],
+            cwd=self._folder,
+            check=True,
+        )
+
+    def talk(self, lines: Sequence[str]) -> list[list[str]]:
+        """The words of each line that the program answers."""
+        command = [*self.target.emulator, "./run"]
+        done = subprocess.run(
+            command, cwd=self._folder, input="\n".join(lines), text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+        return [line.split() for line in done.stdout.splitlines()]
+
+    def run(self, name: str, inputs: Array, times: Array, state: Optional[Array] = None) -> Run:
+        """The network over (T, I) inputs, from a state as it lies in the structure."""
+        which = self.numbers[name]
+        lines = [f"r {which}"]
+        if state is not None:
+            lines.append(f"s {which} {words(state)}")
+        lines += [f"p {which} {words(np.append(t, u))}" for t, u in zip(times, inputs)]
+        answers = self.talk(lines)
+        values = floats([each[1:] for each in answers])
+        outputs = int(self._macro(name, "OUTPUTS"))
+        accepted = np.array([int(each[0]) for each in answers])
+        return Run(accepted, values[:, :outputs], values[:, outputs:])
+
+    def _macro(self, name: str, which: str) -> str:
+        start = f"#define {name.upper()}_{which} "
+        lines = (self._folder / f"{name}.h").read_text().splitlines()
+        return next(line[len(start) :].split()[0] for line in lines if line.startswith(start))
+
+
+def words(values: Any) -> str:
+    """Numbers as the bits of float32."""
+    bits = np.asarray(values, np.float32).ravel().view(np.uint32)
+    return " ".join(f"{each:08x}" for each in bits)
+
+
+def floats(texts: Sequence[Sequence[str]]) -> Array:
+    """And back."""
+    return np.array([[int(each, 16) for each in row] for row in texts], np.uint32).view(np.float32)
+
+
+def _listing(names: list[str], fixed: set[str]) -> str:
+    parts = []
+    for name in names:
+        time = "(void)t; " if name in fixed else ""
+        call = f"{name}_step(&state_{name}, u, {'' if name in fixed else 't, '}y)"
+        body = f"{call}; return 1;" if name in fixed else f"return {call};"
+        parts.append(
+            f'#include "{name}.h"\n'
+            f"static {name}_state state_{name};\n"
+            f"static void init_{name}(void) {{ {name}_init(&state_{name}); }}\n"
+            f"static int step_{name}(const float *u, float t, float *y) {{ {time}{body} }}\n"
+            f"static int check_{name}(void) {{ return {name}_check_state(&state_{name}); }}\n"
+        )
+    rows = [
+        f"    {{{name.upper()}_INPUTS, {name.upper()}_OUTPUTS, sizeof(state_{name}) / 4, "
+        f"(float *)&state_{name}, init_{name}, step_{name}, check_{name}}},"
+        for name in names
+    ]
+    return "\n".join([*parts, "static const network networks[] = {", *rows, "};\n"])
+
+
+class Case:
+    """A conformance vector, one sample at a time."""
+
+    def __init__(self, path: Path):
+        self.raw = conformance.read(path)
+        self.name = path.stem.replace("-", "_")
+        self.tolerance = None if "refused" in self.raw else self.raw["tolerance"]["f4"]
+
+    @property
+    def why_not(self) -> str:
+        """Why an export cannot express it; empty if it can."""
+        if "refused" in self.raw:
+            return "is to be refused"
+        config = self.raw["model"]["config"]
+        if config["bidirectional"]:
+            return "needs the whole sequence"
+        if config["solver"] == "adaptive":
+            return "has no fixed steps"
+        if self.raw["arguments"]["time_constants"] is not None:
+            return "gives time constants at run time"
+        return ""
+
+    @property
+    def kind(self) -> str:
+        """Cases of one kind become C that differs in its numbers alone."""
+        config, wirings = self.raw["model"]["config"], self.raw["model"]["wirings"]
+        options = ("dynamics", "solver", "mixed_memory", "num_layers", "readout")
+        layers = [len(wiring["layers"]) for wiring in wirings]
+        return repr([*(config[each] for each in options), layers, len(wirings[0]["pre"]) == 0])
+
+    def network(self) -> Exportable:
+        import torch
+
+        return conformance.build(self.raw["model"], torch.float32)
+
+    def error(self, program: Program) -> float:
+        """The largest, as the spec counts: by the largest number expected, at least 1."""
+        outputs, final, states = self.expected()
+        found = [np.full(each.shape, np.nan) for each in (outputs, final, states)]
+        config = self.raw["model"]["config"]
+        layers, units = config["num_layers"], config["hidden_size"]
+        given = reference.prepare(self.raw["model"], self.raw["arguments"])
+        inputs = given.inputs if given.seen is None else np.where(given.seen, given.inputs, np.nan)
+        for b in range(len(inputs)):
+            valid, start = given.valid[b], given.state[:, b]
+            state = np.concatenate([start[:, :units].ravel(), start[:, units:].ravel()])
+            run = program.run(self.name, inputs[b][valid], given.elapsed_time[b][valid], state)
+            assert run.accepted.all()
+            at = np.cumsum(valid) - 1  # padding holds the state
+            path = run.states.reshape(-1, run.states.shape[1] // units // layers, layers, units)
+            found[2][:, b] = path[at, 0].swapaxes(0, 1)
+            found[1][:, b] = path[-1].swapaxes(0, 1).reshape(layers, -1)
+            found[0][b] = run.outputs[at] if config["return_sequences"] else run.outputs[-1]
+        errors = [
+            np.abs(got - want).max() / max(1.0, np.abs(want).max())
+            for got, want in zip(found, (outputs, final, states))
+        ]
+        return float(max(errors))
+
+    def expected(self) -> tuple[Array, Array, Array]:
+        """Outputs (B, T, O) or (B, O), final states (P, B, N), states (P, B, T, N)."""
+        wanted, config = self.raw["expected"], self.raw["model"]["config"]
+        outputs, state, states = (wanted[name] for name in ("outputs", "state", "states"))
+        if self.raw["arguments"]["inputs"].ndim == 2:
+            return outputs[None], state[:, None], states[:, None]
+        if config["return_sequences"] and not config["batch_first"]:
+            outputs = outputs.swapaxes(0, 1)
+        return outputs, state, states

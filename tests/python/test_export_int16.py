@@ -1,0 +1,214 @@
+"""Networks in whole numbers: C equals Python bit for bit, and float as nearly as 16 bits can."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+import torch
+from click.testing import CliRunner
+
+from export_cases import COMPILER, SANITIZE, STRICT
+from liquid_neural_networks import LiquidNetwork, export, wiring
+from liquid_neural_networks.cli import main
+from liquid_neural_networks.errors import DataError, OptionError
+from liquid_neural_networks.export import _fixed_run
+from liquid_neural_networks.export._design import design
+from liquid_neural_networks.export._fixed import Fixed, fixed
+from liquid_neural_networks.training import fit_table
+
+pytestmark = pytest.mark.skipif(
+    COMPILER is None, reason="EXPORTED C IS NOT TESTED: there is no C compiler"
+)
+
+
+def pilot(**options: Any) -> LiquidNetwork:
+    options = {"seed": 0, "wiring": wiring.ncp(inter=12, command=6, motor=1), **options}
+    return LiquidNetwork(10, **options)
+
+
+def extreme() -> LiquidNetwork:
+    """Capacitances on their bound, steep slopes, weights that differ by factors of a million."""
+    network = pilot(num_layers=2, output_size=2, readout="dense")
+    rng = np.random.default_rng(3)
+    network.set_values(
+        {
+            "neurons.0.c": torch.tensor(10 ** rng.uniform(-6, 1, 19)),
+            "neurons.0.w": torch.tensor(10 ** rng.uniform(-6, 1, 48)),
+            "neurons.0.sigma": torch.tensor(rng.normal(size=48) * 20),
+            "neurons.0.E": torch.tensor(rng.normal(size=48)),
+        }
+    )
+    return network
+
+
+def sequence(steps: int, seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(steps, 10)).astype(np.float32)
+    inputs[rng.random(inputs.shape) < 0.05] = np.nan
+    times = 10 ** rng.uniform(-4, 2.5, steps)
+    times[::9], times[5::23] = 0, 2.0**-20
+    return inputs.astype(np.float64), times.astype(np.float32).astype(np.float64)
+
+
+RUNNER = """
+#include "net.h"
+#include <stdio.h>
+int main(void) {
+    static net_state state;
+    int32_t outputs[NET_OUTPUTS];
+    int16_t inputs[NET_INPUTS];
+    float value;
+    unsigned long time;
+    net_init(&state);
+    while (scanf("%lu", &time) == 1) {
+        for (int k = 0; k < NET_INPUTS; k++) {
+            if (scanf("%f", &value) != 1) return 1;
+            inputs[k] = net_input(k, value);
+        }
+        net_step(&state, inputs, (uint32_t)time, outputs);
+        if (!net_check_state(&state)) return 2;
+        for (int o = 0; o < NET_OUTPUTS; o++) printf("%ld ", (long)outputs[o]);
+        for (int i = 0; i < NET_LAYERS * NET_NEURONS; i++)
+            printf("%ld ", (long)state.neurons[i / NET_NEURONS][i % NET_NEURONS]);
+        printf("\\n");
+    }
+    return 0;
+}
+"""
+
+
+def c_numbers(
+    network: LiquidNetwork, folder: Path, inputs: Any, times: Any, *flags: str
+) -> tuple[Any, Fixed]:
+    """(T, O + P N) outputs and states of the compiled code, and what it was made from."""
+    export.c(network, folder, name="net", numbers="int16", calibrate=inputs)
+    (folder / "run.c").write_text(RUNNER)
+    command = [COMPILER, *STRICT, *flags, "net.c", "run.c", "-o", "run"]
+    subprocess.run(command, cwd=folder, check=True)
+    lines = [
+        " ".join([str(_fixed_run.to_time(t)), *(f"{each:.9g}" for each in row)])
+        for t, row in zip(times, inputs)
+    ]
+    done = subprocess.run(
+        ["./run"], cwd=folder, input="\n".join(lines), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = np.array([line.split() for line in done.stdout.splitlines()], dtype=np.int64)
+    return found, fixed(design(network), inputs)
+
+
+@pytest.mark.parametrize("make", [pilot, extreme])
+@pytest.mark.parametrize("flags", [("-O2",), ("-O1", *SANITIZE)], ids=["O2", "sanitizers"])
+def test_c_equals_python_bit_for_bit(make: Any, flags: tuple[str, ...], tmp_path: Path) -> None:
+    if "-O1" in flags and COMPILER != "gcc":
+        pytest.skip("SANITIZERS ARE NOT RUN: there is no gcc")
+    inputs, times = sequence(150)
+    found, made = c_numbers(make(), tmp_path, inputs, times, *flags)
+    outputs, states = _fixed_run.run(made, inputs, times)
+    size = outputs.shape[1]
+    np.testing.assert_array_equal(found[:, size:], states.reshape(len(states), -1))
+    np.testing.assert_array_equal(found[:, :size], np.rint(outputs * 2.0**made.output_bits))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_states_are_those_of_float(seed: int) -> None:
+    network = pilot(seed=seed).double()
+    inputs, times = sequence(300, seed)
+    made = fixed(design(network), inputs)
+    _, states = _fixed_run.run(made, inputs, times)
+    seen = ~np.isnan(inputs)
+    wanted = network.trace(
+        torch.tensor(np.where(seen, inputs, 0)), elapsed_time=torch.tensor(times),
+        mask=torch.tensor(seen),
+    ).states.detach()  # fmt: skip
+    error = np.abs(states[:, 0] / 2.0 ** (made.state_bits + 15) - wanted.numpy()).max()
+    assert error < 6e-4
+
+
+def test_short_steps_do_not_stall() -> None:
+    """1,000 steps of a thousandth add up."""
+    network = pilot()
+    inputs = np.tile(np.linspace(-1, 1, 10), (1000, 1))
+    assert export.int16_error(network, inputs, 1e-3) < 3e-4
+
+
+def test_a_network_of_extremes_comes_close() -> None:
+    inputs, times = sequence(200)
+    assert export.int16_error(extreme(), inputs, times) < 2e-2
+
+
+def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:
+    network, (inputs, _) = pilot(), sequence(30)
+    found, _ = c_numbers(network, tmp_path, inputs, np.full(30, 0.3))
+    export.c(network, tmp_path, name="net", numbers="int16", calibrate=inputs, elapsed_time=0.3)
+    (tmp_path / "run.c").write_text(RUNNER.replace("(uint32_t)time, ", ""))
+    command = [COMPILER, *STRICT, "-O2", "net.c", "run.c", "-o", "run"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    lines = "\n".join(" ".join(["7", *(f"{each:.9g}" for each in row)]) for row in inputs)
+    done = subprocess.run(["./run"], cwd=tmp_path, input=lines, capture_output=True, text=True)
+    again = np.array([line.split() for line in done.stdout.splitlines()], dtype=np.int64)
+    np.testing.assert_array_equal(again, found)
+
+
+def test_inputs_from_float_and_the_integer_parts_agree() -> None:
+    made = fixed(design(pilot()), None)
+    values = np.array([[np.nan, np.inf, -np.inf, 1e30, -1e30, 0, 1, -1, 8, -8]])
+    found = _fixed_run.to_inputs(made, values)[0]
+    one = round(32767 / 8)
+    wanted = [-32768] * 3 + [32767, -32767, 0, one, -one, 32767, -32767]
+    assert found.tolist() == wanted
+    for bits in range(31):
+        assert _fixed_run.bits_above(2**bits) == 30 - bits
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="THE MAKEFILE IS NOT TESTED: no make")
+def test_the_command_with_a_table_of_classes(tmp_path: Path) -> None:
+    wave = 400 + 10 * np.sin(np.arange(150) / 3)
+    state = np.where(wave > 400, "up", "down")
+    load = np.cos(np.arange(150)) * 3e4
+    table = polars.DataFrame({"level": wave, "load": load, "state": state})
+    forecaster = fit_table(table, "state", epochs=1, window=16, hidden_size=5)
+    forecaster.save(tmp_path / "net.lnn")
+    table.write_csv(tmp_path / "table.csv")
+    arguments = ["export", tmp_path / "net.lnn", "--output", tmp_path, "--numbers", "int16"]
+    result = CliRunner().invoke(
+        main, [str(each) for each in (*arguments, "--calibrate", tmp_path / "table.csv")]
+    )
+    assert result.exit_code == 0, result.output
+    assert float(result.stderr.split()[-1]) < 3e-3
+    flags = " ".join(["-O2", *STRICT])
+    subprocess.run(["make", "-s", f"CFLAGS={flags}"], cwd=tmp_path, check=True)
+    lines = "".join(f"1,{row[0]},{row[1]}\n" for row in table.rows())
+    done = subprocess.run(["./net"], cwd=tmp_path, input=lines, capture_output=True, text=True)
+    labels = [line.split(",")[-1] for line in done.stdout.splitlines()]
+    wanted = forecaster.predict(table)
+    sure = wanted["probability"].to_numpy() > 0.505
+    assert sure.sum() > 30
+    assert (np.array(labels)[sure] == wanted["predicted_state"].to_numpy()[sure]).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dynamics": "lrc"}, {"solver": "rk4"}, {"mixed_memory": True}, {"unfolds": 256}],
+    ids=str,
+)
+def test_what_whole_numbers_cannot_express(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="numbers"):
+        export.c(pilot(**options), tmp_path, numbers="int16")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="numbers"):
+        export.c(pilot(), tmp_path, numbers="int8")
+    with pytest.raises(OptionError, match="calibrate"):
+        export.c(pilot(), tmp_path, calibrate=np.zeros((3, 10)))
+    for table in (np.zeros((3, 9)), np.zeros(10), np.full((3, 10), np.nan)):
+        with pytest.raises(DataError, match="calibrate"):
+            export.c(pilot(), tmp_path, numbers="int16", calibrate=table)

@@ -1,0 +1,211 @@
+"""``lnn stream``: answers line by line, bad lines, a state that survives a restart."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+from click.testing import CliRunner, Result
+
+from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.cli import main
+from liquid_neural_networks.errors import DataError
+from liquid_neural_networks.training import Forecaster, fit_table
+
+
+def lnn(*arguments: Any, text: str) -> Result:
+    return CliRunner().invoke(main, ["stream", *map(str, arguments)], input=text)
+
+
+@pytest.fixture(scope="module")
+def table() -> polars.DataFrame:
+    rows = np.arange(90)
+    wave = 400 + 10 * np.sin(rows / 3)
+    hours = rows * 3600 + 600 * (rows % 4)
+    return polars.DataFrame(
+        {
+            "when": polars.Series(hours * 1_000_000).cast(polars.Datetime("us")),
+            "level": [None if k % 11 == 3 or k < 2 else float(w) for k, w in enumerate(wave)],
+            "load": np.cos(rows / 5) * 3e4,
+            "state": np.where(wave > 400, "up, high", "down"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def models(table: polars.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stream")
+    for kind, options in KINDS.items():
+        common = {"epochs": 1, "window": 16, "hidden_size": 5, "time": "when", "progress": False}
+        made = fit_table(table, **{"targets": kind, **common, **options})
+        made.save(folder / f"{kind}.lnn")
+    LiquidNetwork(2, 6, 3, seed=0).save(folder / "plain.lnn")
+    return folder
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "level": {},
+    "state": {},
+    "latest": {"targets": "level", "baseline": "latest"},
+    "none": {"targets": "level", "baseline": "none", "horizon": 2},
+    "linear": {"targets": ["level", "load"], "baseline": "linear"},
+    "day": {"targets": "level", "baseline": "last_day"},
+    "path": {"targets": "level", "horizon": 3, "path": True, "quantiles": [0.1, 0.5]},
+    "words": {"targets": "level", "categories": "state", "calendar": ["hour"]},
+    "groups": {"targets": "level", "group": "state"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_are_those_of_predict(kind: str, models: Path, table: polars.DataFrame) -> None:
+    model = models / f"{kind}.lnn"
+    result = lnn(model, text=table.write_csv())
+    assert result.exit_code == 0, result.output
+    found = polars.read_csv(io.StringIO(result.stdout))
+    forecaster = Forecaster.load(model)
+    for row in (0, 1, 30, 89):
+        newest = forecaster.predict(table[: row + 1], latest=True)
+        own = (
+            newest.filter(polars.col("state") == table["state"][row])
+            if kind == "groups"
+            else newest
+        )
+        for name in found.columns:
+            if name in table.columns:
+                continue
+            step = re.fullmatch(r"(.*)_(\d)", name) if kind == "path" else None
+            wanted = own[step[1]][int(step[2]) - 1] if step else own[name][0]
+            value = found[name][row]
+            if isinstance(wanted, str):
+                assert value == wanted
+            else:
+                value = np.nan if value is None else value
+                np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=name)
+
+
+def test_json_lines(models: Path, table: polars.DataFrame) -> None:
+    model = models / "state.lnn"
+    lines = [
+        json.dumps({"load": load, "level": level, "when": when.isoformat() + "Z", "more": [1]})
+        for load, level, when in zip(table["load"], table["level"], table["when"])
+    ]
+    result = lnn(model, text="\n".join(lines) + "\n")
+    assert result.exit_code == 0, result.output
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    wanted = Forecaster.load(model).predict(table)
+    assert [each["predicted_state"] for each in answers] == wanted["predicted_state"].to_list()
+    probabilities = [each["probability"] for each in answers]
+    np.testing.assert_allclose(probabilities, wanted["probability"], rtol=1e-5)
+
+
+def test_bad_lines_are_reported_and_left_out(models: Path) -> None:
+    good = ["0,1,2", "1.5,3,", "2,nan,4"]
+    bad = ["2", "x,1,2", "2,y,2", "1,1,1", ",1,1", "3,inf,1", '"3,1,1']
+    mixed = ["t,a,b", good[0], *bad[:3], good[1], *bad[3:], good[2], ""]
+    result = lnn(models / "plain.lnn", "--time", "t", text="\n".join(mixed))
+    alone = lnn(models / "plain.lnn", "--time", "t", text="\n".join(["t,a,b", *good]))
+    assert result.exit_code == alone.exit_code == 0
+    assert result.stdout == alone.stdout
+    assert alone.stderr == ""
+    complaints = result.stderr.splitlines()
+    # The header is no row: lines are counted after it.
+    numbers = [2, 3, 4, 6, 7, 8, 9]
+    assert [line.split(":")[0] for line in complaints] == [f"line {number}" for number in numbers]
+    network = LiquidNetwork.load(models / "plain.lnn").stream()
+    wanted = [network.step([1, 2]), network.step([3, np.nan], 1.5), network.step([np.nan, 4], 0.5)]
+    found = polars.read_csv(io.StringIO(alone.stdout))
+    assert found.columns == ["t", "output_0", "output_1", "output_2"]
+    np.testing.assert_array_equal(found.drop("t").to_numpy().astype(np.float32), wanted)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_goes_on_after_a_restart(
+    form: str, models: Path, table: polars.DataFrame, tmp_path: Path
+) -> None:
+    headers, rows = ["when,load,level"], table.select("when", "load", "level")
+    lines = rows.write_csv().splitlines()[1:]
+    if form == "json":
+        headers = []
+        lines = [json.dumps({**row, "when": str(row["when"])}) for row in rows.to_dicts()]
+
+    def answers(part: list[str], *options: Any) -> list[str]:
+        result = lnn(models / "level.lnn", *options, text="\n".join([*headers, *part]))
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()[len(headers) :]
+
+    state = ("--state", tmp_path / "state.json")
+    whole = answers(lines)
+    assert len(whole) == 90
+    assert answers(lines[:40], *state) + answers(lines[40:], *state) == whole
+
+
+def test_a_state_of_another_model_is_refused(models: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    assert lnn(models / "plain.lnn", "--state", state, text="a,b\n1,2\n").exit_code == 0
+    refused = lnn(models / "level.lnn", "--state", state, text="a,b\n1,2\n")
+    assert refused.exit_code == 1
+    assert "another model" in refused.stderr
+    state.write_text("[]")
+    assert "no state" in lnn(models / "plain.lnn", "--state", state, text="a\n").stderr
+
+
+def test_a_table_of_another_width_is_refused_at_once(models: Path) -> None:
+    result = lnn(models / "plain.lnn", text="a,b,c\n1,2,3\n")
+    assert result.exit_code == 1
+    assert "2 inputs" in result.stderr
+    assert lnn(models / "plain.lnn", text="").exit_code == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGTERM IS NOT TESTED: no POSIX signals here")
+def test_answers_at_once_and_keeps_its_state_when_told_to_stop(
+    models: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    command = [sys.executable, "-m", "liquid_neural_networks.cli", "stream"]
+    process = subprocess.Popen(
+        [*command, str(models / "plain.lnn"), "--state", str(state)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("a,b\n1,2\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "output_0,output_1,output_2\n"
+    assert process.stdout.readline().count(",") == 2  # while the input is still open
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    network = LiquidNetwork.load(models / "plain.lnn").stream()
+    network.step([1, 2])
+    assert json.loads(state.read_text())["live"]["state"] == network.state.tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.DataFrame) -> None:
+    forecaster = Forecaster.load(models / f"{kind}.lnn")
+    live, again = forecaster.stream(), forecaster.stream()
+    rows = table.with_columns(polars.col("when").cast(polars.String)).to_dicts()
+    for number, row in enumerate(rows[:60]):
+        if number % 20 == 9:
+            again = forecaster.stream(json.loads(json.dumps(again.state)))
+        assert live.step(row) == again.step(row)
+    before = live.state
+    spoilt = {**rows[60], "load": "much"}
+    for bad in ({}, spoilt, rows[3]):
+        with pytest.raises(DataError):
+            live.step(bad)
+        assert live.state == before
+    for state in ([], {"": {}}, {"": {**next(iter(before.values())), "state": [1.0]}}):
+        with pytest.raises(DataError, match="state"):
+            forecaster.stream(state)
