@@ -447,6 +447,18 @@ def test_help_lists_every_command_and_each_shows_how_it_is_used() -> None:
         assert f"  lnn {command} " in lnn(command, "--help").stdout
 
 
+def test_choices_on_the_command_line_are_those_of_the_library() -> None:
+    from liquid_neural_networks.cli import _training_options as offered
+    from liquid_neural_networks.solvers import SOLVERS
+    from liquid_neural_networks.training import BASELINES
+    from liquid_neural_networks.training._lesson import VALUE_LOSSES
+
+    measured_only = {"mean", "commonest"}  # of values of the same row, and of classes
+    assert set(offered.BASELINES) == {"none", *BASELINES} - measured_only
+    assert offered.LOSSES == VALUE_LOSSES
+    assert set(offered.SOLVERS) == set(SOLVERS)
+
+
 def test_the_installed_command_runs() -> None:
     program = Path(sys.executable).with_name("lnn")
     found = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)

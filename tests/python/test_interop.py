@@ -306,10 +306,13 @@ def test_a_table_crosses_by_columns() -> None:
     found = trained(interop.fit_table(columns, "wave", options, ctypes.addressof(stop)), progress)
     assert seen == [1, 2] and found["history"]["ended"] == "callback"
     assert found["columns"]["time_unit"] == 86400.0
-    day, made_at, predicted = ok(interop.forecast(found["handle"], columns))
-    assert (day["kind"], predicted["name"]) == ("dates", "predicted_wave")
-    assert np.array_equal(read(day["values"])[:-1], days[1:])
-    assert np.array_equal(read(made_at["values"]), days)
+    day, made, predicted = ok(interop.forecast(found["handle"], columns))
+    assert [each["name"] for each in (day, made, predicted)] == ["day", "made_at", "predicted_wave"]
+    assert day["kind"] == made["kind"] == "dates"
+    assert np.array_equal(read(made["values"]), days)
+    assert np.array_equal(read(day["values"]), days + 86400e6)
+    *_, newest = ok(interop.forecast(found["handle"], columns, True))
+    assert read(newest["values"]) == read(predicted["values"])[-1:]
     forecast = read(predicted["values"])
 
     table = polars.DataFrame(

@@ -470,7 +470,8 @@ def test_a_network_that_puts_time_first_learns_the_same() -> None:
     ("options", "error", "argument"),
     [
         ({"optimizer": "adam"}, DtypeError, "optimizer"),
-        ({"loss": "mse"}, DtypeError, "loss"),
+        ({"loss": "rmse"}, OptionError, "loss"),
+        ({"loss": 2}, DtypeError, "loss"),
         ({"loss": lambda outputs, targets: outputs - targets}, DtypeError, "loss"),
         ({"loss": lambda outputs, targets: 0.0}, DtypeError, "loss"),
         ({"callback": "x"}, DtypeError, "callback"),
