@@ -77,6 +77,7 @@
    :parameters {:as ::format}
    :save {:metadata ::plain-map}
    :forecaster/save {}
+   :export {:to ::choice :name ::path :elapsed-time ::number :numbers ::choice}
    :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :population ::count
                 :path ::path)
    :load-data {:protocol ::choice, :as ::format}

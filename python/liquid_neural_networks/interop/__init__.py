@@ -8,6 +8,7 @@ No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "mes
 
 from ._arrays import release
 from ._conformance import conformance
+from ._export import export_forecaster, export_network
 from ._network import (
     create_network,
     describe,
@@ -41,6 +42,8 @@ __all__ = [
     "draw",
     "evaluate",
     "evaluate_forecaster",
+    "export_forecaster",
+    "export_network",
     "fit_table",
     "forecast",
     "forward",
