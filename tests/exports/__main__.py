@@ -2,9 +2,9 @@
 
     python -m tests.exports [--random 1000]
 
-Whole numbers (int16) have to be the same as Python's, bit for bit. Targets are compilers with the command line of the tests, the sanitizers, and other processors in
-qemu's user mode: s390x has its bytes in the other order. Writes one line a target: cases, worst
-error. Exits with 1 where one fails.
+Targets are compilers with the command line of the tests, the sanitizers, and other processors in
+qemu's user mode: s390x has its bytes in the other order. Whole numbers (int16) have to be Python's,
+bit for bit. Writes one line a target: cases, worst error. Exits with 1 where one fails.
 """
 
 from __future__ import annotations
