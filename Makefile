@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz mutants clean
+.PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz exports mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ fuzz: setup      ## random changes of live networks under the sanitizers: SEQUEN
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
 		$(BIN)/python -m tests.fuzz --sequences $(or $(SEQUENCES),20000)
 	$(BIN)/python setup.py -q build_ext --force --inplace
+
+exports: setup   ## exported C on every compiler and emulator at hand: NETWORKS=1000 random ones
+	nice -n 5 $(BIN)/python -m tests.exports --random $(or $(NETWORKS),1000)
 
 mutants: setup   ## plant small faults in Python, C and Clojure: the tests have to catch 95 %
 	$(INSTALL) --editable ".[mutants]"

@@ -3,8 +3,8 @@
     python -m tests.exports [--random 1000]
 
 Targets are compilers with the command line of the tests, the sanitizers, and other processors in
-qemu's user mode: s390x has its bytes in the other order. Writes one line a target: cases, worst
-error. Exits with 1 where one fails.
+qemu's user mode: s390x has its bytes in the other order. Whole numbers (int16) have to be Python's,
+bit for bit. Writes one line a target: cases, worst error. Exits with 1 where one fails.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from spec.encoding import VECTORS
 
-from export_cases import SANITIZE, Case, Program, Target
-from liquid_neural_networks import LiquidNetwork
+from export_cases import SANITIZE, Case, Program, Target, whole_error
+from liquid_neural_networks import LiquidNetwork, wiring
 
 from .networks import random_networks
 
@@ -51,6 +51,19 @@ def vectors(target: Target) -> Iterator[tuple[str, float]]:
         program = Program(Path(folder), {case.name: case.network() for case in cases}, target)
         for case in cases:
             yield case.name, case.error(program)
+
+
+def whole(target: Target) -> Iterator[tuple[str, float]]:
+    """(network, how many whole numbers differ from Python's)."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 10)).astype(np.float32).astype(np.float64)
+    inputs[rng.random(inputs.shape) < 0.05] = np.nan
+    times = (10 ** rng.uniform(-4, 2.5, 300)).astype(np.float32).astype(np.float64)
+    for seed in range(5):
+        recipe = wiring.ncp(inter=12, command=6, motor=1)
+        network = LiquidNetwork(10, wiring=recipe, num_layers=1 + seed % 2, seed=seed)
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"pilot {seed}", whole_error(network, Path(folder), inputs, times, target)
 
 
 def random_ones(target: Target, count: int) -> Iterator[tuple[str, float]]:
@@ -88,9 +101,10 @@ def main() -> int:
     failed = 0
     for target in TARGETS:
         if not at_hand(target):
-            print(f"{target.name:22} SKIPPED: there is no {target.compiler} or no emulator")
+            print(f"{target.name:28} SKIPPED: there is no {target.compiler} or no emulator")
             continue
         failed += report(target.name, dict(vectors(target)))
+        failed += report(f"{target.name}, int16", dict(whole(target)))
     if options.random:
         failed += report("random networks", dict(random_ones(TARGETS[0], options.random)))
     return 1 if failed else 0
@@ -100,7 +114,7 @@ def report(name: str, errors: dict[str, float]) -> int:
     """Prints a line; returns how many were too far off."""
     bad = [case for case, error in errors.items() if not error <= WITHIN]
     print(
-        f"{name:22} {len(errors):5} cases, worst error {max(errors.values()):.1e}", *bad, flush=True
+        f"{name:28} {len(errors):5} cases, worst error {max(errors.values()):.1e}", *bad, flush=True
     )
     return len(bad)
 

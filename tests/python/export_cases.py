@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from spec import reference
 
-from liquid_neural_networks import conformance, export
-from liquid_neural_networks.export._design import Exportable
+from liquid_neural_networks import LiquidNetwork, conformance, export
+from liquid_neural_networks.export._design import Exportable, design
+from liquid_neural_networks.export._fixed import Fixed, fixed
+from liquid_neural_networks.export._fixed_run import run, to_time
 
 Array = npt.NDArray[Any]
 
@@ -205,3 +207,64 @@ class Case:
         if config["return_sequences"] and not config["batch_first"]:
             outputs = outputs.swapaxes(0, 1)
         return outputs, state, states
+
+
+# -- whole numbers -------------------------------------------------------------------------------
+
+WHOLE_RUNNER = """
+#include "net.h"
+#include <stdio.h>
+int main(void) {
+    static net_state state;
+    int32_t outputs[NET_OUTPUTS];
+    int16_t inputs[NET_INPUTS];
+    float value;
+    unsigned long time;
+    net_init(&state);
+    while (scanf("%lu", &time) == 1) {
+        for (int k = 0; k < NET_INPUTS; k++) {
+            if (scanf("%f", &value) != 1) return 1;
+            inputs[k] = net_input(k, value);
+        }
+        net_step(&state, inputs, (uint32_t)time, outputs);
+        if (!net_check_state(&state)) return 2;
+        for (int o = 0; o < NET_OUTPUTS; o++) printf("%ld ", (long)outputs[o]);
+        for (int i = 0; i < NET_LAYERS * NET_NEURONS; i++)
+            printf("%ld ", (long)state.neurons[i / NET_NEURONS][i % NET_NEURONS]);
+        printf("\\n");
+    }
+    return 0;
+}
+"""
+
+
+def whole_numbers(
+    network: LiquidNetwork, folder: Path, inputs: Array, times: Array, target: Target
+) -> tuple[Array, Fixed]:
+    """(T, O + P N) outputs and states of the compiled int16 code, and what it was made from."""
+    export.c(network, folder, name="net", numbers="int16", calibrate=inputs)
+    (folder / "run.c").write_text(WHOLE_RUNNER)
+    static = ["-static"] if target.emulator else []
+    command = [target.compiler, *STRICT, *target.options, *static, "net.c", "run.c", "-o", "run"]
+    subprocess.run(command, cwd=folder, check=True)
+    lines = [
+        " ".join([str(to_time(time)), *(f"{each:.9g}" for each in row)])
+        for time, row in zip(times, inputs)
+    ]
+    done = subprocess.run(
+        [*target.emulator, "./run"],
+        cwd=folder, input="\n".join(lines), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = np.array([line.split() for line in done.stdout.splitlines()], dtype=np.int64)
+    return found, fixed(design(network), inputs)
+
+
+def whole_error(
+    network: LiquidNetwork, folder: Path, inputs: Array, times: Array, target: Target
+) -> int:
+    """How many numbers differ from those that Python computes."""
+    found, made = whole_numbers(network, folder, inputs, times, target)
+    outputs, states = run(made, inputs, times)
+    wanted = [np.rint(outputs * 2.0**made.output_bits), states.reshape(len(states), -1)]
+    return int((found != np.concatenate(wanted, axis=1)).sum())

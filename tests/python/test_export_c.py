@@ -391,3 +391,33 @@ def test_other_refusals(tmp_path: Path) -> None:
     huge.set_values({"neurons.0.w": torch.full((48,), 1e39, dtype=torch.float64)})
     with pytest.raises(DomainError, match="beyond the range of float32"):
         export.c(huge, tmp_path)
+
+
+# -- sizes ---------------------------------------------------------------------------------------
+
+
+def test_indices_of_every_width(tmp_path: Path) -> None:
+    """Some 300 neurons: senders need 16 bits, and the 90,000 connections of the second 32."""
+    networks = {
+        "worm": LiquidNetwork(3, wiring=wiring.c_elegans(motor=5), unfolds=1, seed=0),
+        "full": LiquidNetwork(3, 300, 5, dynamics={"type": "closed_form", "mode": "pure"}, seed=0),
+    }
+    program = Program(tmp_path, networks, Target("quick", str(COMPILER), ("-O1",)))
+    inputs, times = np.random.default_rng(0).normal(size=(3, 3)), np.ones(3)
+    for name, network in networks.items():
+        with torch.no_grad():
+            wanted = network(torch.tensor(inputs).float())
+        np.testing.assert_allclose(program.run(name, inputs, times).outputs, wanted, atol=2e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="C++ IS NOT TESTED: there is no g++")
+def test_the_header_is_for_cpp_too(forecasters: dict[str, Forecaster], tmp_path: Path) -> None:
+    for numbers in ("float32", "int16"):
+        export.c(forecasters["state"], tmp_path, name="net", numbers=numbers)
+        (tmp_path / "use.cpp").write_text(
+            '#include "net.h"\nint main() { net_state s; net_init(&s); return !net_labels[0]; }\n'
+        )
+        subprocess.run([COMPILER, *STRICT, "-c", "net.c"], cwd=tmp_path, check=True)
+        command = ["g++", "-Wall", "-Wextra", "-Werror", "-pedantic", "use.cpp", "net.o"]
+        subprocess.run([*command, "-o", "use"], cwd=tmp_path, check=True)
+        subprocess.run(["./use"], cwd=tmp_path, check=True)

@@ -13,13 +13,21 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from export_cases import COMPILER, SANITIZE, STRICT
+from export_cases import (
+    COMPILER,
+    SANITIZE,
+    STRICT,
+    WHOLE_RUNNER,
+    Target,
+    whole_error,
+    whole_numbers,
+)
 from liquid_neural_networks import LiquidNetwork, export, wiring
 from liquid_neural_networks.cli import main
 from liquid_neural_networks.errors import DataError, OptionError
 from liquid_neural_networks.export import _fixed_run
 from liquid_neural_networks.export._design import design
-from liquid_neural_networks.export._fixed import Fixed, fixed
+from liquid_neural_networks.export._fixed import fixed
 from liquid_neural_networks.training import fit_table
 
 pytestmark = pytest.mark.skipif(
@@ -56,64 +64,14 @@ def sequence(steps: int, seed: int = 0) -> tuple[Any, Any]:
     return inputs.astype(np.float64), times.astype(np.float32).astype(np.float64)
 
 
-RUNNER = """
-#include "net.h"
-#include <stdio.h>
-int main(void) {
-    static net_state state;
-    int32_t outputs[NET_OUTPUTS];
-    int16_t inputs[NET_INPUTS];
-    float value;
-    unsigned long time;
-    net_init(&state);
-    while (scanf("%lu", &time) == 1) {
-        for (int k = 0; k < NET_INPUTS; k++) {
-            if (scanf("%f", &value) != 1) return 1;
-            inputs[k] = net_input(k, value);
-        }
-        net_step(&state, inputs, (uint32_t)time, outputs);
-        if (!net_check_state(&state)) return 2;
-        for (int o = 0; o < NET_OUTPUTS; o++) printf("%ld ", (long)outputs[o]);
-        for (int i = 0; i < NET_LAYERS * NET_NEURONS; i++)
-            printf("%ld ", (long)state.neurons[i / NET_NEURONS][i % NET_NEURONS]);
-        printf("\\n");
-    }
-    return 0;
-}
-"""
-
-
-def c_numbers(
-    network: LiquidNetwork, folder: Path, inputs: Any, times: Any, *flags: str
-) -> tuple[Any, Fixed]:
-    """(T, O + P N) outputs and states of the compiled code, and what it was made from."""
-    export.c(network, folder, name="net", numbers="int16", calibrate=inputs)
-    (folder / "run.c").write_text(RUNNER)
-    command = [COMPILER, *STRICT, *flags, "net.c", "run.c", "-o", "run"]
-    subprocess.run(command, cwd=folder, check=True)
-    lines = [
-        " ".join([str(_fixed_run.to_time(t)), *(f"{each:.9g}" for each in row)])
-        for t, row in zip(times, inputs)
-    ]
-    done = subprocess.run(
-        ["./run"], cwd=folder, input="\n".join(lines), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = np.array([line.split() for line in done.stdout.splitlines()], dtype=np.int64)
-    return found, fixed(design(network), inputs)
-
-
 @pytest.mark.parametrize("make", [pilot, extreme])
 @pytest.mark.parametrize("flags", [("-O2",), ("-O1", *SANITIZE)], ids=["O2", "sanitizers"])
 def test_c_equals_python_bit_for_bit(make: Any, flags: tuple[str, ...], tmp_path: Path) -> None:
     if "-O1" in flags and COMPILER != "gcc":
         pytest.skip("SANITIZERS ARE NOT RUN: there is no gcc")
     inputs, times = sequence(150)
-    found, made = c_numbers(make(), tmp_path, inputs, times, *flags)
-    outputs, states = _fixed_run.run(made, inputs, times)
-    size = outputs.shape[1]
-    np.testing.assert_array_equal(found[:, size:], states.reshape(len(states), -1))
-    np.testing.assert_array_equal(found[:, :size], np.rint(outputs * 2.0**made.output_bits))
+    target = Target("here", str(COMPILER), flags)
+    assert whole_error(make(), tmp_path, inputs, times, target) == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -145,9 +103,10 @@ def test_a_network_of_extremes_comes_close() -> None:
 
 def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:
     network, (inputs, _) = pilot(), sequence(30)
-    found, _ = c_numbers(network, tmp_path, inputs, np.full(30, 0.3))
+    target = Target("here", str(COMPILER))
+    found, _ = whole_numbers(network, tmp_path, inputs, np.full(30, 0.3), target)
     export.c(network, tmp_path, name="net", numbers="int16", calibrate=inputs, elapsed_time=0.3)
-    (tmp_path / "run.c").write_text(RUNNER.replace("(uint32_t)time, ", ""))
+    (tmp_path / "run.c").write_text(WHOLE_RUNNER.replace("(uint32_t)time, ", ""))
     command = [COMPILER, *STRICT, "-O2", "net.c", "run.c", "-o", "run"]
     subprocess.run(command, cwd=tmp_path, check=True)
     lines = "\n".join(" ".join(["7", *(f"{each:.9g}" for each in row)]) for row in inputs)

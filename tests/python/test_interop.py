@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 from math import sin
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -323,3 +324,15 @@ def test_a_table_crosses_by_columns() -> None:
     assert np.array_equal(forecast, peer.predict(table)["predicted_wave"].to_numpy())
     short = [columns[0], {**columns[1], "values": described(cut)}]
     assert error(interop.forecast(found["handle"], short)) == ("ShapeError", "wave")
+
+
+def test_networks_and_forecasters_are_exported(tmp_path: Path) -> None:
+    created = interop.create_network({"input_size": 2, "hidden_size": 3, "output_size": 1})
+    handle = created["ok"]["handle"]
+    made = interop.export_network(handle, str(tmp_path), {"name": "pilot", "numbers": "int16"})
+    assert made["ok"][:2] == [str(tmp_path / "pilot.h"), str(tmp_path / "pilot.c")]
+    refused = interop.export_network(handle, str(tmp_path), {"to": "wasm"})
+    assert refused["error"]["argument"] == "to"
+    refused = interop.export_network(handle, str(tmp_path), {"to": "html", "elapsed_time": 1})
+    assert refused["error"]["argument"] == "elapsed_time"
+    assert "error" in interop.export_forecaster(handle, str(tmp_path), {})

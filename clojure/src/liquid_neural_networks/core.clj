@@ -834,6 +834,25 @@
   (options/check-value :path ::options/a-path path)
   (introduced (runtime/call "load_network" [(str path)])))
 
+(defn export
+  "Writes a network, or a forecaster, for where there is neither Clojure nor Python, into a folder.
+  Returns the paths of the files.
+
+    :to            :c (default), one file of C with its header, a `main.c` and a `Makefile` to try
+                   it; :onnx; or :html, a page in which the network runs
+    :name          what files and functions begin with, default \"network\"
+    :elapsed-time  of C, where the time between two samples is always the same
+    :numbers       of C, :float32 (default) or :int16
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
+      (lnn/export network \"firmware\" {:name \"pilot\"})
+      ;=> [\"firmware/pilot.h\" \"firmware/pilot.c\" \"firmware/main.c\" \"firmware/Makefile\"]"
+  [model folder & {:as options}]
+  (let [given (options/to-python (options/check :export options))]
+    (vec (if (forecaster? model)
+           (runtime/call-on (.-owned ^Forecaster model) "export_forecaster" (str folder) given)
+           (call-on model "export_network" (str folder) given)))))
+
 ;; -- conformance ----------------------------------------------------------------------------
 
 (defn conformance

@@ -89,7 +89,8 @@ def ports(design: Design) -> list[str]:
     if columns is None:
         return [f"Inputs: {design.input_size}. Outputs: {design.output_size}."]
     lines = [f"inputs[{k}]: {text.comment(each)}" for k, each in enumerate(columns.inputs)]
-    when = "of this sample" if design.horizon == 0 else f"{design.horizon} samples ahead"
+    many = "s" * (design.horizon > 1)
+    when = "of this sample" if design.horizon == 0 else f"{design.horizon} sample{many} ahead"
     if columns.classes is None:
         lines += [
             f"outputs[{o}]: {text.comment(each)}, {when}" for o, each in enumerate(columns.targets)

@@ -10,6 +10,7 @@ No function raises; each returns ``{"ok": result}`` or ``{"error": {"type", "mes
 from ._arrays import release
 from ._conformance import conformance
 from ._epochs import next_epoch
+from ._export import export_forecaster, export_network
 from ._network import (
     create_network,
     describe,
@@ -46,6 +47,8 @@ __all__ = [
     "entry",
     "evaluate",
     "evaluate_forecaster",
+    "export_forecaster",
+    "export_network",
     "fit_table",
     "forecast",
     "forward",

@@ -61,3 +61,16 @@ print(network(inputs).flatten().tolist())
       (is (= :dtype-error (:type (error (lnn/save (small) path {:metadata {:when (Object.)}})))
              (:type (error (lnn/save (small) path {:metadata 3})))))
       (is (not (.exists (io/file path)))))))
+
+(deftest networks-leave-for-where-there-is-neither
+  (let [folder (str (temporary "firmware"))
+        file #(io/file folder %)]
+    (is (= (mapv #(str (file %)) ["pilot.h" "pilot.c" "main.c" "Makefile"])
+           (lnn/export (small) folder {:name "pilot" :elapsed-time 0.5})))
+    (is (.contains ^String (slurp (file "pilot.h")) "#define PILOT_ELAPSED_TIME 0.5f"))
+    (lnn/export (small) folder {:name "whole" :numbers :int16})
+    (is (.contains ^String (slurp (file "whole.h")) "int16_t whole_input(int k, float value);"))
+    (is (= {:type :option-error :argument :elapsed-time}
+           (select-keys (error (lnn/export (small) folder {:to :html :elapsed-time 1}))
+                        [:type :argument])))
+    (is (= :option-error (:type (error (lnn/export (small {:solver :adaptive}) folder)))))))
