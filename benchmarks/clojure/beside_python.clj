@@ -19,7 +19,7 @@
 (defn- measure
   "Medians over pairs, in microseconds: of Clojure, of Python, and of the difference."
   [pairs f peer]
-  (dotimes [_ (min pairs 300)] (f) (peer))
+  (dotimes [_ pairs] (f) (peer))
   (let [measured (doall (repeatedly pairs #(vector (nanoseconds f) (peer))))
         micro #(/ % 1e3)]
     {:clojure (micro (median (map first measured)))

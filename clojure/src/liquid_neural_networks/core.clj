@@ -600,23 +600,29 @@
 
 ;; -- a look inside --------------------------------------------------------------------------
 
-(defn- at-each-sample
-  "Arrays of (T, N) or (B, T, N), by name, as maps: one for each neuron or synapse at a sample."
+(defn- rows-of-sequence
+  "Arrays of (T, N), by name, as maps: one for each neuron or synapse at each sample."
   [arrays]
-  (let [[[_ first-one]] (seq arrays)
-        batched? (vector? (ffirst first-one))
-        row (fn [prefix place] (into prefix (for [[name values] arrays
-                                                  :let [value (get-in values place)]
-                                                  :when (some? value)]
-                                              [name value])))
-        sizes (fn [place] (apply max (map #(count (get-in % place)) (vals arrays))))]
-    (vec (for [sequence (if batched? (range (count first-one)) [nil])
-               :let [before (if sequence [sequence] [])]
-               sample (range (count (get-in first-one before)))
-               index (range (sizes (conj before sample)))]
-           (row (cond-> (array-map) sequence (assoc :sequence sequence)
-                        true (assoc :sample sample :index index))
-                (conj before sample index))))))
+  (for [sample (range (count (val (first arrays))))
+        :let [at-sample (update-vals arrays #(nth % sample))]
+        index (range (apply max (map count (vals at-sample))))]
+    (into (array-map :sample sample :index index)
+          (for [name (keys arrays)                          ; in their order
+                :let [values (at-sample name)]
+                :when (< index (count values))]
+            [name (nth values index)]))))
+
+(defn- rows-of-trace
+  "The same of several sequences, (B, T, N), or of one."
+  [arrays]
+  (let [batch (val (first arrays))]
+    (vec (if (vector? (ffirst batch))
+           (for [sequence (range (count batch))
+                 row (rows-of-sequence (into (array-map) (map (fn [[name values]]
+                                                                [name (nth values sequence)]))
+                                             arrays))]
+             (into (array-map :sequence sequence) row))
+           (rows-of-sequence arrays)))))
 
 (defn trace
   "What one population did while the network ran. Arguments are those of [[forward]], and
@@ -652,7 +658,7 @@
                             [(options/kebab field)
                              (arrays/read-array (found field) (if table? :vectors as))]))))]
      (if table?
-       (tables/from-rows (at-each-sample arrays) as)
+       (tables/from-rows (rows-of-trace arrays) as)
        arrays))))
 
 (defn effective-time-constants

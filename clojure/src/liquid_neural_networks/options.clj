@@ -24,7 +24,7 @@
 (s/def ::one-or-more-wirings (s/or :one (s/map-of keyword? any?)
                                    :list (s/coll-of (s/map-of keyword? any?))))
 (s/def ::column (s/or :keyword keyword? :string string?))
-(s/def ::columns (s/coll-of ::column :min-count 1))
+(s/def ::columns (s/coll-of ::column :kind sequential? :min-count 1))
 (s/def ::column-or-columns (s/or :one ::column :several ::columns))
 (s/def ::function (s/with-gen ifn? #(gen/return identity)))
 (s/def ::plain-map (s/map-of (s/or :keyword keyword? :string string?) any?))

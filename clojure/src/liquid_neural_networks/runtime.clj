@@ -91,7 +91,9 @@
   "What Python answers to a function's name and arguments, as text."
   [^Function entry function arguments]
   (memory/with-memory
-    (let [request (.getBytes (text/write [function arguments (abandoned-handles)])
+    (let [written (text/write arguments)                     ; which may be refused
+          request (.getBytes (str "[" (text/write function) "," written ","
+                                  (text/write (abandoned-handles)) "]")
                              StandardCharsets/UTF_8)
           size (alength request)
           head (memory/allocate (+ (long head-size) size) :arguments)

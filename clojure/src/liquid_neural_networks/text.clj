@@ -2,7 +2,8 @@
   "Plain data as text: JSON to Python, and what Python writes back, which is EDN but for the
   symbols null, NaN, Infinity and -Infinity."
   (:refer-clojure :exclude [read])
-  (:require [clojure.edn :as edn]))
+  (:require [clojure.edn :as edn]
+            [liquid-neural-networks.errors :refer [wrong-type]]))
 
 (set! *warn-on-reflection* true)
 
@@ -45,10 +46,13 @@
                                           (.append out \:)
                                           (write! out v))
                                 value "}")
-    :else (write-listed! out "[" write! value "]")))
+    (sequential? value) (write-listed! out "[" write! value "]")
+    :else (throw (wrong-type :options "numbers, strings, keywords, vectors and maps" value))))
 
 (defn write
-  "Maps with strings for keys, sequences, strings, numbers, true, false and nil as JSON."
+  "Maps with strings for keys, sequences, strings, numbers, true, false and nil as JSON.
+
+  Throws `:dtype-error` for anything else."
   ^String [value]
   (str (write! (StringBuilder.) value)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Iterable, Mapping
-from math import prod
+from math import isnan, prod
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -49,10 +49,9 @@ def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor
 
 
 def has_nan(values: Tensor) -> bool:
-    """Whether any number of a tensor on the CPU is NaN."""
-    total = values.numpy().sum()
+    """Whether any number of a tensor is NaN."""
     # A sum is quicker than a look at each, but infinities may cancel to NaN too.
-    return bool(total != total) and bool(values.isnan().any())
+    return isnan(values.sum().item()) and bool(values.isnan().any())
 
 
 class _Answers(threading.local):
@@ -70,29 +69,41 @@ def answer_in(address: int, size: int) -> None:
     _answers.address, _answers.end = address, address + size
 
 
+def room(size: int) -> int:
+    """Address of so many bytes of that memory, or 0 if there are not."""
+    place = _answers.address
+    if place + size > _answers.end:
+        return 0
+    _answers.address = place + (size + 7) // 8 * 8
+    return place
+
+
 def array_description(values: Union[Tensor, Array]) -> Plain:
     """Describes numbers for the caller to read.
 
     They are copied to the caller's memory where it has room; else they stay until the caller
     releases their handle.
     """
-    array = values.detach().numpy() if isinstance(values, Tensor) else values
-    array = np.ascontiguousarray(array)
-    kind = array.dtype.str[1:]
+    if isinstance(values, Tensor):
+        values = values.detach().contiguous()
+        kind, address = _KINDS.get(values.dtype), values.data_ptr()
+    else:
+        values = np.ascontiguousarray(values)
+        kind, address = values.dtype.str[1:], values.__array_interface__["data"][0]
     if kind not in DTYPES:
-        raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {kind}", "array")
-    address: int = array.__array_interface__["data"][0]
-    size, place = array.nbytes, _answers.address
-    if place + size > _answers.end:
-        return {
-            "address": address,
-            "shape": list(array.shape),
-            "dtype": kind,
-            "handle": hold(array),
-        }
-    ctypes.memmove(place, address, size)
-    _answers.address = place + (size + 7) // 8 * 8
-    return {"address": place, "shape": list(array.shape), "dtype": kind}
+        raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {values.dtype}", "array")
+    found = {"address": address, "shape": list(values.shape), "dtype": kind}
+    size = int(values.nbytes)
+    place = room(size)
+    if place:
+        ctypes.memmove(place, address, size)
+        found["address"] = place
+    else:
+        found["handle"] = hold(values)
+    return found
+
+
+_KINDS = {torch.float64: "f8", torch.float32: "f4", torch.int64: "i8", torch.uint8: "u1"}
 
 
 @guarded

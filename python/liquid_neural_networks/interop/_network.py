@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, Optional, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def introduced(network: LiquidNetwork) -> Plain:
     return {
         "handle": hold(network.eval()),
         **network.config(),
-        "dtype": str(next(network.parameters()).dtype).rpartition(".")[2],
+        "dtype": str(_dtype(network)).rpartition(".")[2],
         "synapses": sum(each.synapse_count for each in populations),
         "sensory_synapses": sum(each.sensory_synapse_count for each in populations),
         "parameters": sum(each.numel() for each in network.parameters()),
@@ -96,9 +97,20 @@ def _wiring(neuron: object) -> Wiring:
     return neuron.wiring
 
 
+_dtypes: WeakKeyDictionary[LiquidNetwork, torch.dtype] = WeakKeyDictionary()
+
+
+def _dtype(network: LiquidNetwork) -> torch.dtype:
+    """Of the parameters; it never changes here, and the first look at them takes a while."""
+    found = _dtypes.get(network)
+    if found is None:
+        found = _dtypes[network] = next(network.parameters()).dtype
+    return found
+
+
 def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, Any]:
     """The arguments of a forward pass as tensors; NaN in the inputs is a missing value."""
-    dtype = next(network.parameters()).dtype
+    dtype = _dtype(network)
     made: dict[str, Any] = {}
     for name, value in given.items():
         if name == "mask":

@@ -9,44 +9,37 @@ from __future__ import annotations
 
 import ctypes
 import json
+import struct
 from typing import Any, Callable
 
-import numpy as np
-
-from ._arrays import answer_in, array_description
-from ._calls import FUNCTIONS, let_go
+from ._arrays import answer_in, room
+from ._calls import FUNCTIONS, hold, let_go
 
 _decode: Callable[[str], Any] = json.JSONDecoder(strict=False).decode
 # JSON with spaces for colons and commas is EDN, and the encoder of JSON is quick.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(" ", " "), default=float).encode
 
 
-class _Head(ctypes.Structure):
-    """What stands before a request: where the answer is, and memory of the caller's for it."""
-
-    _fields_ = (
-        ("answer", ctypes.c_int64),
-        ("answer_size", ctypes.c_int64),
-        ("answer_handle", ctypes.c_int64),
-        ("memory", ctypes.c_int64),
-        ("memory_size", ctypes.c_int64),
-    )
-
-
-_HEAD_SIZE = ctypes.sizeof(_Head)
+# What stands before a request: address, size and handle of the answer, and address and size of
+# memory for it.
+_HEAD, _ANSWER = struct.Struct("=5q"), struct.Struct("=3q")
 
 
 def _call(address: int, size: int) -> None:
-    head = _Head.from_address(address)
-    request = ctypes.string_at(address + _HEAD_SIZE, size).decode()
+    given = ctypes.string_at(address, _HEAD.size + size)
+    *_, memory, memory_size = _HEAD.unpack_from(given)
     try:
-        answer_in(head.memory, head.memory_size)
-        answer = call(request).encode("utf-8", "replace")
-        found = array_description(np.frombuffer(answer, np.uint8))
+        answer_in(memory, memory_size)
+        answer = call(given[_HEAD.size :].decode()).encode("utf-8", "replace")
+        place, handle = room(len(answer)), 0
     finally:
         answer_in(0, 0)
-    head.answer, head.answer_size = found["address"], len(answer)
-    head.answer_handle = found.get("handle", 0)
+    if place:
+        ctypes.memmove(place, answer, len(answer))
+    else:
+        kept = ctypes.create_string_buffer(answer, len(answer))
+        place, handle = ctypes.addressof(kept), hold(kept)
+    ctypes.memmove(address, _ANSWER.pack(place, len(answer), handle), _ANSWER.size)
 
 
 _entry = ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_size_t)(_call)

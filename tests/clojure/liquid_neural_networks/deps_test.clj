@@ -161,7 +161,8 @@
 ;; -- as a dependency of another project -----------------------------------------------------
 
 (def ^:private sources
-  ["clojure" "python" "deps.edn" "pyproject.toml" "setup.py" "constraints.txt" "README.org" "LICENSE"])
+  ["clojure" "python" "packaging" "deps.edn" "pyproject.toml" "setup.py" "constraints.txt" "README.org"
+   "LICENSE"])
 
 (defn- copy-sources! [^File to]
   (doseq [name sources

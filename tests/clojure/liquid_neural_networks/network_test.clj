@@ -119,7 +119,8 @@
     :domain-error :unfolds {:input-size 1 :hidden-size 4 :output-size 1 :unfolds 0}
     :domain-error :dropout {:input-size 1 :hidden-size 4 :output-size 1 :dropout 1.5}
     :domain-error :seed {:input-size 1 :hidden-size 4 :output-size 1 :seed -1}
-    :dtype-error :options [:input-size 1])
+    :dtype-error :options [:input-size 1]
+    :dtype-error :options {:input-size 1 :output-size 1 :wiring {:type (java.util.Date.)}})
   (testing "what was meant, and what was expected"
     (is (re-find #"did you mean :hidden-size\?"
                  (:message (error (lnn/create-network {:hiden-size 4})))))

@@ -173,6 +173,7 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
     :dtype-error :table [[1 2 3] :temp_max]
     :dtype-error :targets [table 3]
     :dtype-error :targets [table []]
+    :dtype-error :features [table :temp_max (assoc quick :features #{:wind :temp_max})]
     :dtype-error :wind [(assoc-in table [:wind 3] "strong") :temp_max quick]
     :dtype-error :date [(assoc-in table [:date 3] 3) :temp_max quick]
     :dtype-error :weather [(assoc-in table [:weather 3] 3) :temp_max quick]
