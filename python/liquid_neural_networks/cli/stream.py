@@ -7,7 +7,7 @@ import sys
 import zlib
 from itertools import chain
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -15,8 +15,10 @@ from .. import model_file
 from .._files import replace
 from ..errors import DataError, LiquidError
 from ._interruptions import Interruptible
-from ._lines import Format, format_of
-from ._live import Live, live_of
+
+if TYPE_CHECKING:
+    from ._lines import Format
+    from ._live import Live
 
 
 @click.command()
@@ -46,6 +48,10 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     network takes all columns but the time as its inputs, in their order, and answers output_0,
     output_1 and so on.
     """
+    # Imported here: polars would slow down every other command and --help.
+    from ._lines import format_of
+    from ._live import live_of
+
     found = model_file.load(model)
     mark = f"{zlib.crc32(model_file.dumps(found)):08x}"
     saved = None if state_file is None else _read_state(state_file, mark)
