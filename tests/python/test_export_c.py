@@ -78,12 +78,13 @@ def test_under_sanitizers(tmp_path: Path) -> None:
 
 
 def test_nothing_is_asked_of_a_library(vectors: Program) -> None:
-    for case in KINDS:
-        folder = vectors._folder
-        asked = subprocess.run(
-            ["nm", "-u", f"{case.name}.o"], cwd=folder, capture_output=True, text=True, check=True
-        )
-        assert set(asked.stdout.split()) <= {"U", "memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}
+    """But for copying and clearing, which compilers make calls of."""
+    objects = [f"{case.name}.o" for case in KINDS]
+    asked = subprocess.run(
+        ["nm", "-u", *objects], cwd=vectors._folder, capture_output=True, text=True, check=True
+    )
+    found = {line.split()[-1] for line in asked.stdout.splitlines() if line.startswith(" ")}
+    assert found <= {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
 
 # -- the functions -------------------------------------------------------------------------------

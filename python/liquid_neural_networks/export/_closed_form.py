@@ -51,7 +51,7 @@ def _connections(
         ):
             name = f"{prefix}_{side}_{group}"
             key = (side, found.pre.tobytes(), found.post.tobytes())
-            if key not in listed:  # groups that hear the same share the lists
+            if key not in listed:  # groups that receive the same share the lists
                 listed[key] = name
                 tables += lists(name, found.pre, found.post, population.wiring.units, types)
             both = np.stack([weights(head, kind) for head in members], axis=1)

@@ -55,7 +55,7 @@ class Population(NamedTuple):
         return [list(ids) for ids in self.wiring.layers.values()]
 
     def head_pairs(self) -> dict[str, HeadPairs]:
-        """Which inputs and neurons each head of closed-form dynamics hears, without a backbone."""
+        """Which inputs and neurons reach each head of closed-form dynamics without a backbone."""
         return HeadLayout(self.wiring, self.heads, self.dynamics["leaky_wiring"]).pairs
 
 

@@ -69,17 +69,17 @@ def _advance(
     fixed: Fixed, population: FixedPopulation, v: list[int], inputs: list[int], inverse: Inverse
 ) -> None:
     wiring, units = population.population.wiring, range(len(v))
-    heard = [list(map(int, each)) for each in population.leak]
+    from_inputs = [list(map(int, each)) for each in population.leak]
     for i, k, synapse in zip(
         wiring.sensory_post.tolist(), wiring.sensory_pre.tolist(), population.sensory.tolist()
     ):
         if inputs[k] != MISSING:
-            _add(fixed, heard[i], synapse, inputs[k], population.sensory_shift)
+            _add(fixed, from_inputs[i], synapse, inputs[k], population.sensory_shift)
     post, pre = wiring.post.tolist(), wiring.pre.tolist()
     exponents, synapses = population.exponent.tolist(), population.recurrent.tolist()
     for _ in range(fixed.design.unfolds or 1):
         x = [each >> 15 for each in v]
-        flows = [list(each) for each in heard]
+        flows = [list(each) for each in from_inputs]
         for i, j, synapse in zip(post, pre, synapses):
             _add(fixed, flows[i], synapse, x[j], fixed.recurrent_shift)
         for i in units:

@@ -112,12 +112,12 @@ def _dense(g: Graph, population: Population, sample: Sample) -> Callable[[Value]
     p = population.values
     inputs, neurons = _Side(g, population, True), _Side(g, population, False)
     phi = {"sigmoid": g.Sigmoid, "tanh": g.Tanh}[population.dynamics["activation"]]
-    heard = g.Add(g.MatMul(sample.values, inputs.matrix(p["W_in"])), g.constant(p["b"]))
+    from_inputs = g.Add(g.MatMul(sample.values, inputs.matrix(p["W_in"])), g.constant(p["b"]))
     weights, target = neurons.matrix(p["W_rec"]), g.constant(p["A"])
     leak = g.constant(1 / p["tau"])
 
     def field(x: Value) -> Flow:
-        f = phi(g.Add(heard, g.MatMul(x, weights)))
+        f = phi(g.Add(from_inputs, g.MatMul(x, weights)))
         return g.Add(leak, f), g.Mul(f, target)
 
     return field

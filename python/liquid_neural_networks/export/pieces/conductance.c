@@ -49,8 +49,8 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
 }
 
 /* Rate and drive of neuron i at the potentials x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
-    flow sum = *heard;
+static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
+    flow sum = *from_inputs;
     for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
         const FLASH synapse *s = &p->recurrent.each[k];
         const float y = s->slope * x[p->recurrent.from[k]] + s->offset;

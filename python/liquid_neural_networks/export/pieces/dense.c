@@ -23,8 +23,8 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
 }
 
 /* Rate and drive of neuron i at the states x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
-    const float f = phi(*heard + weigh(&p->recurrent, i, x));
+static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
+    const float f = phi(*from_inputs + weigh(&p->recurrent, i, x));
     flow found;
     found.rate = p->each[i].leak + f;
     found.drive = f * p->each[i].target;

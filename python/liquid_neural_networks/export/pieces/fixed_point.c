@@ -134,13 +134,13 @@ static int32_t moved(int32_t v, flow f, uint32_t inverse, int shift) {
 
 /* Crosses a sample's interval in UNFOLDS steps, the inverse of whose length is inverse 2^shift. */
 static void advance(const population *p, int32_t *v, const int16_t *inputs, uint32_t inverse, int shift) {
-    flow heard[NEURONS];
+    flow from_inputs[NEURONS];
     int16_t x[NEURONS];
-    for (int i = 0; i < NEURONS; i++) heard[i] = sensory_flow_of(p, i, inputs);
+    for (int i = 0; i < NEURONS; i++) from_inputs[i] = sensory_flow_of(p, i, inputs);
     for (int unfold = 0; unfold < UNFOLDS; unfold++) {
         for (int i = 0; i < NEURONS; i++) x[i] = (int16_t)(v[i] >> 15);
         for (int i = 0; i < NEURONS; i++) {
-            v[i] = moved(v[i], flow_of(p, i, x, heard[i]), inverse, shift + p->exponent[i]);
+            v[i] = moved(v[i], flow_of(p, i, x, from_inputs[i]), inverse, shift + p->exponent[i]);
         }
     }
 }

@@ -6,7 +6,7 @@ typedef struct {
     const FLASH sender_number *layer_start, *order;
 } layered_population;
 
-/* One layer of the wiring after the other: each hears the new states of those before it. */
+/* One layer of the wiring after the other: each receives the new states of those before it. */
 static void advance(const layered_population *p, float *x, const float *inputs, float dt) {
     float next[NEURONS];
     for (int l = 0; l < p->layers; l++) {

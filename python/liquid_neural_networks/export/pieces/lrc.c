@@ -56,8 +56,8 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
 }
 
 /* Rate and drive of neuron i at the states x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *heard) {
-    sensory_sum sum = *heard;
+static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
+    sensory_sum sum = *from_inputs;
     for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
         add_synapse(&sum, &p->recurrent.each[k], x[p->recurrent.from[k]]);
     }
