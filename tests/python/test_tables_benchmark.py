@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("sklearn", reason="THE COMPARISON ON TABLES IS NOT TESTED: n
 
 from benchmarks.org import table
 from benchmarks.tables import coverage, page
-from benchmarks.tables.contestants import LSTM_NAME, TREES
+from benchmarks.tables.contestants import LINEAR, LNN, LSTM_NAME, SEASON, TREES
 
 ROOT = Path(__file__).parents[2]
 RESULTS = json.loads((ROOT / "benchmarks/tables/results.json").read_text())
@@ -37,6 +38,23 @@ def test_what_the_page_says_of_the_ranks_is_so() -> None:
     }
     assert len(ahead[TREES]) == 6
     assert [ahead[LSTM_NAME].count(measure) for measure in ("mse", "accuracy")] == [5, 1]
+
+
+def test_what_the_page_says_of_the_taxis_is_so() -> None:
+    record = json.loads((ROOT / "benchmarks/tables/nyc_taxi_whole.json").read_text())["nyc_taxi"]
+    text = " ".join(TEXT.split())
+    assert f"On all its {record['rows']:,} rows" in text
+    said = {
+        "three seeds of =lnn= reach {}, {} and {}": LNN,
+        "last week {}": SEASON,
+        "the linear baseline {}": LINEAR,
+        "trees {}": TREES,
+    }
+    for sentence, contestant in said.items():
+        found = [each["test"] for each in record[contestant].values()]
+        assert sentence.format(*(f"{value / 1e7:.3f}e7" for value in found)) in text
+    mean = fmean(each["test"] for each in record[LSTM_NAME].values())
+    assert f"three LSTMs {mean / 1e7:.3f}e7" in text
 
 
 def test_a_rank_counts_those_that_are_better() -> None:
