@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import model_file
 from .._model import Model
 from ..data import Columns, Scaling
+from ..data._earlier import table_metadata
 from ..dynamics._head_layout import HeadLayout, HeadPairs
 from ..errors import DomainError, DtypeError, OptionError
 from ..wiring import Wiring
@@ -213,6 +214,7 @@ class _Table(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> _Table:
+        metadata = table_metadata(metadata)
         if not {"columns", "horizon", "baseline", "path", "quantiles"} <= set(metadata):
             return cls()
         baseline = metadata["baseline"]

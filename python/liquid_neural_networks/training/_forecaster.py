@@ -11,6 +11,7 @@ from .._checks import check_choice, check_count, check_flag
 from .._files import PathOrName
 from .._model import Model
 from ..data import Columns, Recording, Scaling, Series, Table
+from ..data._earlier import EARLIER, table_metadata
 from ..data._frames import in_kind_of
 from ..errors import DataError, DomainError, DtypeError, ModelFileError, OptionError, ShapeError
 from ..network import LiquidNetwork
@@ -248,13 +249,14 @@ class Forecaster:
     @classmethod
     def of(cls, found: Model, path: PathOrName) -> Forecaster:
         """The forecaster in a file that was read; errors name ``path``."""
-        metadata, scaling = found.metadata, found.scaling
-        if scaling is None or not trained_on_table(metadata):
+        scaling = found.scaling
+        if scaling is None or not trained_on_table(found.metadata):
             raise ModelFileError(
                 "holds a network that was not trained on a table; open it with LiquidNetwork.load",
                 str(path),
             )
         try:
+            metadata = table_metadata(found.metadata)
             outputs, quantiles = _field(scaling, "outputs"), metadata["quantiles"]
             check_choice("loss", metadata["loss"], MEASURES)
             return cls(
@@ -280,7 +282,7 @@ _METADATA = {
 
 def trained_on_table(metadata: Mapping[str, Any]) -> bool:
     """Whether a ``.lnn`` file's metadata is that of a :class:`Forecaster`."""
-    return set(metadata) >= _METADATA
+    return set(metadata) >= _METADATA or set(metadata) >= EARLIER
 
 
 def _field(scaling: Mapping[str, Any], name: str) -> Any:
