@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from math import isinf, nan
 from typing import Any, Optional, Protocol
@@ -80,6 +80,17 @@ class Json:
 
     def answer(self, names: Sequence[str], values: Sequence[Any]) -> str:
         return json.dumps(dict(zip(names, values)), ensure_ascii=False)
+
+
+def lines_at_hand(file: Any) -> Iterator[list[str]]:
+    """The lines of a text file, as many at a time as are there without waiting for more."""
+    rest = b""
+    while found := file.buffer.read1(2**16):
+        *whole, rest = (rest + found).split(b"\n")
+        if whole:
+            yield [line.decode(file.encoding, "replace") for line in whole]
+    if rest:
+        yield [rest.decode(file.encoding, "replace")]
 
 
 def format_of(first: str) -> Format:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from .. import model_file
-from ..errors import DataError, OptionError
+from ..errors import DataError, LiquidError, OptionError
 from ..network import LiquidNetwork
 from ._lines import Row, instant, looks_like_a_number, number, number_or_none
 
 if TYPE_CHECKING:
     from ..training import Forecaster
+
+
+Answer = Union[list[Any], LiquidError]
 
 
 class Live(Protocol):
@@ -20,12 +23,8 @@ class Live(Protocol):
     names: list[str]
     """Of the answers."""
 
-    def step(self, row: Row) -> list[Any]:
-        """The answers for a row.
-
-        Raises:
-            LiquidError: it cannot be used; the state is as before.
-        """
+    def steps(self, rows: Sequence[Row]) -> list[Answer]:
+        """The answers for rows, or why one cannot be used; the state is then as before it."""
 
     def saved(self) -> dict[str, Any]:
         """All that is remembered, as plain data; for :meth:`restore`."""
@@ -43,10 +42,20 @@ class _Forecasts:
         self._own = list(columns.order.kept_as_text)
         self.names = [*self._own, *self._stream.names]
 
-    def step(self, row: Row) -> list[Any]:
-        cells = {name: number_or_none(row, name) for name in self._numbers}
-        found = self._stream.step({**row, **cells})
-        return [*(row[name] for name in self._own), *found.values()]
+    def steps(self, rows: Sequence[Row]) -> list[Answer]:
+        try:
+            found = self._stream.steps([self._cells(row) for row in rows])
+        except LiquidError as error:
+            if len(rows) == 1:
+                return [error]
+            half = len(rows) // 2  # to find those at fault
+            return [*self.steps(rows[:half]), *self.steps(rows[half:])]
+        return [
+            [*(row[name] for name in self._own), *each.values()] for row, each in zip(rows, found)
+        ]
+
+    def _cells(self, row: Row) -> Row:
+        return {**row, **{name: number_or_none(row, name) for name in self._numbers}}
 
     def saved(self) -> dict[str, Any]:
         return self._stream.state
@@ -75,7 +84,16 @@ class _Outputs:
         if columns is not None:
             self._check(columns)
 
-    def step(self, row: Row) -> list[Any]:
+    def steps(self, rows: Sequence[Row]) -> list[Answer]:
+        return [self._step(row) for row in rows]
+
+    def _step(self, row: Row) -> Answer:
+        try:
+            return self._answer(row)
+        except LiquidError as error:
+            return error
+
+    def _answer(self, row: Row) -> list[Any]:
         if self._time is None:
             return self._answers(row, 1.0)
         if self._dates is None:

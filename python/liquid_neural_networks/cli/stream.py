@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -17,7 +18,7 @@ from ._interruptions import Interruptible
 
 if TYPE_CHECKING:
     from ._lines import Format
-    from ._live import Live
+    from ._live import Answer, Live
 
 
 @click.command()
@@ -52,52 +53,65 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     """
     # Imported here: torch would slow down every other command and --help.
     from .. import model_file
-    from ._lines import format_of
+    from ._lines import format_of, lines_at_hand
     from ._live import live_of
 
     found = model_file.load(model)
     mark = f"{zlib.crc32(model_file.dumps(found)):08x}"
     saved = None if state_file is None else _read_state(state_file, mark)
-    lines = iter(sys.stdin)
-    first = next(lines, None)
+    parts = lines_at_hand(sys.stdin)
+    first = next(parts, None)
     if first is None:
         return
-    rows = format_of(first)
+    rows = format_of(first[0])
     live = live_of(found, time, rows.columns)
     if saved is not None:
         live.restore(saved)
-    if rows.columns is None:
-        lines = chain([first], lines)
-    else:
-        _say(rows.heading(live.names))
+    if rows.columns is not None:
+        _say([rows.heading(live.names)])
+        first = first[1:]
+    count = unsaved = 0
     with Interruptible() as interruptible:
-        for count, line in enumerate(lines, 1):
+        for part in chain([first], parts):
             with interruptible.not_now():
-                if line.strip():
-                    _answer(live, rows, line, count)
-                if state_file is not None and count % SAVED_EVERY == 0:
+                _answer(live, rows, part, count)
+                count, unsaved = count + len(part), unsaved + len(part)
+                if state_file is not None and unsaved >= SAVED_EVERY:
                     _write_state(state_file, mark, live)
+                    unsaved = 0
     if state_file is not None:
         _write_state(state_file, mark, live)
 
 
 SAVED_EVERY = 10_000
-"""Lines."""
+"""Lines, at least."""
 
 
-def _answer(live: Live, rows: Format, line: str, count: int) -> None:
-    try:
-        values = live.step(rows.row(line))
-    except LiquidError as error:
-        click.echo(f"line {count}: {error}; left out", err=True)
-    else:
-        _say(rows.answer(live.names, values))
+def _answer(live: Live, rows: Format, lines: Sequence[str], before: int) -> None:
+    """Answers lines, the first of which is number ``before`` + 1."""
+    found: dict[int, Answer] = {}
+    given = {}
+    for number, line in enumerate(lines, before + 1):
+        try:
+            if line.strip():
+                given[number] = rows.row(line)
+        except LiquidError as error:
+            found[number] = error
+    if given:
+        found.update(zip(given, live.steps(list(given.values()))))
+    answers = []
+    for number in sorted(found):
+        answer = found[number]
+        if isinstance(answer, LiquidError):
+            click.echo(f"line {number}: {answer}; left out", err=True)
+        else:
+            answers.append(rows.answer(live.names, answer))
+    _say(answers)
 
 
-def _say(line: Optional[str]) -> None:
-    if line is not None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+def _say(lines: Sequence[Optional[str]]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines if line is not None)
+    sys.stdout.flush()
 
 
 # -- the state file ------------------------------------------------------------------------------

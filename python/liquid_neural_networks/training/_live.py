@@ -81,20 +81,38 @@ class LiveForecast:
             DataError: a value is missing or cannot be used, or the time does not rise; the state
                 is as before.
         """
+        return self.steps([row])[0]
+
+    def steps(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The same for several rows, one after the other but in less time.
+
+        Raises:
+            DataError: as :meth:`step`, for any of them.
+        """
         columns = self.forecaster.columns
-        cells = self._cells(row)
-        group = "" if columns.group is None else str(cells[columns.group])
-        before = self._positions.get(group)
-        rows = [cells] if before is None else [before.row, cells]
+        cells = [self._cells(row) for row in rows]
+        groups = ["" if columns.group is None else str(each[columns.group]) for each in cells]
+        known = [self._positions[g].row for g in dict.fromkeys(groups) if g in self._positions]
+        every = [*known, *cells]
         table = polars.DataFrame(
-            {name: _column(name, [each[name] for each in rows]) for name in self._needed}
+            {name: _column(name, [each[name] for each in every]) for name in self._needed}
         )
-        newest = columns.recordings(table, targets=self._targets)[0].series.rows(len(rows) - 1, 2)
-        series = newest if before is None else _joined(before.past, newest)
-        first = len(series.inputs) - 1
-        found = self.forecaster.run(series, first, None if before is None else before.state)
-        self._positions[group] = _Position(cells, self._kept(series), found.state)
-        return dict(zip(self.names, _values(self.forecaster, found.values[0])))
+        answers: list[dict[str, Any]] = [{}] * len(every)
+        moved = {}
+        for recording in columns.recordings(table, targets=self._targets):
+            group = groups[int(recording.rows[-1]) - len(known)]
+            before = self._positions.get(group)
+            series, state = recording.series, None
+            first = 0
+            if before is not None:
+                first, state = len(before.past.inputs), before.state
+                series = _joined(before.past, series.rows(1, len(series.inputs)))
+            found = self.forecaster.run(series, first, state)
+            for row, values in zip(recording.rows[-len(found.values) :], found.values):
+                answers[row] = dict(zip(self.names, _values(self.forecaster, values)))
+            moved[group] = _Position(every[recording.rows[-1]], self._kept(series), found.state)
+        self._positions.update(moved)
+        return answers[len(known) :]
 
     def _cells(self, row: Row) -> dict[str, Any]:
         for name in self._needed:
