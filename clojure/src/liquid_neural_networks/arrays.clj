@@ -19,6 +19,11 @@
 
 ;; -- what can be written: a shape, a dtype, and how -----------------------------------------
 
+(def ^:private doubles-class (class (double-array 0)))
+(def ^:private floats-class (class (float-array 0)))
+(def ^:private longs-class (class (long-array 0)))
+(def ^:private ints-class (class (int-array 0)))
+
 (defn- size-of ^long [dtype] (case dtype "f8" 8 "f4" 4 "i8" 8))
 
 (defn- elements ^long [shape] (reduce (fn [^long a ^long b] (* a b)) 1 shape))
@@ -99,7 +104,7 @@
                               (str "rows of equal length, " size " at level " (inc depth))
                               (if (rows? %) (count %) (shown %)))]
     (cond
-      (and last? (instance? (Class/forName "[D") value))
+      (and last? (instance? doubles-class value))
       (if (= size (alength ^doubles value)) (.put buffer ^doubles value) (refuse value))
 
       (rows? value)
@@ -130,10 +135,10 @@
   "A one-dimensional Java array, or nil if `value` is none."
   [value shape]
   (condp instance? value
-    (Class/forName "[D") (flat shape "f8" #(.put (.asDoubleBuffer ^ByteBuffer %) ^doubles value))
-    (Class/forName "[F") (flat shape "f4" #(.put (.asFloatBuffer ^ByteBuffer %) ^floats value))
-    (Class/forName "[J") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %) ^longs value))
-    (Class/forName "[I") (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %)
+    doubles-class (flat shape "f8" #(.put (.asDoubleBuffer ^ByteBuffer %) ^doubles value))
+    floats-class (flat shape "f4" #(.put (.asFloatBuffer ^ByteBuffer %) ^floats value))
+    longs-class (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %) ^longs value))
+    ints-class (flat shape "i8" #(.put (.asLongBuffer ^ByteBuffer %)
                                                  (long-array ^ints value)))
     nil))
 
@@ -148,7 +153,7 @@
                  (when-not (= (nth shape depth) (java.lang.reflect.Array/getLength value))
                    (refuse-shape argument "rows of equal length"
                                  (java.lang.reflect.Array/getLength value)))
-                 (if (instance? (Class/forName "[F") value)
+                 (if (instance? floats-class value)
                    (.put buffer ^floats value)
                    (run! #(put % (inc depth)) value)))
                value 0))))))
@@ -274,7 +279,7 @@
   (let [size (- (.capacity buffer) 2)
         refuse #(refuse-shape :sample (str size " numbers") %)]
     (cond
-      (instance? (Class/forName "[D") sample)
+      (instance? doubles-class sample)
       (if (= size (alength ^doubles sample)) (.put buffer ^doubles sample)
           (refuse (alength ^doubles sample)))
 

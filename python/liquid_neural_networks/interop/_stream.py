@@ -57,11 +57,14 @@ def stepper(handle: int) -> int:
     error.
     """
     session = held(handle, _Session)
+    # Names of this function are found quicker than attributes.
+    advance, sample = session.stream.step, session.sample
+    settings, outputs = session.settings, session.outputs
 
     def step() -> int:
         try:
-            elapsed_time, constant = session.settings
-            session.step(elapsed_time, None if constant != constant else constant)
+            elapsed_time, constant = settings
+            outputs[:] = advance(sample, elapsed_time, None if constant != constant else constant)
         except BaseException as error:
             session.error = error
             return 1

@@ -15,7 +15,7 @@ from typing import Any, Callable
 from ._arrays import answer_in, room
 from ._calls import FUNCTIONS, hold, let_go
 
-_decode: Callable[[str], Any] = json.JSONDecoder(strict=False).decode
+_decode: Callable[[str], tuple[Any, int]] = json.JSONDecoder(strict=False).raw_decode
 # JSON with spaces for colons and commas is EDN, and the encoder of JSON is quick.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(" ", " "), default=float).encode
 
@@ -65,8 +65,9 @@ def call(request: str) -> str:
     Returns:
         The answer, see :func:`edn`.
     """
-    function, arguments, handles = _decode(request)
-    let_go(handles)
+    (function, arguments, handles), _ = _decode(request)
+    if handles:
+        let_go(handles)
     return edn(FUNCTIONS[function](*arguments))
 
 
