@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, NoReturn, TypeVar, cast
 
 from .errors import OptionError
 
@@ -107,7 +107,18 @@ def explains_keywords(function: Function) -> Function:
     return cast(Function, call)
 
 
-def _refuse(function: str, name: str, known: frozenset[str]) -> None:
+def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> NoReturn:
+    """The same for what a function itself took as ``**unknown``: one that torch traces and calls
+    often stays the very function it is.
+
+    Raises:
+        UnknownKeywordError: there is no such keyword.
+    """
+    known = frozenset(inspect.signature(function).parameters) - {"self", "unknown"}
+    _refuse(function.__qualname__, next(iter(unknown)), known)
+
+
+def _refuse(function: str, name: str, known: frozenset[str]) -> NoReturn:
     instead = f"; {INSTEAD[name]}" if name in INSTEAD else hint(name, sorted(known))
     called = function.removesuffix(".__init__").removesuffix(".forward")
     raise UnknownKeywordError(f"{called}() has no such argument{instead}", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, NamedTuple, Optional, Union, cast
+from typing import Any, NamedTuple, NoReturn, Optional, Union, cast
 
 import numpy.typing as npt
 import torch
@@ -22,7 +22,7 @@ from ._checks import (
     check_seed,
 )
 from ._dropout import Dropout
-from ._hints import explains_keywords
+from ._hints import explains_keywords, refuse_unknown
 from ._inputs import check_sequences, check_state
 from ._model import Model
 from ._parameters import set_values
@@ -280,7 +280,6 @@ class LiquidNetwork(nn.Module):
 
     # -- running -------------------------------------------------------------------------------
 
-    @explains_keywords
     def forward(
         self,
         inputs: Union[Tensor, PackedSequence],
@@ -290,6 +289,7 @@ class LiquidNetwork(nn.Module):
         mask: Optional[Number] = None,
         state: Optional[Tensor] = None,
         return_state: bool = False,
+        **unknown: NoReturn,
     ) -> Union[Tensor, PackedSequence, tuple[Union[Tensor, PackedSequence], Tensor]]:
         """Outputs for a batch of sequences, or for one.
 
@@ -321,6 +321,8 @@ class LiquidNetwork(nn.Module):
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
+        if unknown:
+            refuse_unknown(LiquidNetwork.forward, unknown)
         sequences = self._check(inputs, time_constants, elapsed_time, mask)
         states, _ = self._run(sequences, self._initial_states(state, sequences))
         read = self._read_out(states)

@@ -7,14 +7,14 @@ It is to :class:`~liquid_neural_networks.LiquidNetwork` what ``torch.nn.LSTMCell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional, Union
+from typing import Any, NoReturn, Optional, Union
 
 import torch
 from torch import Tensor, nn
 
 from . import engines, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
-from ._hints import explains_keywords, hint
+from ._hints import explains_keywords, hint, refuse_unknown
 from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
 from ._modes import readable
 from ._parameters import ParameterModule, set_values
@@ -109,7 +109,6 @@ class LiquidNeuron(nn.Module):
         """The solver and its unfolds."""
         return Method(self.solver, self.unfolds)
 
-    @explains_keywords
     def forward(
         self,
         inputs: Tensor,
@@ -119,6 +118,7 @@ class LiquidNeuron(nn.Module):
         elapsed_time: Optional[Number] = None,
         mask: Optional[Number] = None,
         sequences: Optional[Sequences] = None,
+        **unknown: NoReturn,
     ) -> Tensor:
         """The state after one time step.
 
@@ -140,6 +140,8 @@ class LiquidNeuron(nn.Module):
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument.
         """
+        if unknown:
+            refuse_unknown(LiquidNeuron.forward, unknown)
         if sequences is not None:
             if inputs is not sequences.inputs:  # a hook before the call put others in their place
                 sequences = sequences._replace(inputs=inputs)

@@ -42,7 +42,17 @@ elsewhere = pytest.mark.skipif(
 def run_interpreted(file: str) -> None:
     """Every test of a file, where Triton interprets the kernels."""
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", file],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--show-capture=no",
+            "-p",
+            "no:cacheprovider",
+            file,
+        ],
         env={**os.environ, "TRITON_INTERPRET": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,

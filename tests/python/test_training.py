@@ -187,7 +187,7 @@ def test_the_default_device_of_torch_does_not_matter() -> None:
 
 def test_the_default_optimizer_is_adam_in_one_call() -> None:
     made = adam(network().parameters(), lr=0.02)
-    assert type(made) is torch.optim.Adam and made.defaults["fused"]
+    assert isinstance(made, torch.optim.Adam) and made.defaults["fused"]
     histories = []
     for optimizer in (None, torch.optim.Adam):
         histories.append(quiet(network(), waves(), epochs=9, batch_size=4, optimizer=optimizer))

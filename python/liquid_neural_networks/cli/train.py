@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ def train(
 
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     with data_parallel() as first:
+        if not first:  # one of the processes says what was read
+            table = replace(table, report=None)
         try:
             forecaster = fit_table(table, checkpoint=checkpoint, progress=not quiet, **options)
             if first:
