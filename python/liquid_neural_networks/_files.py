@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -34,6 +35,7 @@ def replace(path: PathOrName, data: bytes) -> None:
         OSError: the system could not write it.
     """
     target = regular(path)
+    _check_folder(target)
     temporary = _beside(target)
     try:
         with temporary.open("xb") as file:
@@ -56,9 +58,16 @@ def check_writable(path: PathOrName) -> None:
     Raises:
         ModelFileError, OSError: it will not.
     """
-    temporary = _beside(regular(path))
+    target = regular(path)
+    _check_folder(target)
+    temporary = _beside(target)
     temporary.touch(exist_ok=False)
     temporary.unlink()
+
+
+def _check_folder(target: Path) -> None:
+    if not target.parent.is_dir():  # said before the name of a temporary file would be
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
 
 
 def _beside(target: Path) -> Path:

@@ -67,9 +67,9 @@ def test_predictions_come_in_the_kind_that_was_given(kind: str, forecaster: Fore
 
 def test_arrays_without_names_are_numbered(forecaster: Forecaster) -> None:
     array = np.stack([WAVE, LEVEL], axis=1)
-    made = fit_table(array, "column_0", epochs=1, window=8, hidden_size=4, progress=False)
+    made = fit_table(array, "column_1", epochs=1, window=8, hidden_size=4, progress=False)
     found = made.predict(array)
-    assert isinstance(found, np.ndarray) and found["predicted_column_0"].shape == (ROWS,)
+    assert isinstance(found, np.ndarray) and found["predicted_column_1"].shape == (ROWS,)
     assert made.test is not None
 
 

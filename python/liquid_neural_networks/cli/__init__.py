@@ -92,7 +92,8 @@ def main() -> None:
 
     \b
     Put it on a microcontroller:
-      lnn export co2.lnn --output firmware
+      lnn train co2.csv --target co2 --time date --baseline none --output small.lnn
+      lnn export small.lnn --output firmware
 
     Every command explains itself: lnn train --help
     """

@@ -30,7 +30,8 @@ def as_polars(table: Any) -> Any:
     Args:
         table: a table of polars, pandas or PyArrow, or of any library that offers the Arrow
             stream interface; a dictionary from names to columns (arrays, tensors or lists); a
-            numpy array (T, columns), whose columns are called ``column_0`` and so on, or a
+            numpy array (T, columns), whose columns are called ``column_1`` and so on, as in a
+            file without a header, or a
             structured one. Of a pandas table, dates in the index are a column too.
 
     Raises:
@@ -105,7 +106,9 @@ def _of_array(table: npt.NDArray[Any]) -> polars.DataFrame:
         return polars.DataFrame({name: _column(table[name]) for name in table.dtype.names})
     if table.ndim != 2:
         raise ValueError(f"expected an array (T, columns), got {table.shape}")
-    return polars.DataFrame({f"column_{i}": _column(table[:, i]) for i in range(table.shape[1])})
+    return polars.DataFrame(
+        {f"column_{i + 1}": _column(table[:, i]) for i in range(table.shape[1])}
+    )
 
 
 def _column(values: Any) -> Any:

@@ -221,7 +221,7 @@ class _Table(NamedTuple):
         if baseline not in ("none", "latest"):
             raise OptionError(
                 f"forecasts start from {baseline!r}, which needs more of the past than is kept "
-                "outside Python; train with 'latest' or 'none'",
+                "outside Python; train with 'latest', or with 'none' for whole numbers too",
                 "baseline",
             )
         for name in ("path", "quantiles"):

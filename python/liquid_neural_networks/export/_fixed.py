@@ -155,7 +155,11 @@ def _check(design: Design) -> None:
     if design.memory:
         raise OptionError(f"{wanted}, without a memory cell; take float32", "numbers")
     if design.change_inputs:
-        raise OptionError("a network fed with changes of its inputs needs float32", "numbers")
+        raise OptionError(
+            "a forecast that starts from the latest value needs float32; train with the baseline "
+            "'none' for whole numbers",
+            "numbers",
+        )
     if (design.unfolds or 0) > 255:
         raise OptionError("int16 has at most 255 unfolds", "numbers")
 

@@ -39,7 +39,7 @@ int main(void) {
     while (fgets(line, sizeof line, stdin)) {
         row++;
         if (read_numbers(line, numbers) != NUMBERS) {
-            fprintf(stderr, "line %ld: expected %d numbers, skipped\n", row, NUMBERS);
+            fprintf(stderr, "line %ld: expected %d numbers with commas between them, skipped\n", row, NUMBERS);
             continue;
         }
 $call        for (int o = 0; o < ${NAME}_OUTPUTS; o++) {
