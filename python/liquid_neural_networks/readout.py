@@ -150,10 +150,12 @@ def values(readout: nn.Module, like: Tensor, width: int) -> Values:
 
 
 def affine(readout: nn.Module, like: Tensor, width: int) -> Optional[Affine]:
-    """What it does as one matrix, or None if it is none that is known."""
+    """What it does as one matrix of the neurons' dtype, or None if it is none that is known."""
     if not isinstance(readout, (nn.Linear, MotorReadout, nn.Identity)):
         return None
     own = {name: each.detach() for name, each in values(readout, like, width).items()}
+    if any(each.dtype != like.dtype for each in own.values()):
+        return None
     if "weight" in own:
         return Affine(own["weight"], own["bias"])
     scale = own["scale"]

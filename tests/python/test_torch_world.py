@@ -516,3 +516,16 @@ def test_a_parametrized_network_that_has_run_is_copied(dynamics: str) -> None:
         parameter.data.fill_(-1e6)
         torch.optim.SGD([parameter], 0.1).step()
         assert (parameter == population.lower_bounds[name]).all(), name
+
+
+@pytest.mark.parametrize("solver", ["fused", "rk4"])
+def test_a_read_out_of_another_dtype_streams_as_it_runs_forward(solver: str) -> None:
+    """Of motor neurons: torch lifts float32 states to its float64."""
+    net = LiquidNetwork(3, wiring=wiring.ncp(inter=3, command=2, motor=2), solver=solver, seed=0)
+    net.readout.double()
+    inputs = sequences()[0].float()
+    outputs = net(inputs)
+    assert outputs.dtype == torch.float64
+    live = net.stream()
+    steps = [torch.from_numpy(live.step(sample.numpy())) for sample in inputs]
+    torch.testing.assert_close(torch.stack(steps), outputs, rtol=1e-6, atol=1e-7)
