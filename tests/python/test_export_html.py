@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from liquid_neural_networks import LiquidNetwork, export, wiring
 from liquid_neural_networks.cli import main
 from liquid_neural_networks.errors import MissingDependencyError
+from liquid_neural_networks.export._design import design
 from liquid_neural_networks.training import fit_table
 
 LACKING = [tool for tool in ("clang", "wasm-ld", "node") if shutil.which(tool) is None]
@@ -105,6 +107,22 @@ def test_a_page_of_a_forecaster_with_hostile_names(tmp_path: Path) -> None:
     outputs, _ = run(page, wave[:, None], np.ones(90))
     labels = [forecaster.columns.classes[k] for k in outputs.argmax(axis=1)]
     assert labels == forecaster.predict(table)["predicted_état"].to_list()
+
+
+@needs_tools
+def test_words_and_calendar_have_sliders_of_their_own(tmp_path: Path) -> None:
+    hours = [datetime(2026, 1, 1) + timedelta(hours=k) for k in range(90)]
+    table = polars.DataFrame(
+        {"at": hours, "level": np.sin(np.arange(90.0)), "day": ["a", "b"] * 45}
+    )
+    options = {"categories": "day", "calendar": ["hour"], "time": "at", "baseline": "none"}
+    forecaster = fit_table(table, "level", epochs=1, window=16, hidden_size=5, **options)
+    text = export.html(forecaster, tmp_path / "net.html").read_text("utf-8")
+    sliders = json.loads(re.search(r"const network = (.*);", text)[1])["inputs"]
+    assert len(sliders) == design(forecaster).input_size == 5
+    assert [each["name"] for each in sliders] == list(forecaster.columns.inputs)
+    mean = [(each["low"] + each["high"]) / 2 for each in sliders]
+    np.testing.assert_allclose(mean, design(forecaster).inputs.mean, atol=1e-6)
 
 
 @needs_tools

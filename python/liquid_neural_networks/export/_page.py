@@ -65,7 +65,7 @@ def _description(design: Design) -> dict[str, Any]:
     mean, deviation = np.zeros(size), np.ones(size)
     if design.inputs is not None and not design.change_inputs:
         mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
-    names = [f"input {k}" for k in range(size)] if columns is None else list(columns.features)
+    names = [f"input {k}" for k in range(size)] if columns is None else list(columns.inputs)
     outputs = [f"output {o}" for o in range(design.output_size)]
     if columns is not None:
         outputs = [str(each) for each in columns.classes or columns.targets]
