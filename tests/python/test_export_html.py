@@ -138,3 +138,15 @@ def test_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="clang"):
         export.html(LiquidNetwork(2, 4, 1), tmp_path / "net.html")
+
+
+def test_the_failure_of_a_compiler_is_explained_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("clang", "wasm-ld"):
+        (tmp_path / tool).write_text("#!/bin/sh\necho 'unknown target wasm32' >&2; exit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependencyError, match=r"WebAssembly: unknown target wasm32$"):
+        export.html(LiquidNetwork(2, 4, 1), tmp_path / "net.html")
+    assert not (tmp_path / "net.html").exists()

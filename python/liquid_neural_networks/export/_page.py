@@ -27,14 +27,18 @@ def page(design: Design) -> str:
     """The page.
 
     Raises:
-        MissingDependencyError: there is no clang, or no wasm-ld.
+        MissingDependencyError: there is no clang, or no wasm-ld, or it cannot make WebAssembly.
     """
     code = base64.b64encode(module(design)).decode("ascii")
     return filled("page.html", {"network": _script(_description(design)), "code": code})
 
 
 def module(design: Design) -> bytes:
-    """The WebAssembly module; it exports memory, and functions that begin with ``page_``."""
+    """The WebAssembly module; it exports memory, and functions that begin with ``page_``.
+
+    Raises:
+        MissingDependencyError: as :func:`page`.
+    """
     for tool in ("clang", "wasm-ld"):
         if shutil.which(tool) is None:
             raise MissingDependencyError(f"needs {tool}, on Debian: apt install clang lld", "html")
@@ -53,9 +57,13 @@ def module(design: Design) -> bytes:
         command = ["clang", "--target=wasm32", "-std=c99", "-Oz", "-ffreestanding", "-fno-builtin"]
         command += ["-nostdlib", "-Wl,--no-entry,--strip-all"]
         command += [f"-Wl,--export=page_{each}" for each in exports]
-        subprocess.run(
-            [*command, "page.c", "-o", "page.wasm"], cwd=folder, check=True, capture_output=True
-        )
+        done = subprocess.run(
+            [*command, "page.c", "-o", "page.wasm"],
+            cwd=folder, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        if done.returncode != 0:
+            why = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+            raise MissingDependencyError(f"clang cannot make WebAssembly: {why}", "html")
         return (folder / "page.wasm").read_bytes()
 
 
