@@ -312,7 +312,7 @@ def test_the_command_and_the_program_it_makes(
     assert result.output.split() == [str(tmp_path / "out" / each) for each in files]
     flags = " ".join(["-O2", *STRICT])
     subprocess.run(["make", "-s", f"CFLAGS={flags}"], cwd=tmp_path / "out", check=True)
-    lines = "1,410,3e4\n0.5,nan,\nwrong\n1,2\n-1,400,1\n0.5, 411.5 ,1e4\r\n"
+    lines = "1 410  3e4\n0.5,nan,\nwrong\n1,2\n-1,400,1\n1,400,1,1\n0.5, 411.5\t,1e4 \r\n"
     done = subprocess.run(
         ["./the_model"], cwd=tmp_path / "out", input=lines, capture_output=True, text=True
     )
@@ -323,11 +323,12 @@ def test_the_command_and_the_program_it_makes(
     unit = forecaster.columns.time_unit
     wanted = forecaster.predict(rows.with_columns(polars.col("hour") * unit))
     np.testing.assert_allclose(outputs, wanted["predicted_level"], rtol=1e-6)
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
-        "line 3",
-        "line 4",
-        "line 5",
-    ]
+    skipped = [line.split(":")[0] for line in done.stderr.splitlines()]
+    assert skipped == [f"line {k}" for k in (3, 4, 5, 6)]
+    assert done.returncode == 0
+    for lines, code in (("", 0), ("hour,level,load\n-1,400,1\n", 1)):
+        done = subprocess.run(["./the_model"], cwd=tmp_path / "out", input=lines, text=True)
+        assert done.returncode == code
 
 
 def test_the_generated_header_explains_itself(

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from liquid_neural_networks import LiquidNetwork, export, wiring
 from liquid_neural_networks.cli import main
 from liquid_neural_networks.errors import MissingDependencyError
+from liquid_neural_networks.export._design import design
 from liquid_neural_networks.training import fit_table
 
 LACKING = [tool for tool in ("clang", "wasm-ld", "node") if shutil.which(tool) is None]
@@ -108,6 +110,22 @@ def test_a_page_of_a_forecaster_with_hostile_names(tmp_path: Path) -> None:
 
 
 @needs_tools
+def test_words_and_calendar_have_sliders_of_their_own(tmp_path: Path) -> None:
+    hours = [datetime(2026, 1, 1) + timedelta(hours=k) for k in range(90)]
+    table = polars.DataFrame(
+        {"at": hours, "level": np.sin(np.arange(90.0)), "day": ["a", "b"] * 45}
+    )
+    options = {"categories": "day", "calendar": ["hour"], "time": "at", "baseline": "none"}
+    forecaster = fit_table(table, "level", epochs=1, window=16, hidden_size=5, **options)
+    text = export.html(forecaster, tmp_path / "net.html").read_text("utf-8")
+    sliders = json.loads(re.search(r"const network = (.*);", text)[1])["inputs"]
+    assert len(sliders) == design(forecaster).input_size == 5
+    assert [each["name"] for each in sliders] == list(forecaster.columns.inputs)
+    mean = [(each["low"] + each["high"]) / 2 for each in sliders]
+    np.testing.assert_allclose(mean, design(forecaster).inputs.mean, atol=1e-6)
+
+
+@needs_tools
 def test_the_command(tmp_path: Path) -> None:
     LiquidNetwork(2, 4, 1, seed=0).save(tmp_path / "net.lnn")
     arguments = ["export", str(tmp_path / "net.lnn"), "--to", "html", "--output", str(tmp_path)]
@@ -120,3 +138,15 @@ def test_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="clang"):
         export.html(LiquidNetwork(2, 4, 1), tmp_path / "net.html")
+
+
+def test_the_failure_of_a_compiler_is_explained_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("clang", "wasm-ld"):
+        (tmp_path / tool).write_text("#!/bin/sh\necho 'unknown target wasm32' >&2; exit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependencyError, match=r"WebAssembly: unknown target wasm32$"):
+        export.html(LiquidNetwork(2, 4, 1), tmp_path / "net.html")
+    assert not (tmp_path / "net.html").exists()

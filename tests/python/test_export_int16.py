@@ -74,6 +74,62 @@ def test_c_equals_python_bit_for_bit(make: Any, flags: tuple[str, ...], tmp_path
     assert whole_error(make(), tmp_path, inputs, times, target) == 0
 
 
+def steep(offset: float) -> LiquidNetwork:
+    """The sigmoids of all synapses are 100 times as steep as 1, sigma mu is ``offset``."""
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    for start in ("neurons.0.", "neurons.0.sensory_"):
+        size = network.to_model().values[f"{start}mu"].shape
+        network.set_values(
+            {
+                f"{start}sigma": torch.full(size, 100.0),
+                f"{start}mu": torch.full(size, offset / 100),
+            }
+        )
+    return network
+
+
+def with_potentials(factor: float) -> LiquidNetwork:
+    """Potentials are so many times those of a new network, which are about 1."""
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    values = network.to_model().values
+    names = ("neurons.0.vleak", "neurons.0.E", "neurons.0.sensory_E")
+    network.set_values({name: values[name] * factor for name in names})
+    return network
+
+
+@pytest.mark.skipif(COMPILER != "gcc", reason="SANITIZERS ARE NOT RUN: there is no gcc")
+@pytest.mark.parametrize(
+    "network",
+    [with_potentials(0.05), with_potentials(1e-4), with_potentials(120.0), steep(2000.0)],
+    ids=["small", "tiny", "large", "steep"],
+)
+def test_numbers_near_the_bounds_of_16_bits_stay_exact(
+    network: LiquidNetwork, tmp_path: Path
+) -> None:
+    inputs, times = sequence(60)
+    target = Target("here", "gcc", ("-O1", *SANITIZE))
+    assert whole_error(network, tmp_path, inputs[:, :2], times, target) == 0
+
+
+@pytest.mark.parametrize(
+    "network, level, advice",
+    [
+        (LiquidNetwork(2, 4, 1, seed=0), 101325.0, "scale the inputs .* or take float32"),
+        (steep(3000.0), 0.0, "scale the inputs .* or take float32"),
+        (with_potentials(1000.0), 0.0, "leak is too small .* take float32"),
+        (with_potentials(30000.0), 0.0, "train on a table, .* or take float32"),
+    ],
+    ids=["pressures", "steep", "leak", "large"],
+)
+def test_what_leaves_no_fractions_in_16_bits_is_refused(
+    network: LiquidNetwork, level: float, advice: str, tmp_path: Path
+) -> None:
+    inputs = level + 300 * np.random.default_rng(0).normal(size=(50, 2))
+    with pytest.raises(OptionError, match=advice):
+        export.c(network, tmp_path, numbers="int16", calibrate=inputs)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_states_are_those_of_float(seed: int) -> None:
     network = pilot(seed=seed).double()

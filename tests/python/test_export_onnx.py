@@ -86,6 +86,16 @@ def test_any_length_and_batch_and_the_same_step_by_step(tmp_path: Path) -> None:
                 now = step["new_state"]
 
 
+@pytest.mark.parametrize("target", ["c", "onnx", "html"])
+def test_the_command_writes_nothing_outside_its_folder(target: str, tmp_path: Path) -> None:
+    LiquidNetwork(2, 4, 1, seed=0).save(tmp_path / "net.lnn")
+    arguments = ["export", str(tmp_path / "net.lnn"), "--to", target, "--name", "../x"]
+    result = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "name: expected at most 40 letters" in result.output
+    assert [each.name for each in tmp_path.iterdir()] == ["net.lnn"]
+
+
 def test_the_command(tmp_path: Path) -> None:
     pilot().save(tmp_path / "pilot.lnn")
     arguments = ["export", str(tmp_path / "pilot.lnn"), "--to", "onnx"]

@@ -90,9 +90,9 @@ def export(
     # Imported here, as it takes its time: --help needs none of it.
     from .. import export as exports
     from .. import model_file
-    from ..export._text import name_from
+    from ..export._text import check_name, name_from
 
-    chosen = name_from(model.stem) if name is None else name
+    chosen = name_from(model.stem) if name is None else check_name(name)
     found = model_file.load(model)
     if to != "c":
         if (elapsed_time, numbers, calibrate) != (None, "float32", None):

@@ -161,7 +161,8 @@ def html(network: Exportable, path: PathOrName) -> Path:
         The page.
 
     Raises:
-        MissingDependencyError: there is no clang, or no wasm-ld to link WebAssembly.
+        MissingDependencyError: there is no clang, or no wasm-ld to link WebAssembly, or clang
+            fails: it may be one without WebAssembly.
         OptionError, DtypeError, DomainError: as :func:`c`.
         OSError: the system could not write.
     """

@@ -33,6 +33,11 @@ MARGIN = 1.25
 """How much farther inputs may go than they do in such a table."""
 
 
+SMALLEST_LEAK = 256
+"""Of rates as a step takes them: less than that, and their rounding moves a potential's rest by
+more than the room of :func:`.largest_potential`, so that it could overflow."""
+
+
 class FixedPopulation(NamedTuple):
     """One layer.
 
@@ -83,12 +88,13 @@ def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
         calibration: (T, I) inputs as they will come, NaN where missing; for their ranges.
 
     Raises:
-        OptionError: the network is none that can be computed so.
+        OptionError: the network is none that can be computed so, or its potentials or inputs are
+            too large for the fractions that 16 bits leave them.
         DataError: the calibration has another width, or shows nothing of an input.
     """
     _check(design)
     bound = largest_potential(design)
-    state_bits = 15 - ceil(log2(bound))
+    state_bits = _state_bits(bound)
     centre, scale, factor = _inputs(design, calibration)
     # The slope of each first-layer synapse per unit of an input of 16 bits.
     slopes = [_slopes(population) for population in design.populations]
@@ -102,13 +108,13 @@ def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
         sensory[layer] = sensory[layer] / 2.0**state_bits
     recurrent = [each.slope / 2.0**state_bits for each in slopes]
     largest = max(_largest(each) for each in (*offsets, *(each.offset for each in slopes)))
-    exponent_bits = min(15 - ceil(log2(max(largest, 1e-3) + 1e-2)), 12)
+    exponent_bits = _exponent_bits(largest)
     shift = _shift(recurrent, exponent_bits)
     populations = []
     for population, own, sensory_slope, offset, slope in zip(
         design.populations, slopes, sensory, offsets, recurrent
     ):
-        exponent, leak, rates, sensory_rates = _rates(population)
+        exponent, leak, rates, sensory_rates = _rates(population, 16 - state_bits)
         sensory_shift = _shift([sensory_slope], exponent_bits)
         populations.append(
             FixedPopulation(
@@ -190,6 +196,30 @@ def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array,
     return _single(centre), scale, _single(32767 / reach)
 
 
+def _state_bits(bound: float) -> int:
+    """Fractional bits of potentials up to ``bound``, 1 to 16: the C shifts by 16 less them."""
+    bits = min(15 - ceil(log2(bound)), 16)
+    if bits < 1:
+        raise OptionError(
+            f"potentials up to {bound:.3g} leave int16 no bit for fractions: train on a table, "
+            "which scales its columns, or take float32",
+            "numbers",
+        )
+    return bits
+
+
+def _exponent_bits(largest: float) -> int:
+    """Fractional bits of y in sigmoid(y), at least those of the table, for such an offset."""
+    bits = min(15 - ceil(log2(max(largest, 1e-3) + 1e-2)), 12)
+    if bits < TABLE_BITS:
+        raise OptionError(
+            f"sigmoids of arguments up to {largest:.3g} are too coarse in int16: scale the inputs "
+            "to about -1 to 1, as training on a table does, or take float32",
+            "numbers",
+        )
+    return bits
+
+
 def _single(values: Array) -> Array:
     """What float32 makes of them."""
     return values.astype(np.float32).astype(np.float64)
@@ -237,8 +267,11 @@ def _synapses(
     return found
 
 
-def _rates(population: Population) -> tuple[Integers, Integers, Integers, Integers]:
-    """Exponents (N,), leaks (N, 2), rates and drives of recurrent and sensory synapses."""
+def _rates(population: Population, guard: int) -> tuple[Integers, Integers, Integers, Integers]:
+    """Exponents (N,), leaks (N, 2), rates and drives of recurrent and sensory synapses.
+
+    ``guard`` are the bits that rates lose in a step.
+    """
     p, wiring = population.values, population.wiring
     units = wiring.units
     own = np.column_stack([p["g"], p["g"] * p["vleak"]]) / p["c"][:, None]
@@ -256,7 +289,12 @@ def _rates(population: Population) -> tuple[Integers, Integers, Integers, Intege
     room = (2.0**15 - 1 - count) / total.max(axis=1)
     exponent = np.floor(np.log2(room)).astype(np.int64) + 15
     leak = _whole(own * 2.0 ** exponent[:, None])
-    leak[:, 0] = np.maximum(leak[:, 0], 1)
+    if (leak[:, 0] >> guard < SMALLEST_LEAK).any():
+        raise OptionError(
+            "a leak is too small beside the synapses' weights and potentials for int16; "
+            "take float32",
+            "numbers",
+        )
     mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 15)) for each, post in lists]
     return exponent, leak, mantissas[0], mantissas[1]
 

@@ -19,7 +19,7 @@ def files(fixed: Fixed, name: str) -> dict[str, str]:
     return {
         f"{name}.h": filled("fixed_header.h", {**values, **_header(fixed, name)}),
         f"{name}.c": _source(fixed, name, values),
-        "main.c": filled("fixed_main.c", {**values, **_host(fixed, name)}),
+        "main.c": filled("main.c", {**values, **_host(fixed, name)}),
         "Makefile": filled("Makefile", values),
     }
 
@@ -240,6 +240,8 @@ def _host(fixed: Fixed, name: str) -> dict[str, object]:
         "numbers": f"1 + {NAME}_INPUTS" if timed else f"{NAME}_INPUTS",
         "line_format": "the elapsed time and the inputs" if timed else "the inputs",
         "example": ",".join(["1", *example] if timed else example),
+        "buffers": (f"    int16_t inputs[{NAME}_INPUTS];\n    int32_t outputs[{NAME}_OUTPUTS];\n"),
         "call": call,
+        "printed": f"(double)outputs[o] / {NAME}_OUTPUT_ONE",
         "label": "" if design.classes is None else label,
     }

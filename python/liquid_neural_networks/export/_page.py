@@ -27,14 +27,18 @@ def page(design: Design) -> str:
     """The page.
 
     Raises:
-        MissingDependencyError: there is no clang, or no wasm-ld.
+        MissingDependencyError: there is no clang, or no wasm-ld, or it cannot make WebAssembly.
     """
     code = base64.b64encode(module(design)).decode("ascii")
     return filled("page.html", {"network": _script(_description(design)), "code": code})
 
 
 def module(design: Design) -> bytes:
-    """The WebAssembly module; it exports memory, and functions that begin with ``page_``."""
+    """The WebAssembly module; it exports memory, and functions that begin with ``page_``.
+
+    Raises:
+        MissingDependencyError: as :func:`page`.
+    """
     for tool in ("clang", "wasm-ld"):
         if shutil.which(tool) is None:
             raise MissingDependencyError(f"needs {tool}, on Debian: apt install clang lld", "html")
@@ -53,9 +57,13 @@ def module(design: Design) -> bytes:
         command = ["clang", "--target=wasm32", "-std=c99", "-Oz", "-ffreestanding", "-fno-builtin"]
         command += ["-nostdlib", "-Wl,--no-entry,--strip-all"]
         command += [f"-Wl,--export=page_{each}" for each in exports]
-        subprocess.run(
-            [*command, "page.c", "-o", "page.wasm"], cwd=folder, check=True, capture_output=True
-        )
+        done = subprocess.run(
+            [*command, "page.c", "-o", "page.wasm"],
+            cwd=folder, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        if done.returncode != 0:
+            why = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+            raise MissingDependencyError(f"clang cannot make WebAssembly: {why}", "html")
         return (folder / "page.wasm").read_bytes()
 
 
@@ -65,7 +73,7 @@ def _description(design: Design) -> dict[str, Any]:
     mean, deviation = np.zeros(size), np.ones(size)
     if design.inputs is not None and not design.change_inputs:
         mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
-    names = [f"input {k}" for k in range(size)] if columns is None else list(columns.features)
+    names = [f"input {k}" for k in range(size)] if columns is None else list(columns.inputs)
     outputs = [f"output {o}" for o in range(design.output_size)]
     if columns is not None:
         outputs = [str(each) for each in columns.classes or columns.targets]

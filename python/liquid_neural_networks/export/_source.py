@@ -352,6 +352,8 @@ def _host(design: Design, name: str) -> dict[str, object]:
         "numbers": f"{NAME}_INPUTS" if fixed else f"1 + {NAME}_INPUTS",
         "line_format": "the inputs" if fixed else "the elapsed time and the inputs",
         "example": ",".join(example if fixed else ["1", *example]),
+        "buffers": f"    float outputs[{NAME}_OUTPUTS];\n",
         "call": call,
+        "printed": "(double)outputs[o]",
         "label": label,
     }

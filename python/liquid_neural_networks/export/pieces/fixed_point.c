@@ -1,6 +1,9 @@
 #if (-1 >> 1) != -1
 #error "right shifts have to keep the sign"
 #endif
+#if X_BITS < 1 || X_BITS > 16 || Y_BITS < TABLE_BITS
+#error "the shifts below need X_BITS from 1 to 16 and at least TABLE_BITS of Y_BITS"
+#endif
 
 /* ---- conductance dynamics in whole numbers -------------------------------------------------------
  *
