@@ -128,6 +128,40 @@ def test_bad_lines_are_reported_and_left_out(models: Path) -> None:
     np.testing.assert_array_equal(found.drop("t").to_numpy().astype(np.float32), wanted)
 
 
+def test_no_line_of_json_ends_the_stream(models: Path) -> None:
+    good = ['{"t": 1, "a": 1, "b": 2}', '{"t": 2, "a": 1, "b": null}']
+    bad = [
+        f'{{"t": 2, "a": {10**400}, "b": 2}}',
+        f'{{"t": {10**400}, "a": 1, "b": 2}}',
+        "[" * 100_000,
+        '{"t": "\\ud800", "a": 1, "b": 2}',
+        '{"\\ud800": 2, "a": 1, "b": 2}',
+    ]
+    mixed = lnn(models / "plain.lnn", "--time", "t", text="\n".join([good[0], *bad, good[1]]))
+    alone = lnn(models / "plain.lnn", "--time", "t", text="\n".join(good))
+    assert mixed.exit_code == alone.exit_code == 0, mixed.output
+    assert mixed.stdout == alone.stdout and len(alone.stdout.splitlines()) == 2
+    complaints = mixed.stderr.splitlines()
+    assert [line.split(":")[0] for line in complaints] == [f"line {n}" for n in range(2, 7)]
+    # A whole character, spelled as two halves, is none of them.
+    written = '{"when": "2026-01-01", "load": 1, "level": 2, "state": "\\ud83d\\ude00"}'
+    assert lnn(models / "groups.lnn", text=written).stdout.startswith('{"when": "2026-01-01"')
+
+
+def test_the_state_is_written_before_any_error_ends_the_stream(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.modules["liquid_neural_networks.cli.stream"], "_say", fails)
+    state = tmp_path / "state.json"
+    lnn(models / "plain.lnn", "--state", state, text='{"a": 1, "b": 2}\n')
+    network = LiquidNetwork.load(models / "plain.lnn").stream()
+    network.step([1, 2])
+    assert json.loads(state.read_text())["live"]["state"] == network.state.tolist()
+
+
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_goes_on_after_a_restart(
     form: str, models: Path, table: polars.DataFrame, tmp_path: Path
@@ -205,7 +239,8 @@ def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.Da
         assert live.step(row) == again.step(row)
     before = live.state
     spoilt = {**rows[60], "load": "much"}
-    for bad in ({}, spoilt, rows[3]):
+    huge, half = {**rows[60], "load": 10**400}, {**rows[60], "when": "\ud800"}
+    for bad in ({}, spoilt, huge, half, rows[3]):
         with pytest.raises(DataError):
             live.step(bad)
         assert live.state == before

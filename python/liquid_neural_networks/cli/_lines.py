@@ -71,8 +71,12 @@ class Json:
             found = json.loads(line)
         except ValueError as error:
             raise DataError(f"is no JSON: {error}") from None
+        except RecursionError:
+            raise DataError("is nested too deeply") from None
         if not isinstance(found, dict):
             raise DataError('expected an object such as {"name": 1.5}')
+        if "\\u" in line:
+            _check_characters(found)
         return found
 
     def heading(self, names: Sequence[str]) -> Optional[str]:
@@ -96,6 +100,15 @@ def lines_at_hand(file: Any) -> Iterator[list[str]]:
 def format_of(first: str) -> Format:
     """What the first line is a line of."""
     return Json() if first.lstrip().startswith("{") else Csv(first)
+
+
+def _check_characters(row: Row) -> None:
+    """Refuses halves of characters, which JSON can spell but no answer can repeat."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise DataError(f"holds half a character, {half!r}") from None
 
 
 def _cells(line: str) -> list[str]:
@@ -127,6 +140,8 @@ def number(row: Row, name: str) -> float:
         found = float("" if isinstance(value, bool) else value)
     except (TypeError, ValueError):
         raise DataError(f"expected a number, got {value!r}", name) from None
+    except OverflowError:
+        raise DataError("is beyond the largest number, about 1.8e308", name) from None
     if isinf(found):
         raise DataError("is infinite", name)
     return found

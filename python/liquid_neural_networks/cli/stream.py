@@ -71,16 +71,18 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
         _say([rows.heading(live.names)])
         first = first[1:]
     count = unsaved = 0
-    with Interruptible() as interruptible:
-        for part in chain([first], parts):
-            with interruptible.not_now():
-                _answer(live, rows, part, count)
-                count, unsaved = count + len(part), unsaved + len(part)
-                if state_file is not None and unsaved >= SAVED_EVERY:
-                    _write_state(state_file, mark, live)
-                    unsaved = 0
-    if state_file is not None:
-        _write_state(state_file, mark, live)
+    try:
+        with Interruptible() as interruptible:
+            for part in chain([first], parts):
+                with interruptible.not_now():
+                    _answer(live, rows, part, count)
+                    count, unsaved = count + len(part), unsaved + len(part)
+                    if state_file is not None and unsaved >= SAVED_EVERY:
+                        _write_state(state_file, mark, live)
+                        unsaved = 0
+    finally:  # also where the answers can no longer be written
+        if state_file is not None:
+            _write_state(state_file, mark, live)
 
 
 SAVED_EVERY = 10_000

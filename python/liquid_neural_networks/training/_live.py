@@ -190,7 +190,8 @@ def _column(name: str, cells: Sequence[Any]) -> polars.Series:
     """Cells as in a table that was read."""
     try:
         return polars.Series(name, cells, strict=True)
-    except (TypeError, polars.exceptions.PolarsError):
+    # ValueError: half a character; OverflowError: a whole number of hundreds of digits.
+    except (TypeError, ValueError, OverflowError, polars.exceptions.PolarsError):
         raise DataError(f"cannot be {cells[-1]!r} here", name) from None
 
 
