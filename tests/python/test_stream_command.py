@@ -247,3 +247,33 @@ def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.Da
     for state in ([], {"": {}}, {"": {**next(iter(before.values())), "state": [1.0]}}):
         with pytest.raises(DataError, match="state"):
             forecaster.stream(state)
+
+
+def test_whole_and_fractional_numbers_may_alternate() -> None:
+    rows = np.arange(40.0)
+    table = polars.DataFrame({"t": rows / 2, "y": np.sin(rows), "g": np.tile([1, 2], 20)})
+    options = {"time": "t", "group": "g", "epochs": 1, "window": 8, "hidden_size": 4}
+    live = fit_table(table, "y", **options, progress=False).stream()
+    mixed = [
+        {"t": t, "y": y, "g": g}
+        for t, y, g in [(0, 1, 1), (0.5, 0.5, 2), (1, None, "b"), (1.5, 2, 1), (2, 0.25, "b")]
+    ]
+    plain = [
+        {"t": float(row["t"]), "y": row["y"] and float(row["y"]), "g": str(row["g"])}
+        for row in mixed
+    ]
+    wanted = live.forecaster.stream().steps(plain)
+    assert live.steps(mixed) == wanted
+    alone = live.forecaster.stream()
+    assert [alone.step(row) for row in mixed] == wanted
+
+
+def test_whole_times_stay_exact() -> None:
+    start = 1_700_000_000_000_000_001  # nanoseconds: floats there are 256 apart
+    table = polars.DataFrame({"t": start + np.arange(40), "y": np.sin(np.arange(40.0))})
+    options = {"time": "t", "epochs": 1, "window": 8, "hidden_size": 4}
+    forecaster = fit_table(table, "y", **options, progress=False)
+    live = forecaster.stream()
+    answers = [live.step(row) for row in table.to_dicts()]
+    wanted = forecaster.predict(table, latest=True)["predicted_y"][0]
+    np.testing.assert_allclose(answers[-1]["predicted_y"], wanted, rtol=1e-5)
