@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from liquid_neural_networks import LiquidNetwork
-from liquid_neural_networks.cli import main
+from liquid_neural_networks.cli import _lines, main
 from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import Forecaster, fit_table
 
@@ -160,6 +160,44 @@ def test_the_state_is_written_before_any_error_ends_the_stream(
     network = LiquidNetwork.load(models / "plain.lnn").stream()
     network.step([1, 2])
     assert json.loads(state.read_text())["live"]["state"] == network.state.tolist()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(models: Path) -> None:
+    for text in ("t,a,b\n0,1,2\n", '{"t": 0, "a": 1, "b": 2}'):
+        marked = lnn(models / "plain.lnn", "--time", "t", text="\ufeff" + text)
+        assert marked.stderr == ""
+        assert marked.stdout == lnn(models / "plain.lnn", "--time", "t", text=text).stdout
+
+
+class Bytes:
+    """A file of bytes that come ``size`` at a time."""
+
+    encoding = "utf-8"
+
+    def __init__(self, content: bytes, size: int):
+        self.parts = [content[k : k + size] for k in range(0, len(content), size)]
+        self.buffer = self
+
+    def read1(self, most: int) -> bytes:
+        return self.parts.pop(0) if self.parts else b""
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_lines_longer_than_any_row_are_left_out(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lines, "LONGEST", 7)
+    content = "\ufeffa,b\n\n1234567\n12345678\r\n\u00e9\n" + 30 * "x"
+    found = list(_lines.lines_at_hand(Bytes(content.encode(), size)))
+    wanted = ["a,b", "", "1234567", None, "\u00e9", None]
+    assert [line for part in found for line in part] == wanted
+    with pytest.raises(DataError, match="longer"):
+        _lines.format_of(None)
+
+
+def test_a_long_line_is_reported_in_little_time(models: Path) -> None:
+    text = "a,b\n1,2\n" + "1" * (2**24 + 2**20) + "\n3,4\n"
+    result = lnn(models / "plain.lnn", text=text)
+    assert result.stderr == "line 2: is longer than 16 MiB; left out\n"
+    assert len(result.stdout.splitlines()) == 3
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

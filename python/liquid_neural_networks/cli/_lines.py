@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -86,19 +87,42 @@ class Json:
         return json.dumps(dict(zip(names, values)), ensure_ascii=False)
 
 
-def lines_at_hand(file: Any) -> Iterator[list[str]]:
-    """The lines of a text file, as many at a time as are there without waiting for more."""
-    rest = b""
+Line = Optional[str]
+"""None in place of a line that is longer than :data:`LONGEST`."""
+
+LONGEST = 2**24
+"""Bytes in a line, at most: no row is so long, and an endless line must not fill the memory."""
+
+
+def lines_at_hand(file: Any) -> Iterator[list[Line]]:
+    """The lines of a text file, as many at a time as are there without waiting for more.
+
+    A byte order mark before the first one is left out.
+    """
+
+    def decoded(line: bytes) -> Line:
+        return line.decode(file.encoding, "replace") if len(line) <= LONGEST else None
+
+    rest, mark = bytearray(), codecs.BOM_UTF8
     while found := file.buffer.read1(2**16):
-        *whole, rest = (rest + found).split(b"\n")
-        if whole:
-            yield [line.decode(file.encoding, "replace") for line in whole]
+        end, *more = found.split(b"\n")
+        if len(rest) <= LONGEST:
+            rest += end
+        if more:
+            first = rest.removeprefix(mark)
+            rest, mark = bytearray(more.pop()), b""
+            yield [decoded(line) for line in (first, *more)]
     if rest:
-        yield [rest.decode(file.encoding, "replace")]
+        yield [decoded(rest.removeprefix(mark))]
 
 
-def format_of(first: str) -> Format:
-    """What the first line is a line of."""
+def format_of(first: Line) -> Format:
+    """What the first line is a line of.
+
+    Raises:
+        DataError: it is too long to be one.
+    """
+    first = checked(first)
     return Json() if first.lstrip().startswith("{") else Csv(first)
 
 
@@ -109,6 +133,17 @@ def _check_characters(row: Row) -> None:
     except UnicodeEncodeError as error:
         half = error.object[error.start]
         raise DataError(f"holds half a character, {half!r}") from None
+
+
+def checked(line: Line) -> str:
+    """The line.
+
+    Raises:
+        DataError: it was too long to be kept.
+    """
+    if line is None:
+        raise DataError(f"is longer than {LONGEST >> 20} MiB")
+    return line
 
 
 def _cells(line: str) -> list[str]:

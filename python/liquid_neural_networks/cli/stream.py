@@ -17,7 +17,7 @@ from ..errors import DataError, LiquidError
 from ._interruptions import Interruptible
 
 if TYPE_CHECKING:
-    from ._lines import Format
+    from ._lines import Format, Line
     from ._live import Answer, Live
 
 
@@ -89,14 +89,16 @@ SAVED_EVERY = 10_000
 """Lines, at least."""
 
 
-def _answer(live: Live, rows: Format, lines: Sequence[str], before: int) -> None:
+def _answer(live: Live, rows: Format, lines: Sequence[Line], before: int) -> None:
     """Answers lines, the first of which is number ``before`` + 1."""
+    from ._lines import checked
+
     found: dict[int, Answer] = {}
     given = {}
     for number, line in enumerate(lines, before + 1):
         try:
-            if line.strip():
-                given[number] = rows.row(line)
+            if line is None or line.strip():
+                given[number] = rows.row(checked(line))
         except LiquidError as error:
             found[number] = error
     if given:
