@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from math import isinf, nan
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from ..data._header import EMPTY
 from ..errors import DataError
@@ -100,7 +100,7 @@ def lines_at_hand(file: Any) -> Iterator[list[Line]]:
     A byte order mark before the first one is left out.
     """
 
-    def decoded(line: bytes) -> Line:
+    def decoded(line: Union[bytes, bytearray]) -> Line:
         return line.decode(file.encoding, "replace") if len(line) <= LONGEST else None
 
     rest, mark = bytearray(), codecs.BOM_UTF8
