@@ -234,6 +234,28 @@ def test_a_state_of_another_model_is_refused(models: Path, tmp_path: Path) -> No
     assert "no state" in lnn(models / "plain.lnn", "--state", state, text="a\n").stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("time", each) for each in ("1", True, [1], 10**400, float("nan"), float("inf"))),
+        *(("dates", each) for each in (1, "no", [])),
+        *(("state", each) for each in (None, {}, [["x"]], [1], [[10**400] * 6], [[None] * 6])),
+    ],
+)
+def test_a_state_of_other_kinds_is_refused(
+    name: str, value: Any, models: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    arguments = (models / "plain.lnn", "--time", "t", "--state", state)
+    assert lnn(*arguments, text="t,a,b\n1,1,2\n").exit_code == 0
+    saved = json.loads(state.read_text())
+    saved["live"][name] = value
+    state.write_text(json.dumps(saved))
+    refused = lnn(*arguments, text="t,a,b\n2,1,2\n")
+    assert refused.exit_code == 1 and isinstance(refused.exception, SystemExit)
+    assert "is no state of this network" in refused.stderr
+
+
 def test_a_table_of_another_width_is_refused_at_once(models: Path) -> None:
     result = lnn(models / "plain.lnn", text="a,b,c\n1,2,3\n")
     assert result.exit_code == 1
@@ -282,7 +304,12 @@ def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.Da
         with pytest.raises(DataError):
             live.step(bad)
         assert live.state == before
-    for state in ([], {"": {}}, {"": {**next(iter(before.values())), "state": [1.0]}}):
+    newest = next(iter(before.values()))
+    huge_past = [[[10**400]], *newest["past"][1:]]
+    for wrong in ({"state": [1.0]}, {"past": huge_past}, {"row": {}}):
+        with pytest.raises(DataError, match="state"):
+            forecaster.stream({"": {**newest, **wrong}})
+    for state in ([], {"": {}}):
         with pytest.raises(DataError, match="state"):
             forecaster.stream(state)
 

@@ -154,7 +154,7 @@ class LiveForecast:
                 found = _Position(dict(each["row"]), past, np.array(each["state"]))
                 self._check(found)
                 self._positions[group] = found
-        except (AttributeError, KeyError, TypeError, ValueError, LiquidError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, LiquidError):
             raise DataError("is no state of this forecaster", "state") from None
 
     def _check(self, found: _Position) -> None:
