@@ -73,7 +73,9 @@ class Json:
         except ValueError as error:
             raise DataError(f"is no JSON: {error}") from None
         except RecursionError:
-            raise DataError("is nested too deeply") from None
+            raise DataError(TOO_DEEP) from None
+        if line.count("[") + line.count("{") > DEEPEST and _is_deep(found):
+            raise DataError(TOO_DEEP)
         if not isinstance(found, dict):
             raise DataError('expected an object such as {"name": 1.5}')
         if "\\u" in line:
@@ -85,6 +87,24 @@ class Json:
 
     def answer(self, names: Sequence[str], values: Sequence[Any]) -> str:
         return json.dumps(dict(zip(names, values)), ensure_ascii=False)
+
+
+DEEPEST = 100
+"""Levels of JSON, at most: Python cannot even write those near its limit, about 1000."""
+
+TOO_DEEP = f"is nested more than {DEEPEST} levels deep"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 Line = Optional[str]
