@@ -15,6 +15,7 @@ from liquid_neural_networks.cli import main
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.errors import DataError, DtypeError, OptionError, ShapeError
 from liquid_neural_networks.training import fit
+from liquid_neural_networks.training._as_windows import as_windows
 
 WAVE = torch.sin(torch.arange(330) * 0.3).reshape(10, 33, 1)
 INPUTS, TARGETS = WAVE[:, :-1], WAVE[:, 1:]
@@ -54,6 +55,31 @@ KINDS: dict[str, Callable[[], Any]] = {
 def test_every_kind_of_data_trains_like_windows(kind: str) -> None:
     assert losses(KINDS[kind]()) == losses(WINDOWS)
     assert losses(WINDOWS, valid=KINDS[kind]()) == losses(WINDOWS, valid=WINDOWS)
+
+
+def test_batches_without_masks_or_times_lack_nothing() -> None:
+    fields = {"inputs": INPUTS, "targets": TARGETS, "elapsed_time": ELAPSED, "mask": MASK}
+
+    def batch(rows: slice, *names: str) -> dict[str, torch.Tensor]:
+        return {name: fields[name][rows] for name in ("inputs", "targets", *names)}
+
+    batches = [
+        batch(slice(0, 3)),
+        batch(slice(3, 6), "mask"),
+        batch(slice(6, 10), "elapsed_time", "mask"),
+    ]
+    found = as_windows(DataLoader(batches, batch_size=None), "train")
+    assert found.elapsed_time is not None and found.mask is not None
+    assert torch.equal(found.inputs, INPUTS) and torch.equal(found.targets, TARGETS)
+    assert torch.equal(found.elapsed_time, torch.cat([torch.ones(6, 32), ELAPSED[6:]]))
+    assert torch.equal(found.mask, torch.cat([torch.ones(3, 32, 1, dtype=bool), MASK[3:]]))
+
+
+def test_batches_of_several_lengths_are_refused() -> None:
+    batches = [(INPUTS[:3], TARGETS[:3]), (INPUTS[3:, :9], TARGETS[3:, :9])]
+    with pytest.raises(ShapeError, match="different shapes") as caught:
+        as_windows(DataLoader(batches, batch_size=None), "train")
+    assert caught.value.argument == "train"
 
 
 def test_times_and_masks_come_third_and_fourth() -> None:

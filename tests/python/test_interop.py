@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import threading
 from math import sin
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -253,6 +254,22 @@ def test_a_training_waits_between_epochs_and_leaves_the_network_in_evaluation_mo
         assert np.array_equal(once, again) and not np.array_equal(once, dropped)
     assert len(outputs) == 2 and not np.array_equal(outputs[0][0], outputs[1][0])
     assert np.array_equal(outputs[1][0], run())
+
+
+@pytest.mark.parametrize("epochs_seen", [0, 1])
+def test_a_training_whose_handle_is_released_ends(handle: int, epochs_seen: int) -> None:
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    before = set(threading.enumerate())
+    start = interop.train(handle, {"train": part}, {"epochs": 10**6}, ctypes.addressof(flag))
+    (thread,) = set(threading.enumerate()) - before
+    for _ in range(epochs_seen):
+        assert "epoch" in ok(interop.next_epoch(ok(start)))
+    assert thread.is_alive()
+    ok(interop.release([ok(start)]))
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_fit_asks_its_callback_and_can_be_interrupted() -> None:

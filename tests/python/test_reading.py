@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import random
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -323,3 +325,26 @@ def test_a_missing_column_is_one_short_line() -> None:
     with pytest.raises(DataError) as caught:
         choose_columns(wide, "sensr_77")
     assert len(str(caught.value)) < 400 and "did you mean 'sensor_77'?" in str(caught.value)
+
+
+def test_threads_that_read_parquet_files_leave_standard_error_as_it_was(tmp_path: Path) -> None:
+    polars.DataFrame({"a": range(10)}).write_parquet(tmp_path / "a.parquet")
+    program = (
+        "import os, sys\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from liquid_neural_networks.data import read_table\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    list(pool.map(read_table, ['a.parquet'] * 200))\n"
+        "os.write(2, b'still here')\n"
+        "os.close(2)\n"
+        "print(read_table('a.parquet').height)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (found.stdout, found.stderr) == ("10\n", "still here")

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from liquid_neural_networks import LiquidNetwork
-from liquid_neural_networks.cli import main
+from liquid_neural_networks.cli import _lines, main
 from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import Forecaster, fit_table
 
@@ -128,6 +128,79 @@ def test_bad_lines_are_reported_and_left_out(models: Path) -> None:
     np.testing.assert_array_equal(found.drop("t").to_numpy().astype(np.float32), wanted)
 
 
+def test_no_line_of_json_ends_the_stream(models: Path) -> None:
+    good = ['{"t": 1, "a": 1, "b": 2}', '{"t": 2, "a": 1, "b": null}']
+    bad = [
+        f'{{"t": 2, "a": {10**400}, "b": 2}}',
+        f'{{"t": {10**400}, "a": 1, "b": 2}}',
+        "[" * 100_000,
+        *(f'{{"t": 2, "a": {"[" * n + "]" * n}, "b": 2}}' for n in range(900, 1000)),
+        '{"t": "\\ud800", "a": 1, "b": 2}',
+        '{"\\ud800": 2, "a": 1, "b": 2}',
+    ]
+    mixed = lnn(models / "plain.lnn", "--time", "t", text="\n".join([good[0], *bad, good[1]]))
+    alone = lnn(models / "plain.lnn", "--time", "t", text="\n".join(good))
+    assert mixed.exit_code == alone.exit_code == 0, mixed.output
+    assert mixed.stdout == alone.stdout and len(alone.stdout.splitlines()) == 2
+    complaints = mixed.stderr.splitlines()
+    assert [line.split(":")[0] for line in complaints] == [f"line {n}" for n in range(2, 107)]
+    # A whole character, spelled as two halves, is none of them.
+    written = '{"when": "2026-01-01", "load": 1, "level": 2, "state": "\\ud83d\\ude00"}'
+    assert lnn(models / "groups.lnn", text=written).stdout.startswith('{"when": "2026-01-01"')
+
+
+def test_the_state_is_written_before_any_error_ends_the_stream(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.modules["liquid_neural_networks.cli.stream"], "_say", fails)
+    state = tmp_path / "state.json"
+    lnn(models / "plain.lnn", "--state", state, text='{"a": 1, "b": 2}\n')
+    network = LiquidNetwork.load(models / "plain.lnn").stream()
+    network.step([1, 2])
+    assert json.loads(state.read_text())["live"]["state"] == network.state.tolist()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(models: Path) -> None:
+    for text in ("t,a,b\n0,1,2\n", '{"t": 0, "a": 1, "b": 2}'):
+        marked = lnn(models / "plain.lnn", "--time", "t", text="\ufeff" + text)
+        assert marked.stderr == ""
+        assert marked.stdout == lnn(models / "plain.lnn", "--time", "t", text=text).stdout
+
+
+class Bytes:
+    """A file of bytes that come ``size`` at a time."""
+
+    encoding = "utf-8"
+
+    def __init__(self, content: bytes, size: int):
+        self.parts = [content[k : k + size] for k in range(0, len(content), size)]
+        self.buffer = self
+
+    def read1(self, most: int) -> bytes:
+        return self.parts.pop(0) if self.parts else b""
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_lines_longer_than_any_row_are_left_out(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lines, "LONGEST", 7)
+    content = "\ufeffa,b\n\n1234567\n12345678\r\n\u00e9\n" + 30 * "x"
+    found = list(_lines.lines_at_hand(Bytes(content.encode(), size)))
+    wanted = ["a,b", "", "1234567", None, "\u00e9", None]
+    assert [line for part in found for line in part] == wanted
+    with pytest.raises(DataError, match="longer"):
+        _lines.format_of(None)
+
+
+def test_a_long_line_is_reported_in_little_time(models: Path) -> None:
+    text = "a,b\n1,2\n" + "1" * (2**24 + 2**20) + "\n3,4\n"
+    result = lnn(models / "plain.lnn", text=text)
+    assert result.stderr == "line 2: is longer than 16 MiB; left out\n"
+    assert len(result.stdout.splitlines()) == 3
+
+
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_goes_on_after_a_restart(
     form: str, models: Path, table: polars.DataFrame, tmp_path: Path
@@ -160,6 +233,28 @@ def test_a_state_of_another_model_is_refused(models: Path, tmp_path: Path) -> No
     assert "another model" in refused.stderr
     state.write_text("[]")
     assert "no state" in lnn(models / "plain.lnn", "--state", state, text="a\n").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("time", each) for each in ("1", True, [1], 10**400, float("nan"), float("inf"))),
+        *(("dates", each) for each in (1, "no", [])),
+        *(("state", each) for each in (None, {}, [["x"]], [1], [[10**400] * 6], [[None] * 6])),
+    ],
+)
+def test_a_state_of_other_kinds_is_refused(
+    name: str, value: Any, models: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    arguments = (models / "plain.lnn", "--time", "t", "--state", state)
+    assert lnn(*arguments, text="t,a,b\n1,1,2\n").exit_code == 0
+    saved = json.loads(state.read_text())
+    saved["live"][name] = value
+    state.write_text(json.dumps(saved))
+    refused = lnn(*arguments, text="t,a,b\n2,1,2\n")
+    assert refused.exit_code == 1 and isinstance(refused.exception, SystemExit)
+    assert "is no state of this network" in refused.stderr
 
 
 def test_a_table_of_another_width_is_refused_at_once(models: Path) -> None:
@@ -205,10 +300,46 @@ def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.Da
         assert live.step(row) == again.step(row)
     before = live.state
     spoilt = {**rows[60], "load": "much"}
-    for bad in ({}, spoilt, rows[3]):
+    huge, half = {**rows[60], "load": 10**400}, {**rows[60], "when": "\ud800"}
+    for bad in ({}, spoilt, huge, half, rows[3]):
         with pytest.raises(DataError):
             live.step(bad)
         assert live.state == before
-    for state in ([], {"": {}}, {"": {**next(iter(before.values())), "state": [1.0]}}):
+    newest = next(iter(before.values()))
+    huge_past = [[[10**400]], *newest["past"][1:]]
+    for wrong in ({"state": [1.0]}, {"past": huge_past}, {"row": {}}):
+        with pytest.raises(DataError, match="state"):
+            forecaster.stream({"": {**newest, **wrong}})
+    for state in ([], {"": {}}):
         with pytest.raises(DataError, match="state"):
             forecaster.stream(state)
+
+
+def test_whole_and_fractional_numbers_may_alternate() -> None:
+    rows = np.arange(40.0)
+    table = polars.DataFrame({"t": rows / 2, "y": np.sin(rows), "g": np.tile([1, 2], 20)})
+    options = {"time": "t", "group": "g", "epochs": 1, "window": 8, "hidden_size": 4}
+    live = fit_table(table, "y", **options, progress=False).stream()
+    mixed = [
+        {"t": t, "y": y, "g": g}
+        for t, y, g in [(0, 1, 1), (0.5, 0.5, 2), (1, None, "b"), (1.5, 2, 1), (2, 0.25, "b")]
+    ]
+    plain = [
+        {"t": float(row["t"]), "y": row["y"] and float(row["y"]), "g": str(row["g"])}
+        for row in mixed
+    ]
+    wanted = live.forecaster.stream().steps(plain)
+    assert live.steps(mixed) == wanted
+    alone = live.forecaster.stream()
+    assert [alone.step(row) for row in mixed] == wanted
+
+
+def test_whole_times_stay_exact() -> None:
+    start = 1_700_000_000_000_000_001  # nanoseconds: floats there are 256 apart
+    table = polars.DataFrame({"t": start + np.arange(40), "y": np.sin(np.arange(40.0))})
+    options = {"time": "t", "epochs": 1, "window": 8, "hidden_size": 4}
+    forecaster = fit_table(table, "y", **options, progress=False)
+    live = forecaster.stream()
+    answers = [live.step(row) for row in table.to_dicts()]
+    wanted = forecaster.predict(table, latest=True)["predicted_y"][0]
+    np.testing.assert_allclose(answers[-1]["predicted_y"], wanted, rtol=1e-5)

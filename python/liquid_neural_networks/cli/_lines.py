@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from math import isinf, nan
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from ..data._header import EMPTY
 from ..errors import DataError
@@ -71,8 +72,14 @@ class Json:
             found = json.loads(line)
         except ValueError as error:
             raise DataError(f"is no JSON: {error}") from None
+        except RecursionError:
+            raise DataError(TOO_DEEP) from None
+        if line.count("[") + line.count("{") > DEEPEST and _is_deep(found):
+            raise DataError(TOO_DEEP)
         if not isinstance(found, dict):
             raise DataError('expected an object such as {"name": 1.5}')
+        if "\\u" in line:
+            _check_characters(found)
         return found
 
     def heading(self, names: Sequence[str]) -> Optional[str]:
@@ -82,20 +89,81 @@ class Json:
         return json.dumps(dict(zip(names, values)), ensure_ascii=False)
 
 
-def lines_at_hand(file: Any) -> Iterator[list[str]]:
-    """The lines of a text file, as many at a time as are there without waiting for more."""
-    rest = b""
+DEEPEST = 100
+"""Levels of JSON, at most: Python cannot even write those near its limit, about 1000."""
+
+TOO_DEEP = f"is nested more than {DEEPEST} levels deep"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
+
+
+Line = Optional[str]
+"""None in place of a line that is longer than :data:`LONGEST`."""
+
+LONGEST = 2**24
+"""Bytes in a line, at most: no row is so long, and an endless line must not fill the memory."""
+
+
+def lines_at_hand(file: Any) -> Iterator[list[Line]]:
+    """The lines of a text file, as many at a time as are there without waiting for more.
+
+    A byte order mark before the first one is left out.
+    """
+
+    def decoded(line: Union[bytes, bytearray]) -> Line:
+        return line.decode(file.encoding, "replace") if len(line) <= LONGEST else None
+
+    rest, mark = bytearray(), codecs.BOM_UTF8
     while found := file.buffer.read1(2**16):
-        *whole, rest = (rest + found).split(b"\n")
-        if whole:
-            yield [line.decode(file.encoding, "replace") for line in whole]
+        end, *more = found.split(b"\n")
+        if len(rest) <= LONGEST:
+            rest += end
+        if more:
+            first = rest.removeprefix(mark)
+            rest, mark = bytearray(more.pop()), b""
+            yield [decoded(line) for line in (first, *more)]
     if rest:
-        yield [rest.decode(file.encoding, "replace")]
+        yield [decoded(rest.removeprefix(mark))]
 
 
-def format_of(first: str) -> Format:
-    """What the first line is a line of."""
+def format_of(first: Line) -> Format:
+    """What the first line is a line of.
+
+    Raises:
+        DataError: it is too long to be one.
+    """
+    first = checked(first)
     return Json() if first.lstrip().startswith("{") else Csv(first)
+
+
+def _check_characters(row: Row) -> None:
+    """Refuses halves of characters, which JSON can spell but no answer can repeat."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise DataError(f"holds half a character, {half!r}") from None
+
+
+def checked(line: Line) -> str:
+    """The line.
+
+    Raises:
+        DataError: it was too long to be kept.
+    """
+    if line is None:
+        raise DataError(f"is longer than {LONGEST >> 20} MiB")
+    return line
 
 
 def _cells(line: str) -> list[str]:
@@ -127,6 +195,8 @@ def number(row: Row, name: str) -> float:
         found = float("" if isinstance(value, bool) else value)
     except (TypeError, ValueError):
         raise DataError(f"expected a number, got {value!r}", name) from None
+    except OverflowError:
+        raise DataError("is beyond the largest number, about 1.8e308", name) from None
     if isinf(found):
         raise DataError("is infinite", name)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
@@ -125,10 +126,24 @@ class _Outputs:
         return {"state": self._stream.state.tolist(), "time": self._before, "dates": self._dates}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
+        wrong = DataError("is no state of this network", "state")
         if set(saved) != {"state", "time", "dates"}:
-            raise DataError("is no state of this network", "state")
-        self._stream.state = saved["state"]
-        self._before, self._dates = saved["time"], saved["dates"]
+            raise wrong
+        before, dates = saved["time"], saved["dates"]
+        if not (before is None or _is_number(before)) or not isinstance(dates, (bool, type(None))):
+            raise wrong
+        try:
+            self._stream.state = saved["state"]
+        except (LiquidError, OverflowError):
+            raise wrong from None
+        self._before, self._dates = before, dates
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number of JSON that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def live_of(found: model_file.Model, time: Optional[str], columns: Optional[Sequence[str]]) -> Live:

@@ -17,7 +17,7 @@ from ..errors import DataError, LiquidError
 from ._interruptions import Interruptible
 
 if TYPE_CHECKING:
-    from ._lines import Format
+    from ._lines import Format, Line
     from ._live import Answer, Live
 
 
@@ -71,30 +71,34 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
         _say([rows.heading(live.names)])
         first = first[1:]
     count = unsaved = 0
-    with Interruptible() as interruptible:
-        for part in chain([first], parts):
-            with interruptible.not_now():
-                _answer(live, rows, part, count)
-                count, unsaved = count + len(part), unsaved + len(part)
-                if state_file is not None and unsaved >= SAVED_EVERY:
-                    _write_state(state_file, mark, live)
-                    unsaved = 0
-    if state_file is not None:
-        _write_state(state_file, mark, live)
+    try:
+        with Interruptible() as interruptible:
+            for part in chain([first], parts):
+                with interruptible.not_now():
+                    _answer(live, rows, part, count)
+                    count, unsaved = count + len(part), unsaved + len(part)
+                    if state_file is not None and unsaved >= SAVED_EVERY:
+                        _write_state(state_file, mark, live)
+                        unsaved = 0
+    finally:  # also where the answers can no longer be written
+        if state_file is not None:
+            _write_state(state_file, mark, live)
 
 
 SAVED_EVERY = 10_000
 """Lines, at least."""
 
 
-def _answer(live: Live, rows: Format, lines: Sequence[str], before: int) -> None:
+def _answer(live: Live, rows: Format, lines: Sequence[Line], before: int) -> None:
     """Answers lines, the first of which is number ``before`` + 1."""
+    from ._lines import checked
+
     found: dict[int, Answer] = {}
     given = {}
     for number, line in enumerate(lines, before + 1):
         try:
-            if line.strip():
-                given[number] = rows.row(line)
+            if line is None or line.strip():
+                given[number] = rows.row(checked(line))
         except LiquidError as error:
             found[number] = error
     if given:

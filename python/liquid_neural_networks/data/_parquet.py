@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Optional
 
 import polars
 
@@ -46,8 +48,28 @@ def _no_panic_on_stderr() -> Iterator[None]:
 
     Rust prints a stack trace there before the exception arrives.
     """
+    with _stderr_held_back:
+        kept = _copy_of_stderr()
+        with nullcontext() if kept is None else _held_back(kept):
+            yield
+
+
+_stderr_held_back = threading.Lock()
+"""The process has one standard error: a second thread would keep the first one's file as it."""
+
+
+def _copy_of_stderr() -> Optional[int]:
+    """A second descriptor of standard error; None if it is closed."""
+    try:
+        return os.dup(2)
+    except OSError:
+        return None
+
+
+@contextmanager
+def _held_back(kept: int) -> Iterator[None]:
+    """The same for one thread; ``kept`` is a copy of standard error, closed at the end."""
     with tempfile.TemporaryFile() as held_back:
-        kept = os.dup(2)
         panicked = False
         try:
             os.dup2(held_back.fileno(), 2)

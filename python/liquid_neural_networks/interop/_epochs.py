@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from queue import SimpleQueue
 from typing import Any, Callable
 
@@ -17,6 +18,10 @@ from ._calls import Plain, guarded, held, hold, let_go
 
 def _nothing() -> None:
     pass
+
+
+Run = Callable[[], Callable[[], Plain]]
+"""Trains, and returns what gives the result: its handles are made only if somebody asks."""
 
 
 class Watch:
@@ -31,6 +36,7 @@ class Watch:
         self.flag = ctypes.c_ubyte.from_address(stop)
         self.better = better
         self.ended = "finished"
+        self.abandoned = False
         self.seen: SimpleQueue[Callable[[], Plain]] = SimpleQueue()
         self.answers: SimpleQueue[bool] = SimpleQueue()
 
@@ -53,9 +59,16 @@ class Watch:
 
     def interrupted(self) -> bool:
         """What :func:`training.fit` asks after every minibatch."""
+        if self.abandoned:  # and the memory of the flag may be gone
+            return True
         if self.flag.value:
             self.ended = "stopped"
         return bool(self.flag.value)
+
+    def abandon(self) -> None:
+        """Ends the training: nobody collects its epochs any more."""
+        self.abandoned = True
+        self.answers.put(True)
 
     def course(self, history: History) -> Plain:
         """The history as plain data, with why the training ended."""
@@ -68,19 +81,20 @@ class Watch:
 
 
 class Training:
-    """A training that ``run`` does under this watch, started on a thread of its own."""
+    """A training that ``run`` does under this watch, started on a thread of its own.
 
-    def __init__(self, watch: Watch, run: Callable[[], Plain]):
-        self.watch, self.run = watch, run
+    It ends at the next minibatch once this object is gone, that is, when its handle is released.
+    """
+
+    def __init__(self, watch: Watch, run: Run):
+        self.watch = watch
         self.waits = False
-        threading.Thread(target=self._finish, name="lnn-training", daemon=True).start()
-
-    def _finish(self) -> None:
-        try:
-            result = {"result": self.run()}
-            self.watch.seen.put(lambda: result)
-        except BaseException as error:
-            self.watch.seen.put(_raising(error))
+        # The thread must not know this object, which would then live as long as the training.
+        finish = threading.Thread(
+            target=_finish, args=(watch, run), name="lnn-training", daemon=True
+        )
+        finish.start()
+        weakref.finalize(self, watch.abandon).atexit = False
 
     def next(self, stop: bool) -> Plain:
         """The next epoch, or the result; waits for it.
@@ -95,6 +109,14 @@ class Training:
         return shown
 
 
+def _finish(watch: Watch, run: Run) -> None:
+    try:
+        result = run()
+        watch.seen.put(lambda: {"result": result()})
+    except BaseException as error:
+        watch.seen.put(_raising(error))
+
+
 def _raising(error: BaseException) -> Callable[[], Plain]:
     def again() -> Plain:
         raise error
@@ -102,7 +124,7 @@ def _raising(error: BaseException) -> Callable[[], Plain]:
     return again
 
 
-def started(watch: Watch, run: Callable[[], Plain]) -> int:
+def started(watch: Watch, run: Run) -> int:
     """The handle of a training that has begun."""
     return hold(Training(watch, run))
 
@@ -113,6 +135,7 @@ def next_epoch(handle: int, stop: bool = False) -> Plain:
 
     Args:
         handle: as :func:`train` or :func:`fit_table` returned it; it is let go of at the end.
+            Released before, the training ends at its next minibatch.
         stop: whether to end after the epoch shown last.
 
     Raises:

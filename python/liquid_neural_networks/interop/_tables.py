@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import polars
 
@@ -50,7 +50,7 @@ def fit_table(table: PlainTable, targets: Any, options: Mapping[str, Any], stop:
     """
     watch, rows = Watch(stop), _table(table)
 
-    def run() -> Plain:
+    def run() -> Callable[[], Plain]:
         forecaster = training.fit_table(
             rows,
             targets,
@@ -60,7 +60,7 @@ def fit_table(table: PlainTable, targets: Any, options: Mapping[str, Any], stop:
             interrupted=watch.interrupted,
         )
         forecaster.network.eval()
-        return {**_introduced(forecaster), "history": watch.course(forecaster.history)}
+        return lambda: {**_introduced(forecaster), "history": watch.course(forecaster.history)}
 
     return started(watch, run)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ def train(
 
     watch = Watch(stop, better=save)
 
-    def run() -> Plain:
+    def run() -> Callable[[], Plain]:
         history = training.fit(
             sharing_parameters(network),
             made["train"],
@@ -61,7 +61,7 @@ def train(
             interrupted=watch.interrupted,
         )
         save()
-        return watch.course(history)
+        return lambda: watch.course(history)
 
     return started(watch, run)
 

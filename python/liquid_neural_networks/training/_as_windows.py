@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..data import Windows
-from ..errors import DataError, DtypeError
+from ..errors import DataError, DtypeError, ShapeError
 
 Data = Union[Windows, Sequence[Any], Mapping[str, Any], "Dataset[Any]", "DataLoader[Any]"]
 """What :func:`as_windows` takes."""
@@ -43,11 +43,27 @@ def as_windows(data: Data, name: str) -> Windows:
     batches = [_of_parts(batch, name) for batch in data]
     if not batches:
         raise DataError("is empty", name)
-    return Windows(*(_joined([getattr(batch, field) for batch in batches]) for field in FIELDS))
+    return Windows(*(_joined(batches, field, name) for field in FIELDS))
 
 
-def _joined(parts: list[Any]) -> Any:
-    return None if parts[0] is None else torch.cat(parts)
+def _joined(batches: Sequence[Windows], field: str, name: str) -> Any:
+    """One field of all batches; those without it get ones, which is what its absence means."""
+    parts = [getattr(batch, field) for batch in batches]
+    given = next((part for part in parts if part is not None), None)
+    if given is None:
+        return None
+    for index, (part, batch) in enumerate(zip(parts, batches)):
+        if part is None:
+            shape = batch.inputs.shape[: given.dim()]
+            part = parts[index] = torch.ones(shape, dtype=given.dtype, device=given.device)
+        if part.shape[1:] != given.shape[1:]:
+            shapes = f"{tuple(given.shape)} and {tuple(part.shape)}"
+            raise ShapeError(
+                f"its batches hold {field} of different shapes, {shapes}; sequences of several "
+                "lengths are padded to one, with a mask that is False at padding",
+                name,
+            )
+    return torch.cat(parts)
 
 
 def _of_parts(parts: object, name: str) -> Windows:

@@ -95,7 +95,7 @@ class LiveForecast:
         known = [self._positions[g].row for g in dict.fromkeys(groups) if g in self._positions]
         every = [*known, *cells]
         table = polars.DataFrame(
-            {name: _column(name, [each[name] for each in every]) for name in self._needed}
+            {name: self._column(name, [each[name] for each in every]) for name in self._needed}
         )
         answers: list[dict[str, Any]] = [{}] * len(every)
         moved = {}
@@ -113,6 +113,12 @@ class LiveForecast:
             moved[group] = _Position(every[recording.rows[-1]], self._kept(series), found.state)
         self._positions.update(moved)
         return answers[len(known) :]
+
+    def _column(self, name: str, cells: Sequence[Any]) -> polars.Series:
+        columns = self.forecaster.columns
+        if name == columns.group and name not in columns.features:
+            cells = [None if cell is None else str(cell) for cell in cells]
+        return _column(name, cells)
 
     def _cells(self, row: Row) -> dict[str, Any]:
         for name in self._needed:
@@ -148,7 +154,7 @@ class LiveForecast:
                 found = _Position(dict(each["row"]), past, np.array(each["state"]))
                 self._check(found)
                 self._positions[group] = found
-        except (AttributeError, KeyError, TypeError, ValueError, LiquidError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, LiquidError):
             raise DataError("is no state of this forecaster", "state") from None
 
     def _check(self, found: _Position) -> None:
@@ -189,9 +195,21 @@ def _values(forecaster: Forecaster, values: FloatArray) -> list[Any]:
 def _column(name: str, cells: Sequence[Any]) -> polars.Series:
     """Cells as in a table that was read."""
     try:
+        if _are_whole_and_fractional(cells):
+            cells = [None if cell is None else float(cell) for cell in cells]
         return polars.Series(name, cells, strict=True)
-    except (TypeError, polars.exceptions.PolarsError):
+    # ValueError: half a character; OverflowError: a whole number of hundreds of digits.
+    except (TypeError, ValueError, OverflowError, polars.exceptions.PolarsError):
         raise DataError(f"cannot be {cells[-1]!r} here", name) from None
+
+
+def _are_whole_and_fractional(cells: Sequence[Any]) -> bool:
+    """Whether there are numbers of both kinds: whole ones alone stay exact, however large."""
+    numbers = [cell for cell in cells if cell is not None]
+    whole = sum(isinstance(cell, (int, np.integer)) for cell in numbers)
+    fractional = sum(isinstance(cell, (float, np.floating)) for cell in numbers)
+    flags = any(isinstance(cell, bool) for cell in numbers)
+    return bool(whole and fractional) and whole + fractional == len(numbers) and not flags
 
 
 def _joined(past: Series, newest: Series) -> Series:
