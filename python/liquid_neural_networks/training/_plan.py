@@ -196,8 +196,12 @@ def _calibrated(forecaster: Forecaster, prepared: Prepared) -> Forecaster:
     for recording, (_, second), rows in zip(
         prepared.recordings, prepared.cuts, _valid_rows(prepared)
     ):
+        if rows.start == rows.stop:
+            continue
         made.append(forecaster.run(recording.series.rows(0, second)).values[rows])
         truth.append(ahead(recording.series.targets, forecaster.aim.steps)[rows])
+    if not made:
+        return forecaster
     found = shifts(quantiles.levels, np.concatenate(made), np.concatenate(truth))
     return replace(forecaster, quantiles=quantiles._replace(shifts=found))
 
