@@ -122,7 +122,9 @@ class Forecaster:
 
         Returns:
             A table of the kind that was given, of polars if that was a file. Rows in the order
-            of the table, with these columns:
+            of the table; with ``sort`` one series after another, each in order of time. A table
+            of pandas has the index of the one given if there is one forecast for each row in
+            that order. The columns are:
 
             - the series that a row belongs to, if the table holds several;
             - the time that the forecast is for, as the table writes times, or if there is no time
@@ -152,7 +154,12 @@ class Forecaster:
         found = forecast_table(self, continued, [values for values, _ in outputs], latest)
         if state is not None:
             write_state(state, self, continued, [after for _, after in outputs])
-        return in_kind_of(table, found)
+        return in_kind_of(table, found, same_rows=not latest and self._one_each())
+
+    def _one_each(self) -> bool:
+        """Whether there is one forecast for each row of a table, in the order of the table."""
+        columns = self.columns
+        return len(self.aim.steps) == 1 and not columns.label_per_group and not columns.order.sort
 
     def run(self, series: Series, first: int = 0, state: Optional[Array] = None) -> _run.Outputs:
         """Forecasts made at the rows of a series from ``first`` on, and the state after them.
