@@ -159,6 +159,23 @@ def test_quantiles_of_a_path_of_two_targets() -> None:
     assert forecaster.network.output_size == 12
 
 
+def test_quantiles_have_as_many_digits_as_tell_them_apart() -> None:
+    levels = [0.1, 0.10000001, 0.9]
+    forecaster = small(hourly(100), "load", time="hour", quantiles=levels)
+    names = forecaster.predict(hourly(100)).columns[2:]
+    assert names == ["predicted_load_q10", "predicted_load_q10.000001", "predicted_load_q90"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("row", {}), ("made_at", {"time": "hour"}), ("predicted_load", {"time": "hour"})],
+)
+def test_a_series_called_like_a_column_of_forecasts_is_refused(name: str, options: Any) -> None:
+    table = two_plants(100).rename({"plant": name})
+    with pytest.raises(DataError, match=f"{name}: two columns"):
+        small(table, "load", group=name, features="load", **options)
+
+
 def test_pinball_loss_is_its_formula() -> None:
     rng = np.random.RandomState(0)
     made, truth = rng.randn(5, 7, 6), rng.randn(5, 7, 2)

@@ -23,6 +23,7 @@ from ._aim import NO_BASELINE, Aim, ahead, best_baseline, steps_to
 from ._baselines import BASELINES, Baselines
 from ._divergence import DivergenceError
 from ._fit import fit
+from ._forecast_table import check_names
 from ._forecaster import Forecaster
 from ._history import History
 from ._lesson import Lesson
@@ -74,6 +75,7 @@ class Plan:
         """Trains on a table that was read."""
         lesson = Lesson.of(prepared.columns, self.loss, self.balance, self.quantiles)
         untrained = self._untrained(prepared, lesson)
+        check_names(untrained)
         starts = [second for _, second in prepared.cuts]
         if self.measured and not untrained.can_measure(prepared.recordings, starts):
             rows = sum(
