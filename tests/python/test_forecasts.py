@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import polars
 import pytest
 import torch
 
+from liquid_neural_networks import _document
+from liquid_neural_networks._document import pack, unpack
 from liquid_neural_networks.errors import DataError, ModelFileError
 from liquid_neural_networks.training import (
     DivergenceError,
@@ -20,10 +24,12 @@ from liquid_neural_networks.training import (
     PinballLoss,
     _losses,
     _run,
+    _state,
     backtest,
     fit_table,
 )
 from liquid_neural_networks.training._losses import LOSSES, balanced
+from liquid_neural_networks.training._state import read_state
 
 small = partial(fit_table, hidden_size=4, epochs=1, window=16, progress=False)
 
@@ -288,10 +294,55 @@ def test_a_state_that_does_not_fit_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
         forecaster.predict(table, state=tmp_path / "none" / "state")
     assert state.read_bytes() == written
-    for damaged in (b"", written[:-9], written[:200] + b"\0" + written[201:], b"\x80"):
+    other = written[:200] + bytes([written[200] ^ 1]) + written[201:]
+    for damaged in (b"", written[:-9], other, b"\x80"):
         state.write_bytes(damaged)
         with pytest.raises(ModelFileError, match="state"):
             forecaster.predict(table, state=state)
+
+
+def test_a_state_of_a_stranger_is_refused(tmp_path: Path) -> None:
+    table, state = two_plants(100), tmp_path / "state"
+    forecaster = small(table, "load", time="hour", group="plant")
+    forecaster.predict(table, state=state)
+    written = unpack(state.read_bytes())
+    assert len(written["states"]) == 2 * 4 * 8  # two series, four neurons
+    many = io.BytesIO()
+    polars.DataFrame({"load": np.zeros(10**6)}).write_ipc(many, compression="zstd")
+    negative = polars.DataFrame({"group": ["a", "b"], "read": [100, -1]})
+    for part, spoilt in (
+        ("rows", b""),
+        ("rows", many.getvalue()),
+        ("rows", written["rows"][:-20] + b"\xff" * 20),
+        ("series", written["rows"]),
+        ("series", _state._bytes_of(negative)),
+        ("states", written["states"][:-8]),
+        ("states", written["states"][:-1]),
+        ("version", 1),
+        ("sum", [0]),
+    ):
+        found = {**written, part: spoilt}
+        if isinstance(spoilt, bytes):
+            found["sum"] = crc32(found["rows"] + found["series"] + found["states"])
+        state.write_bytes(pack(found))
+        with pytest.raises(ModelFileError, match="state"):
+            forecaster.predict(table, state=state)
+
+
+def test_a_state_has_room_for_any_number_of_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many objects a document may hold."""
+    table = hourly(1500).select("load", name=polars.arange(0, 1500) // 30)
+    forecaster = small(table, "load", group="name", baseline="latest")
+    monkeypatch.setattr(_document, "MAX_OBJECTS", 40)
+    state = tmp_path / "state"
+    predict(forecaster, table, state=state)
+    found = read_state(state, forecaster)
+    assert found is not None and len(found.series) == 50
+    assert found.series[-1].group == "49" and found.series[-1].read == 30
+    last = forecaster.run(forecaster.columns.recordings(table)[-1].series).state
+    np.testing.assert_allclose(found.series[-1].state, last)
 
 
 def test_a_short_table_is_warned_of(tmp_path: Path) -> None:

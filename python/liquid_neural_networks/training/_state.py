@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 from zlib import crc32
 
 import numpy as np
@@ -24,8 +24,21 @@ from ._run import Array
 if TYPE_CHECKING:
     from ._forecaster import Forecaster
 
-FORMAT, VERSION = "lnn-state", 1
-FIELDS = {"format", "version", "network", "rows", "sum", "series"}
+FORMAT, VERSION = "lnn-state", 2
+FIELDS = {"format", "version", "network", "sum", "rows", "series", "states"}
+
+SERIES = {"group": polars.String, "read": polars.Int64}
+"""Columns of the table of all series; their states follow in the same order."""
+
+MOST_READ = 2**53
+"""Rows that a series may have."""
+
+
+# What polars raises of bytes that are no table: OSError too, and panics are no Exceptions.
+_UNREADABLE = (
+    *(polars.exceptions.PolarsError, polars.exceptions.PanicException),
+    *(OSError, OverflowError, ValueError),
+)
 
 
 class Position(NamedTuple):
@@ -140,14 +153,29 @@ def check_state_place(path: PathOrName) -> None:
 def write_state(
     path: PathOrName, forecaster: Forecaster, continued: Continued, states: Sequence[Array]
 ) -> None:
-    """Replaces the state at ``path`` in one step, or leaves the old one as it was."""
+    """Replaces the state at ``path`` in one step, or leaves the old one as it was.
+
+    One piece of bytes for all series, for a document may hold only so many objects.
+    """
     columns = forecaster.columns
     names = dict.fromkeys([*columns.features, *columns.order.kept_as_text])
     kept = [_newest(forecaster, continued.rows.select(list(names)), each)
             for each in continued.recordings]  # fmt: skip
-    buffer = io.BytesIO()
-    polars.concat(kept).write_ipc(buffer)
-    rows = buffer.getvalue()
+    series = polars.DataFrame(
+        {
+            "group": [each.group for each in continued.recordings],
+            "read": [
+                before + len(each.series.inputs)
+                for each, before in zip(continued.recordings, continued.counts())
+            ],
+        },
+        schema=SERIES,
+    )
+    parts = {
+        "rows": _bytes_of(polars.concat(kept)),
+        "series": _bytes_of(series),
+        "states": np.stack(states).astype("<f8").tobytes(),
+    }
     replace(
         path,
         pack(
@@ -155,17 +183,8 @@ def write_state(
                 "format": FORMAT,
                 "version": VERSION,
                 "network": _fingerprint(forecaster),
-                "rows": rows,
-                "sum": crc32(rows),
-                "series": [
-                    {
-                        "group": each.group,
-                        "read": before + len(each.series.inputs),
-                        "shape": list(state.shape),
-                        "state": state.astype("<f8").tobytes(),
-                    }
-                    for each, before, state in zip(continued.recordings, continued.counts(), states)
-                ],
+                "sum": crc32(b"".join(parts.values())),
+                **parts,
             }
         ),
     )
@@ -185,25 +204,55 @@ def read_state(path: PathOrName, forecaster: Forecaster) -> Optional[State]:
         found = unpack(regular(path).read_bytes())
     except ModelFileError as error:
         raise ModelFileError(str(error), name) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT or set(found) != FIELDS:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ModelFileError("is no state of a forecaster", name)
-    if found["version"] != VERSION:
+    if found.get("version") != VERSION:
         raise ModelFileError(f"this library reads version {VERSION}", name)
+    if set(found) != FIELDS:
+        raise ModelFileError("is damaged", name)
     if found["network"] != _fingerprint(forecaster):
         raise ModelFileError("is the state of another network", name)
-    rows = found["rows"]
-    if not isinstance(rows, bytes) or crc32(rows) != found["sum"]:
+    parts = [found[part] for part in ("rows", "series", "states")]
+    if not all(isinstance(each, bytes) for each in parts) or crc32(b"".join(parts)) != found["sum"]:
         raise ModelFileError("is damaged", name)
+    rows, series, states = parts
     try:
-        table = polars.read_ipc(io.BytesIO(rows))
-        return State(table, tuple(_position(each) for each in found["series"]))
-    except (polars.exceptions.PolarsError, KeyError, TypeError, ValueError):
+        return State(_table_of(rows), _positions(_table_of(series), states, forecaster))
+    except _UNREADABLE:
         raise ModelFileError("is damaged", name) from None
 
 
-def _position(described: Mapping[str, Any]) -> Position:
-    state = np.frombuffer(described["state"], dtype="<f8").reshape(described["shape"])
-    return Position(described["group"], int(described["read"]), state.copy())
+def _bytes_of(table: polars.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.write_ipc(buffer, compression="uncompressed")
+    return buffer.getvalue()
+
+
+def _table_of(data: bytes) -> polars.DataFrame:
+    """The table in these bytes.
+
+    Raises:
+        ValueError: it has more rows than so many bytes can hold, at a bit each.
+        polars.exceptions.PolarsError: it is no table.
+    """
+    rows = polars.scan_ipc(io.BytesIO(data)).select(polars.len()).collect().item()
+    if rows > 8 * len(data):
+        raise ValueError(f"{rows} rows in {len(data)} bytes")
+    return polars.read_ipc(io.BytesIO(data))
+
+
+def _positions(
+    series: polars.DataFrame, states: bytes, forecaster: Forecaster
+) -> tuple[Position, ...]:
+    """Raises ValueError if the table, or the number of the states, is not as it was written."""
+    if series.schema != SERIES:
+        raise ValueError("other columns")
+    if not series["read"].fill_null(-1).is_between(0, MOST_READ).all():
+        raise ValueError("no numbers of rows")
+    network = forecaster.network
+    shape = (series.height, len(list(network.populations())), network.state_size)
+    each = np.frombuffer(states, dtype="<f8").reshape(shape).copy()
+    return tuple(map(Position, series["group"], series["read"], each))
 
 
 def _newest(
