@@ -443,7 +443,8 @@ def test_a_seed_that_diverges_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_backtest_trains_on_what_came_before_each_origin() -> None:
     table = hourly(24 * 10)
-    options = {"time": "hour", "hidden_size": 4, "epochs": 1, "window": 16, "progress": False}
+    options = {"time": "hour", "calendar": "hour", "hidden_size": 4, "epochs": 1, "window": 16,
+               "progress": False}  # fmt: skip
     found = backtest(table, "load", folds=3, test=0.1, **options)
     assert [(fold.trained, fold.tested) for fold in found.folds] == [
         (168, 24),
@@ -467,3 +468,14 @@ def test_a_backtest_trains_on_what_came_before_each_origin() -> None:
     again = backtest(changed, "load", folds=3, test=0.1, **options)
     assert again.folds[0].test == found.folds[0].test
     assert again.folds[1].test != found.folds[1].test
+
+
+def test_a_backtest_does_not_choose_columns_by_what_comes_later() -> None:
+    table = hourly(24 * 10)
+    late = np.where(np.arange(table.height) < 168, 0.0, np.arange(table.height) % 7)
+    found = [
+        backtest(each, "load", folds=3, test=0.1, time="hour", hidden_size=4, epochs=1, window=16,
+                 progress=False).folds[0].test
+        for each in (table, table.with_columns(late=late))
+    ]  # fmt: skip
+    assert found[0] == found[1]
