@@ -24,10 +24,10 @@ from liquid_neural_networks.training import (
     PinballLoss,
     _losses,
     _run,
-    _state,
     backtest,
     fit_table,
 )
+from liquid_neural_networks.training._ipc import bytes_of, table_of
 from liquid_neural_networks.training._losses import LOSSES, balanced
 from liquid_neural_networks.training._state import read_state
 
@@ -315,7 +315,7 @@ def test_a_state_of_a_stranger_is_refused(tmp_path: Path) -> None:
         ("rows", many.getvalue()),
         ("rows", written["rows"][:-20] + b"\xff" * 20),
         ("series", written["rows"]),
-        ("series", _state._bytes_of(negative)),
+        ("series", bytes_of(negative)),
         ("states", written["states"][:-8]),
         ("states", written["states"][:-1]),
         ("version", 1),
@@ -327,6 +327,20 @@ def test_a_state_of_a_stranger_is_refused(tmp_path: Path) -> None:
         state.write_bytes(pack(found))
         with pytest.raises(ModelFileError, match="state"):
             forecaster.predict(table, state=state)
+
+
+def test_compressed_tables_are_refused_before_they_are_read() -> None:
+    words = polars.Series(["a", "b"] * 50, dtype=polars.Categorical)
+    table = polars.DataFrame({"words": words, "x": np.arange(100.0), "text": ["x" * 30] * 100})
+    assert table_of(bytes_of(table)).equals(table)
+    assert table_of(bytes_of(table.clear())).equals(table.clear())
+    assert table_of(bytes_of(polars.concat([table, table], rechunk=False))).height == 200
+    for compression in ("lz4", "zstd"):
+        for each in (table, table.select("words"), table.select("text")):
+            packed = io.BytesIO()
+            each.write_ipc(packed, compression=compression)
+            with pytest.raises(ValueError, match="is compressed"):
+                table_of(packed.getvalue())
 
 
 def test_a_state_has_room_for_any_number_of_series(

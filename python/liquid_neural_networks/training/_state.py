@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..data import Recording, Series, Table
 from ..errors import DataError, ModelFileError
 from . import _fingerprint as fingerprint
 from ._baselines import fed_targets
+from ._ipc import UNREADABLE, bytes_of, table_of
 from ._run import Array
 
 if TYPE_CHECKING:
@@ -32,13 +32,6 @@ SERIES = {"group": polars.String, "read": polars.Int64}
 
 MOST_READ = 2**53
 """Rows that a series may have."""
-
-
-# What polars raises of bytes that are no table: OSError too, and panics are no Exceptions.
-_UNREADABLE = (
-    *(polars.exceptions.PolarsError, polars.exceptions.PanicException),
-    *(OSError, OverflowError, ValueError),
-)
 
 
 class Position(NamedTuple):
@@ -172,8 +165,8 @@ def write_state(
         schema=SERIES,
     )
     parts = {
-        "rows": _bytes_of(polars.concat(kept)),
-        "series": _bytes_of(series),
+        "rows": bytes_of(polars.concat(kept)),
+        "series": bytes_of(series),
         "states": np.stack(states).astype("<f8").tobytes(),
     }
     replace(
@@ -217,28 +210,9 @@ def read_state(path: PathOrName, forecaster: Forecaster) -> Optional[State]:
         raise ModelFileError("is damaged", name)
     rows, series, states = parts
     try:
-        return State(_table_of(rows), _positions(_table_of(series), states, forecaster))
-    except _UNREADABLE:
+        return State(table_of(rows), _positions(table_of(series), states, forecaster))
+    except UNREADABLE:
         raise ModelFileError("is damaged", name) from None
-
-
-def _bytes_of(table: polars.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.write_ipc(buffer, compression="uncompressed")
-    return buffer.getvalue()
-
-
-def _table_of(data: bytes) -> polars.DataFrame:
-    """The table in these bytes.
-
-    Raises:
-        ValueError: it has more rows than so many bytes can hold, at a bit each.
-        polars.exceptions.PolarsError: it is no table.
-    """
-    rows = polars.scan_ipc(io.BytesIO(data)).select(polars.len()).collect().item()
-    if rows > 8 * len(data):
-        raise ValueError(f"{rows} rows in {len(data)} bytes")
-    return polars.read_ipc(io.BytesIO(data))
 
 
 def _positions(
