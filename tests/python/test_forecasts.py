@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from liquid_neural_networks.training import (
     DivergenceError,
     Forecaster,
     PinballLoss,
+    _ipc,
     _losses,
     _run,
     backtest,
@@ -341,6 +343,19 @@ def test_compressed_tables_are_refused_before_they_are_read() -> None:
             each.write_ipc(packed, compression=compression)
             with pytest.raises(ValueError, match="is compressed"):
                 table_of(packed.getvalue())
+
+
+@pytest.mark.parametrize("field", [1, 2, 4])
+def test_lengths_beyond_the_bytes_are_refused_before_they_are_read(field: int) -> None:
+    """Polars would ask for that much memory, and end the whole process."""
+    data = bytearray(bytes_of(polars.DataFrame({"text": ["x" * 30] * 10})))
+    (batch,) = _ipc._batches(bytes(data))
+    place = _ipc._field(bytes(data), batch, field)
+    assert place is not None
+    last = _ipc._target(bytes(data), place) + 4 + (0 if field == 4 else 8)
+    struct.pack_into("<q", data, last, 2**40)
+    with pytest.raises(ValueError, match="lengths that do not fit"):
+        table_of(bytes(data))
 
 
 def test_a_state_has_room_for_any_number_of_series(

@@ -78,8 +78,24 @@ def _header(data: bytes, start: int, kind: int) -> int:
 def _rows(data: bytes, batch: int) -> int:
     if _field(data, batch, 3) is not None:
         raise ValueError("is compressed")
+    # Lengths and nulls of columns, places and lengths of their buffers, buffers of text.
+    nodes, buffers, texts = (_numbers(data, batch, *each) for each in ((1, 2), (2, 2), (4, 1)))
+    most = 8 * len(data)
+    if not all(0 <= each <= most for each in (*nodes, *buffers, *texts)):
+        raise ValueError("has lengths that do not fit in so many bytes")
+    if sum(buffers[1::2]) > len(data) or sum(texts) > len(buffers):
+        raise ValueError("has longer buffers than bytes")
     place = _field(data, batch, 0)
     return 0 if place is None else abs(_number("q", data, place))
+
+
+def _numbers(data: bytes, table: int, index: int, each: int) -> tuple[int, ...]:
+    """In a field that is a list of so many numbers each; none if it is not there."""
+    place = _field(data, table, index)
+    if place is None:
+        return ()
+    start = _target(data, place)
+    return struct.unpack_from(f"<{each * _number('I', data, start)}q", data, start + 4)
 
 
 def _needed(data: bytes, table: int, index: int) -> int:
