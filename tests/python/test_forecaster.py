@@ -297,7 +297,7 @@ def test_without_valid_and_test_parts_everything_is_trained_on() -> None:
         ({"targets": "depth"}, DataError, "depth: there is no such column"),
         ({"window": 500}, DataError, "table: 168 rows to train on"),
         ({"horizon": 170}, DataError, "table: 168 rows to train on"),
-        ({"horizon": -1}, DomainError, "horizon: expected an integer at least 0"),
+        ({"horizon": -1}, DomainError, "horizon: expected an integer from 0"),
         ({"window": 0}, DomainError, "window"),
         ({"stride": 0}, DomainError, "stride"),
         ({"valid": 0.5, "test": 0.5}, DomainError, "valid"),

@@ -65,7 +65,7 @@ def check_names(forecaster: Forecaster) -> None:
     columns = forecaster.columns
     names = [] if columns.group is None else [columns.group]
     names += [_time_name(columns), *([MADE_AT] if max(forecaster.aim.steps) else [])]
-    names += _value_names(forecaster)
+    names += value_names(forecaster)
     for name in names:
         if names.count(name) > 1:
             raise DataError("two columns of the forecasts would have this name", name)
@@ -77,8 +77,8 @@ def _time_name(columns: Columns) -> str:
     return columns.time[0] if len(columns.time) == 1 else "time"
 
 
-def _value_names(forecaster: Forecaster) -> list[str]:
-    """Of the columns that :func:`_values` makes."""
+def value_names(forecaster: Forecaster) -> list[str]:
+    """Of what is predicted for one row ahead, in the order of the outputs."""
     columns, quantiles = forecaster.columns, forecaster.quantiles
     if columns.classes is not None:
         labels = [f"probability_{label}" for label in columns.classes]
@@ -179,4 +179,4 @@ def _values(forecaster: Forecaster, values: Array) -> dict[str, polars.Series]:
     if classes is not None:
         labels = polars.Series([classes[index] for index in values.argmax(axis=1)])
         found = [labels, polars.Series(values.max(axis=1)), *found]
-    return dict(zip(_value_names(forecaster), found))
+    return dict(zip(value_names(forecaster), found))
