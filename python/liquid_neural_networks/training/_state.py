@@ -128,7 +128,7 @@ class Continued(NamedTuple):
                 f"the table has {min(short)} rows of a series: too few for a certain forecast. "
                 f"The network starts from zero, and was trained on {window} rows in a row; give "
                 "it more of the past, or carry its state from table to table",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
