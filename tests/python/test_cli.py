@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import click
 import numpy as np
 import polars
 import pytest
@@ -226,10 +227,27 @@ def test_a_full_disk_leaves_the_forecasts_and_the_state_of_before(
     before = output.read_bytes(), state.read_bytes()
     monkeypatch.setattr(os, "fsync", full)
     assert lnn(*command).exit_code == 1
-    result = lnn(*command[:3], "--state", state)
-    assert result.exit_code == 1 and result.stdout == ""
+    assert lnn(*command, "--state", state).exit_code == 1
     assert (output.read_bytes(), state.read_bytes()) == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.csv", "state"]
+
+
+def test_forecasts_that_nobody_got_leave_the_state_of_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    command = ("predict", folder / "values.lnn", folder / "table.csv", "--state", state)
+    monkeypatch.setattr(click, "echo", full)
+    assert lnn(*command).exit_code == 1 and not state.exists()
+
+
+def test_the_state_is_not_written_over_the_forecasts(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    (tmp_path / "link").symlink_to(output)
+    result = lnn("predict", folder / "values.lnn", folder / "table.csv", "--output", output,
+                 "--state", tmp_path / "link")  # fmt: skip
+    assert result.exit_code == 2 and "is the output as well" in result.stderr
+    assert not output.exists()
 
 
 def test_a_result_no_better_than_a_baseline_is_said(folder: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from liquid_neural_networks.errors import (
 from liquid_neural_networks.training import DivergenceError, Forecaster, _losses, fit_table
 from liquid_neural_networks.training._aim import Aim
 from liquid_neural_networks.training._baselines import Baselines
+from liquid_neural_networks.training._linear import Linear
 from liquid_neural_networks.training._losses import squared_error
 from training_cases import network, same
 
@@ -296,7 +297,7 @@ def test_without_valid_and_test_parts_everything_is_trained_on() -> None:
         ({"targets": "depth"}, DataError, "depth: there is no such column"),
         ({"window": 500}, DataError, "table: 168 rows to train on"),
         ({"horizon": 170}, DataError, "table: 168 rows to train on"),
-        ({"horizon": -1}, DomainError, "horizon: expected an integer at least 0"),
+        ({"horizon": -1}, DomainError, "horizon: expected an integer from 0"),
         ({"window": 0}, DomainError, "window"),
         ({"stride": 0}, DomainError, "stride"),
         ({"valid": 0.5, "test": 0.5}, DomainError, "valid"),
@@ -348,9 +349,12 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
     forecaster.save(file)
     found = model_file.load(file)
     assert found.scaling is not None
+    baselines = found.metadata["baselines"]
+    linear = baselines["linear"]
     for part, name, value in (
         ("metadata", "horizon", -1),
         ("metadata", "horizon", None),
+        ("metadata", "horizon", 2**40),
         ("metadata", "path", "yes"),
         ("metadata", "baseline", "last_day"),
         ("metadata", "baseline", None),
@@ -361,6 +365,10 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
         ("metadata", "test", {"\x1b[31mmse": 1.0}),
         ("metadata", "test", {"mse": "\x1b[31m"}),
         ("metadata", "test", 7),
+        ("metadata", "baselines", {**baselines, "seasons": {"last_day": 1e-300}}),
+        ("metadata", "baselines", {**baselines, "linear": {**linear, "before": 2**40}}),
+        ("metadata", "baselines", {**baselines, "linear": {**linear, "periods": [1e-300]}}),
+        ("metadata", "columns", {**found.metadata["columns"], "calendar": [[]]}),
         ("metadata", "columns", {"features": 1}),
         ("metadata", "columns", {**found.metadata["columns"], "features": ["height"]}),
         ("metadata", "columns", {**found.metadata["columns"], "targets": ["depth"]}),
@@ -375,3 +383,12 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
         model_file.save(found._replace(**parts), file)
         with pytest.raises(ModelFileError, match=r"plain\.lnn"):
             pytest.fail(f"{name} = {value} was read: {Forecaster.load(file)}")
+
+
+def test_lags_of_nothing_are_refused() -> None:
+    """No weights would be needed for them, however many a file asks for."""
+    lagged = {"before": 0, "lagged": [], "anchors": [], "periods": [], "steps": [1]}
+    weights = {"mean": [[0.0]], "deviation": [[1.0]], "weights": [[[1.0], [0.0]]]}
+    assert Linear.from_dict({**lagged, **weights}, 1, 1).lags.before == 0
+    with pytest.raises(DataError, match="linear"):
+        Linear.from_dict({**lagged, **weights, "before": 1}, 1, 1)

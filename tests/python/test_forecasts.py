@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import warnings
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import polars
 import pytest
 import torch
 
+from liquid_neural_networks import _document
+from liquid_neural_networks._document import pack, unpack
 from liquid_neural_networks.errors import DataError, ModelFileError
 from liquid_neural_networks.training import (
     DivergenceError,
     Forecaster,
     PinballLoss,
+    _ipc,
     _losses,
     _run,
     backtest,
     fit_table,
 )
+from liquid_neural_networks.training._ipc import bytes_of, table_of
 from liquid_neural_networks.training._losses import LOSSES, balanced
+from liquid_neural_networks.training._state import read_state
 
 small = partial(fit_table, hidden_size=4, epochs=1, window=16, progress=False)
 
@@ -159,6 +167,23 @@ def test_quantiles_of_a_path_of_two_targets() -> None:
     assert forecaster.network.output_size == 12
 
 
+def test_quantiles_have_as_many_digits_as_tell_them_apart() -> None:
+    levels = [0.1, 0.10000001, 0.9]
+    forecaster = small(hourly(100), "load", time="hour", quantiles=levels)
+    names = forecaster.predict(hourly(100)).columns[2:]
+    assert names == ["predicted_load_q10", "predicted_load_q10.000001", "predicted_load_q90"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("row", {}), ("made_at", {"time": "hour"}), ("predicted_load", {"time": "hour"})],
+)
+def test_a_series_called_like_a_column_of_forecasts_is_refused(name: str, options: Any) -> None:
+    table = two_plants(100).rename({"plant": name})
+    with pytest.raises(DataError, match=f"{name}: two columns"):
+        small(table, "load", group=name, features="load", **options)
+
+
 def test_pinball_loss_is_its_formula() -> None:
     rng = np.random.RandomState(0)
     made, truth = rng.randn(5, 7, 6), rng.randn(5, 7, 2)
@@ -271,18 +296,91 @@ def test_a_state_that_does_not_fit_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
         forecaster.predict(table, state=tmp_path / "none" / "state")
     assert state.read_bytes() == written
-    for damaged in (b"", written[:-9], written[:200] + b"\0" + written[201:], b"\x80"):
+    other = written[:200] + bytes([written[200] ^ 1]) + written[201:]
+    for damaged in (b"", written[:-9], other, b"\x80"):
         state.write_bytes(damaged)
         with pytest.raises(ModelFileError, match="state"):
             forecaster.predict(table, state=state)
+
+
+def test_a_state_of_a_stranger_is_refused(tmp_path: Path) -> None:
+    table, state = two_plants(100), tmp_path / "state"
+    forecaster = small(table, "load", time="hour", group="plant")
+    forecaster.predict(table, state=state)
+    written = unpack(state.read_bytes())
+    assert len(written["states"]) == 2 * 4 * 8  # two series, four neurons
+    many = io.BytesIO()
+    polars.DataFrame({"load": np.zeros(10**6)}).write_ipc(many, compression="zstd")
+    negative = polars.DataFrame({"group": ["a", "b"], "read": [100, -1]})
+    for part, spoilt in (
+        ("rows", b""),
+        ("rows", many.getvalue()),
+        ("rows", written["rows"][:-20] + b"\xff" * 20),
+        ("series", written["rows"]),
+        ("series", bytes_of(negative)),
+        ("states", written["states"][:-8]),
+        ("states", written["states"][:-1]),
+        ("version", 1),
+        ("sum", [0]),
+    ):
+        found = {**written, part: spoilt}
+        if isinstance(spoilt, bytes):
+            found["sum"] = crc32(found["rows"] + found["series"] + found["states"])
+        state.write_bytes(pack(found))
+        with pytest.raises(ModelFileError, match="state"):
+            forecaster.predict(table, state=state)
+
+
+def test_compressed_tables_are_refused_before_they_are_read() -> None:
+    words = polars.Series(["a", "b"] * 50, dtype=polars.Categorical)
+    table = polars.DataFrame({"words": words, "x": np.arange(100.0), "text": ["x" * 30] * 100})
+    assert table_of(bytes_of(table)).equals(table)
+    assert table_of(bytes_of(table.clear())).equals(table.clear())
+    assert table_of(bytes_of(polars.concat([table, table], rechunk=False))).height == 200
+    for compression in ("lz4", "zstd"):
+        for each in (table, table.select("words"), table.select("text")):
+            packed = io.BytesIO()
+            each.write_ipc(packed, compression=compression)
+            with pytest.raises(ValueError, match="is compressed"):
+                table_of(packed.getvalue())
+
+
+@pytest.mark.parametrize("field", [1, 2, 4])
+def test_lengths_beyond_the_bytes_are_refused_before_they_are_read(field: int) -> None:
+    """Polars would ask for that much memory, and end the whole process."""
+    data = bytearray(bytes_of(polars.DataFrame({"text": ["x" * 30] * 10})))
+    (batch,) = _ipc._batches(bytes(data))
+    place = _ipc._field(bytes(data), batch, field)
+    assert place is not None
+    last = _ipc._target(bytes(data), place) + 4 + (0 if field == 4 else 8)
+    struct.pack_into("<q", data, last, 2**40)
+    with pytest.raises(ValueError, match="lengths that do not fit"):
+        table_of(bytes(data))
+
+
+def test_a_state_has_room_for_any_number_of_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many objects a document may hold."""
+    table = hourly(1500).select("load", name=polars.arange(0, 1500) // 30)
+    forecaster = small(table, "load", group="name", baseline="latest")
+    monkeypatch.setattr(_document, "MAX_OBJECTS", 40)
+    state = tmp_path / "state"
+    predict(forecaster, table, state=state)
+    found = read_state(state, forecaster)
+    assert found is not None and len(found.series) == 50
+    assert found.series[-1].group == "49" and found.series[-1].read == 30
+    last = forecaster.run(forecaster.columns.recordings(table)[-1].series).state
+    np.testing.assert_allclose(found.series[-1].state, last)
 
 
 def test_a_short_table_is_warned_of(tmp_path: Path) -> None:
     table = hourly()
     forecaster = small(table, "load", time="hour", baseline="last_day")
     for rows in (1, 15, 23):  # fewer than the training's window, or than it looks back
-        with pytest.warns(UserWarning, match=f"has {rows} rows of a series"):
+        with pytest.warns(UserWarning, match=f"has {rows} rows of a series") as seen:
             forecaster.predict(table.head(rows))
+        assert seen[0].filename == __file__  # of whoever called
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         forecaster.predict(table, state=tmp_path / "state")
@@ -375,7 +473,8 @@ def test_a_seed_that_diverges_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_backtest_trains_on_what_came_before_each_origin() -> None:
     table = hourly(24 * 10)
-    options = {"time": "hour", "hidden_size": 4, "epochs": 1, "window": 16, "progress": False}
+    options = {"time": "hour", "calendar": "hour", "hidden_size": 4, "epochs": 1, "window": 16,
+               "progress": False}  # fmt: skip
     found = backtest(table, "load", folds=3, test=0.1, **options)
     assert [(fold.trained, fold.tested) for fold in found.folds] == [
         (168, 24),
@@ -399,3 +498,14 @@ def test_a_backtest_trains_on_what_came_before_each_origin() -> None:
     again = backtest(changed, "load", folds=3, test=0.1, **options)
     assert again.folds[0].test == found.folds[0].test
     assert again.folds[1].test != found.folds[1].test
+
+
+def test_a_backtest_does_not_choose_columns_by_what_comes_later() -> None:
+    table = hourly(24 * 10)
+    late = np.where(np.arange(table.height) < 168, 0.0, np.arange(table.height) % 7)
+    found = [
+        backtest(each, "load", folds=3, test=0.1, time="hour", hidden_size=4, epochs=1, window=16,
+                 progress=False).folds[0].test
+        for each in (table, table.with_columns(late=late))
+    ]  # fmt: skip
+    assert found[0] == found[1]

@@ -95,6 +95,19 @@ def test_a_table_of_pandas_keeps_its_index_and_gives_its_dates(forecaster: Forec
     assert read_table(pandas.DataFrame({"wave": WAVE}, index=LEVEL)).columns == ["wave"]
 
 
+def test_an_index_of_pandas_is_kept_only_for_the_very_same_rows() -> None:
+    options: dict[str, Any] = {"epochs": 1, "window": 8, "hidden_size": 4, "progress": False}
+    table = pandas.DataFrame({"hour": HOURS, "wave": WAVE}, index=np.arange(ROWS) + 100)
+    backwards = table[::-1]
+    by_time = fit_table(backwards, "wave", time="hour", sort=True, **options).predict(backwards)
+    # Sorted, the first forecast is no longer that of the first row given.
+    assert by_time["made_at"].iloc[0] == HOURS[0] and by_time.index[0] == 0
+    path = fit_table(table, "wave", horizon=2, path=True, **options)
+    assert path.predict(table, latest=True).index.tolist() == [0, 1]
+    with pytest.warns(UserWarning, match="2 rows of a series"):
+        assert path.predict(table[:2], latest=True).index.tolist() == [0, 1]
+
+
 def test_what_pandas_calls_missing_is_missing() -> None:
     table = pandas.DataFrame(
         {

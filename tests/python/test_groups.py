@@ -179,6 +179,21 @@ def test_a_series_is_predicted_as_if_it_were_alone(split: str) -> None:
     np.testing.assert_allclose(again, together, rtol=1e-5)
 
 
+@pytest.mark.parametrize("valid", [0.0, 0.2])
+def test_quantiles_are_shifted_by_the_series_kept_for_validation(valid: float) -> None:
+    forecaster = small(waves(), "height", time="when", group="sensor", split="group",
+                       quantiles=[0.1, 0.9], valid=valid, epochs=1)  # fmt: skip
+    assert forecaster.quantiles is not None and forecaster.test is not None
+    assert forecaster.quantiles.shifts.any() == (valid > 0)
+
+
+def test_quantiles_of_one_value_a_series() -> None:
+    table = walks().with_columns(length=polars.len().over("walk") + 0.5)
+    forecaster = small(table, "length", group="walk", label_per_group=True, loss="quantile",
+                       features="swing", epochs=1)  # fmt: skip
+    assert forecaster.predict(table).height == table["walk"].n_unique()
+
+
 def test_a_series_that_was_never_seen_is_predicted() -> None:
     table = waves()
     forecaster = small(table, "height", time="when", group="sensor", epochs=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -55,14 +56,20 @@ def predict(
     for option, written in (("--output", output), ("--state", state)):
         if written is not None:
             check_output(option, written, [str(model), *table.names])
+    if output is not None and state is not None and realpath(output) == realpath(state):
+        raise click.BadParameter(f"{state} is the output as well", param_hint="--state")
     if output is not None:
         check_ending("--output", output)
     # Imported here: polars would slow down every other command and --help.
     from ..training import Forecaster
 
     with warnings_as_lines():
-        predictions = Forecaster.load(model).predict(table, latest=latest, state=state)
+        predictions, keep_state = Forecaster.load(model).predict_before_keeping(
+            table, latest=latest, state=state
+        )
     if output is None:
         click.echo(predictions.write_csv(), nl=False)
     else:
         write_table(predictions, output)
+    # Last: forecasts that could not be written are made again from the state of before.
+    keep_state()

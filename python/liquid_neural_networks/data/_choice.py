@@ -60,7 +60,7 @@ def choose_columns(
             part each. One unit of elapsed time will be the median step.
         horizon: rows from a sample to the target predicted at it.
         classes: whether the target is a class. Default: yes if it holds text, true and false,
-            or two different numbers.
+            or two whole numbers.
         time_format: strptime pattern of the times. Default: recognised.
         group: column that tells several series apart. Default: the table is one.
         categories: columns of words, flags or whole numbers to feed, one input for each word.

@@ -285,7 +285,9 @@ def _check_description(description: Mapping[str, Any]) -> None:
     for words in categories.values():
         _check_names("categories", words, (str, int))
     calendar = description.get("calendar", [])
-    if not isinstance(calendar, (list, tuple)) or not all(each in CYCLES for each in calendar):
+    if not isinstance(calendar, (list, tuple)) or not all(
+        isinstance(each, str) and each in CYCLES for each in calendar
+    ):
         raise DataError(f"expected some of {', '.join(CYCLES)}", "calendar")
     if calendar and not description.get("dates"):
         raise DataError("needs dates", "calendar")

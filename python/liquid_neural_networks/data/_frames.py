@@ -54,14 +54,19 @@ def as_polars(table: Any) -> Any:
     return table
 
 
-def in_kind_of(table: Any, found: polars.DataFrame) -> Any:
+def in_kind_of(table: Any, found: polars.DataFrame, same_rows: bool) -> Any:
     """``found`` as a table of the same kind as ``table``; a polars table where that was a path.
 
     For a numpy array it is a structured one, for its columns differ in kind.
+
+    Args:
+        same_rows: whether each row of ``found`` belongs to the row of ``table`` at its place, if
+            there are as many; a table of pandas then keeps its index.
     """
     if _is_pandas(table):
         columns = {name: found[name].to_numpy() for name in found.columns}
-        return type(table)(columns, index=table.index if len(table) == found.height else None)
+        keeps_index = same_rows and len(table) == found.height
+        return type(table)(columns, index=table.index if keeps_index else None)
     if isinstance(table, Mapping):
         return {name: found[name].to_numpy() for name in found.columns}
     if isinstance(table, np.ndarray):

@@ -28,7 +28,7 @@ def target_kind(
 ) -> TargetKind:
     """Whether the targets are classes: as asked for, or by what they hold.
 
-    Text, true and false, and two different numbers are classes.
+    Text, true and false, and two different whole numbers are classes.
 
     Raises:
         DataError: a column does not exist, or is one of numbers but for a cell or two.

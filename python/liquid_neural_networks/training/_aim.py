@@ -24,6 +24,10 @@ NO_BASELINE = "none"
 """The network puts out the values themselves."""
 
 
+MOST_AHEAD = 2**16
+"""Rows from a sample to the target predicted at it."""
+
+
 class Lookback(NamedTuple):
     """How much of the past a forecast needs: so many rows, and those of so much elapsed time."""
 
@@ -61,7 +65,9 @@ class Aim:
     def __post_init__(self) -> None:
         if self.path and self.columns.classes is not None:
             raise OptionError("is of values, the target holds classes", "path")
-        if self.baselines.steps != self.steps:
+        # Counted first: a file may claim any horizon.
+        count = self.horizon if self.path else 1
+        if len(self.baselines.steps) != count or self.baselines.steps != self.steps:
             raise DataError("looks other steps ahead", "baselines")
         if self.baseline != NO_BASELINE and self.baseline not in self.baselines.starts(
             self.columns
@@ -160,7 +166,7 @@ class Aim:
         columns = Columns.from_dict(described["columns"])
         return cls(
             columns,
-            check_integer("horizon", described["horizon"], 0),
+            check_integer("horizon", described["horizon"], 0, MOST_AHEAD),
             check_flag("path", described["path"]),
             Baselines.from_dict(described["baselines"], columns),
             described["baseline"],

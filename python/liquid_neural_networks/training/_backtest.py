@@ -87,7 +87,8 @@ def backtest(
 
     A single test part is one stretch of the past, and may be an easy or a hard one. The newest
     ``folds * test`` of the rows of every series are cut into ``folds`` parts; each is predicted by
-    a network that was trained on all rows before it.
+    a network that was trained on all rows before it. Which columns are fed, and how, is decided
+    once, by what the first of those is trained on.
 
     Args:
         table, targets: as for :func:`fit_table`.
@@ -120,10 +121,14 @@ def backtest(
     given.apply_defaults()
     if given.arguments["split"] == "group" or given.arguments["label_per_group"]:
         raise OptionError("a backtest goes by time, not by series", "split")
-    prepared, plan = planned(given.arguments)
+    valid = given.arguments["valid"]
+    check_fraction("valid", valid)
+    # Cut as the first fold is: its training rows decide which columns are fed.
+    end = 1 - (folds - 1) * test
+    prepared, plan = planned({**given.arguments, "valid": valid * end, "test": folds * test})
     found = []
     for fold in range(folds):
-        part = _part(prepared, folds - fold, test, given.arguments["valid"])
+        part = _part(prepared, folds - fold, test, valid)
         forecaster = plan.forecaster(part)
         assert forecaster.test is not None
         origin = part.cuts[0][1]

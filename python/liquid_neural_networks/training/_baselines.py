@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..data import Columns, Series
 from ..errors import DataError
 from ._linear import Lags, Linear
-from ._past import FloatArray, IntArray, Past
+from ._past import LEAST_PERIOD, FloatArray, IntArray, Past
 
 SEASONS = {"last_day": 86_400.0, "last_week": 7 * 86_400.0, "last_year": 365.25 * 86_400.0}
 """Baseline -> the seconds since the value that it repeats."""
@@ -143,7 +143,7 @@ class Baselines:
             not steps
             or min(steps) < 0
             or not set(seasons) <= set(SEASONS)
-            or not all(0 < period < np.inf for period in seasons.values())
+            or not all(LEAST_PERIOD <= period < np.inf for period in seasons.values())
             or len(usual) != columns.outputs
             or not np.isfinite(usual).all()
         ):

@@ -9,6 +9,7 @@ import numpy as np
 import polars
 
 from ..data import Columns, Recording
+from ..errors import DataError
 from ._run import Array
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ def forecast_table(
 
     Args:
         values: of each series, what is predicted at its new rows.
+
+    Raises:
+        DataError: two columns would have the same name.
     """
+    check_names(forecaster)
     newest = latest or forecaster.columns.label_per_group
     parts = []
     for recording, first, count, own in zip(
@@ -49,6 +54,38 @@ def forecast_table(
             parts.append(_part(forecaster, continued.rows, recording, chosen, count, made))
     order = np.argsort(np.concatenate([each.order for each in parts]), kind="stable")
     return polars.concat([each.table for each in parts])[order]
+
+
+def check_names(forecaster: Forecaster) -> None:
+    """Checks that no two columns of forecasts would have the same name.
+
+    Raises:
+        DataError: two have.
+    """
+    columns = forecaster.columns
+    names = [] if columns.group is None else [columns.group]
+    names += [_time_name(columns), *([MADE_AT] if max(forecaster.aim.steps) else [])]
+    names += value_names(forecaster)
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError("two columns of the forecasts would have this name", name)
+
+
+def _time_name(columns: Columns) -> str:
+    if not columns.time:
+        return "row"
+    return columns.time[0] if len(columns.time) == 1 else "time"
+
+
+def value_names(forecaster: Forecaster) -> list[str]:
+    """Of what is predicted for one row ahead, in the order of the outputs."""
+    columns, quantiles = forecaster.columns, forecaster.quantiles
+    if columns.classes is not None:
+        labels = [f"probability_{label}" for label in columns.classes]
+        return [f"predicted_{columns.targets[0]}", "probability", *labels]
+    if quantiles is None:
+        return [f"predicted_{target}" for target in columns.targets]
+    return [name for target in columns.targets for name in quantiles.names(target)]
 
 
 def _part(
@@ -85,12 +122,10 @@ def _times(
 ) -> dict[str, polars.Series]:
     """When forecasts are for, and when they were made if that is another time."""
     if not columns.time:
-        name = "row"
         moments = polars.Series(np.arange(count, count + due.max() + 1) + 1)
     else:
-        name = columns.time[0] if len(columns.time) == 1 else "time"
         moments = _moments(columns, rows, recording, int(due.max()) + 1)
-    found = {name: moments[due]}
+    found = {_time_name(columns): moments[due]}
     return found if (made == due).all() else {**found, MADE_AT: moments[made]}
 
 
@@ -138,21 +173,10 @@ def _months(seconds: float) -> int:
 
 def _values(forecaster: Forecaster, values: Array) -> dict[str, polars.Series]:
     """(R, ...) forecasts as columns."""
-    columns, quantiles = forecaster.columns, forecaster.quantiles
-    first = f"predicted_{columns.targets[0]}"
-    if columns.classes is not None:
-        labels = [columns.classes[index] for index in values.argmax(axis=1)]
-        each = {
-            f"probability_{label}": polars.Series(values[:, index])
-            for index, label in enumerate(columns.classes)
-        }
-        best = polars.Series(values.max(axis=1))
-        return {first: polars.Series(labels), "probability": best, **each}
-    found = {}
-    for index, target in enumerate(columns.targets):
-        if quantiles is None:
-            found[f"predicted_{target}"] = polars.Series(values[:, index])
-            continue
-        for place, name in enumerate(quantiles.names(target)):
-            found[name] = polars.Series(values[:, index, place])
-    return found
+    classes = forecaster.columns.classes
+    # Of each row all targets in turn, of each target its quantiles.
+    found = list(map(polars.Series, values.reshape(len(values), -1).T))
+    if classes is not None:
+        labels = polars.Series([classes[index] for index in values.argmax(axis=1)])
+        found = [labels, polars.Series(values.max(axis=1)), *found]
+    return dict(zip(value_names(forecaster), found))

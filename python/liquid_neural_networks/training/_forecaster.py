@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -122,7 +122,9 @@ class Forecaster:
 
         Returns:
             A table of the kind that was given, of polars if that was a file. Rows in the order
-            of the table, with these columns:
+            of the table; with ``sort`` one series after another, each in order of time. A table
+            of pandas has the index of the one given if there is one forecast for each row in
+            that order. The columns are:
 
             - the series that a row belongs to, if the table holds several;
             - the time that the forecast is for, as the table writes times, or if there is no time
@@ -142,6 +144,18 @@ class Forecaster:
             ModelFileError: the state is damaged, or of another network.
             OSError: the system could not write the state.
         """
+        found, keep_state = self.predict_before_keeping(table, latest=latest, state=state)
+        keep_state()
+        return found
+
+    def predict_before_keeping(
+        self, table: Table, *, latest: bool = False, state: Optional[PathOrName] = None
+    ) -> tuple[Any, Callable[[], None]]:
+        """As :meth:`predict`, for forecasts that are to be written somewhere before the state is.
+
+        Returns:
+            The forecasts, and what to call to write the state (if there is one).
+        """
         check_flag("latest", latest)
         before = None
         if state is not None:
@@ -150,9 +164,17 @@ class Forecaster:
         continued = Continued.of(self, table, before)
         outputs = [self.run(*part) for part in continued.parts()]
         found = forecast_table(self, continued, [values for values, _ in outputs], latest)
-        if state is not None:
-            write_state(state, self, continued, [after for _, after in outputs])
-        return in_kind_of(table, found)
+
+        def keep_state() -> None:
+            if state is not None:
+                write_state(state, self, continued, [after for _, after in outputs])
+
+        return in_kind_of(table, found, same_rows=not latest and self._one_each()), keep_state
+
+    def _one_each(self) -> bool:
+        """Whether there is one forecast for each row of a table, in the order of the table."""
+        columns = self.columns
+        return len(self.aim.steps) == 1 and not columns.label_per_group and not columns.order.sort
 
     def run(self, series: Series, first: int = 0, state: Optional[Array] = None) -> _run.Outputs:
         """Forecasts made at the rows of a series from ``first`` on, and the state after them.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ..errors import DataError
-from ._past import FloatArray, IntArray, Past
+from ._past import LEAST_PERIOD, FloatArray, IntArray, Past
 
 PENALTIES = (1e-9, 1e-6, 1e-4, 1e-2, 1.0)
 """Ridge penalties on standardised columns; the validation rows choose."""
@@ -19,6 +19,9 @@ MOST_ROWS = 50_000
 
 MOST_WEIGHTS = 20_000
 """Numbers that a model file is to hold for it."""
+
+MOST_BEFORE = 2**16
+"""Lags that a model file may ask for."""
 
 CHUNK = 65_536
 """Rows at a time."""
@@ -167,12 +170,12 @@ class Linear:
         shapes = [(count, width), (count, width), (count, width + 1, outputs)]
         indices = (*lags.lagged, *lags.anchors)
         if (
-            lags.before < 0
+            not 0 <= lags.before <= (MOST_BEFORE if lags.lagged else 0)
             or [each.shape for each in arrays] != shapes
             or not all(np.isfinite(each).all() for each in arrays)
             or not (arrays[1] > 0).all()
             or not all(0 <= index < features for index in indices)
-            or not all(0 < period < np.inf for period in lags.periods)
+            or not all(LEAST_PERIOD <= period < np.inf for period in lags.periods)
         ):
             raise DataError("has numbers that do not fit together", "linear")
         return cls(lags, steps, *arrays)

@@ -11,6 +11,7 @@ import polars
 from ..data import Series
 from ..errors import DataError, LiquidError
 from ._baselines import fed_targets
+from ._forecast_table import value_names
 from ._past import FloatArray, latest_known
 from ._run import Array
 
@@ -169,17 +170,10 @@ class LiveForecast:
 
 
 def _names(forecaster: Forecaster) -> list[str]:
-    columns, quantiles, aim = forecaster.columns, forecaster.quantiles, forecaster.aim
-    if columns.classes is not None:
-        labels = [f"probability_{label}" for label in columns.classes]
-        return [f"predicted_{columns.targets[0]}", "probability", *labels]
-    found = []
-    for step in aim.steps:
-        ahead = f"_{step}" if aim.path else ""
-        for target in columns.targets:
-            names = [f"predicted_{target}"] if quantiles is None else quantiles.names(target)
-            found += [f"{name}{ahead}" for name in names]
-    return found
+    names, aim = value_names(forecaster), forecaster.aim
+    if not aim.path:
+        return names
+    return [f"{name}_{step}" for step in aim.steps for name in names]
 
 
 def _values(forecaster: Forecaster, values: FloatArray) -> list[Any]:

@@ -14,6 +14,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+LEAST_PERIOD = 1.0
+"""Units of elapsed time that a season lasts at least."""
+
+
 class Past(NamedTuple):
     """The newest values known at each row.
 
@@ -40,7 +44,7 @@ class Past(NamedTuple):
         the series had not begun, the newest value known at the row.
 
         Args:
-            period: in units of elapsed time.
+            period: in units of elapsed time, :data:`LEAST_PERIOD` at least.
         """
         # Half a unit of play: months and years are no whole number of each other's parts.
         periods = max(ceil((step - 0.5) / period), 1) + before

@@ -23,6 +23,7 @@ from ._aim import NO_BASELINE, Aim, ahead, best_baseline, steps_to
 from ._baselines import BASELINES, Baselines
 from ._divergence import DivergenceError
 from ._fit import fit
+from ._forecast_table import check_names
 from ._forecaster import Forecaster
 from ._history import History
 from ._lesson import Lesson
@@ -74,6 +75,7 @@ class Plan:
         """Trains on a table that was read."""
         lesson = Lesson.of(prepared.columns, self.loss, self.balance, self.quantiles)
         untrained = self._untrained(prepared, lesson)
+        check_names(untrained)
         starts = [second for _, second in prepared.cuts]
         if self.measured and not untrained.can_measure(prepared.recordings, starts):
             rows = sum(
@@ -196,8 +198,12 @@ def _calibrated(forecaster: Forecaster, prepared: Prepared) -> Forecaster:
     for recording, (_, second), rows in zip(
         prepared.recordings, prepared.cuts, _valid_rows(prepared)
     ):
+        if rows.start == rows.stop:
+            continue
         made.append(forecaster.run(recording.series.rows(0, second)).values[rows])
         truth.append(ahead(recording.series.targets, forecaster.aim.steps)[rows])
+    if not made:
+        return forecaster
     found = shifts(quantiles.levels, np.concatenate(made), np.concatenate(truth))
     return replace(forecaster, quantiles=quantiles._replace(shifts=found))
 

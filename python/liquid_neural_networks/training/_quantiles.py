@@ -11,6 +11,9 @@ from ..errors import DataError
 from ._losses import check_levels
 from ._past import FloatArray
 
+MOST_DIGITS = 17
+"""A float has no more."""
+
 
 class Quantiles(NamedTuple):
     """Which quantiles are predicted, and what is added to each.
@@ -34,7 +37,15 @@ class Quantiles(NamedTuple):
 
     def names(self, target: str) -> list[str]:
         """What the columns of a target are called: ``predicted_NAME_q10``."""
-        return [f"predicted_{target}_q{100 * level:g}" for level in self.levels]
+        return [f"predicted_{target}_q{percent}" for percent in self._percents()]
+
+    def _percents(self) -> list[str]:
+        """The levels in percent, with as many digits (6 at least) as tell them apart."""
+        for digits in range(6, MOST_DIGITS + 1):
+            found = [f"{100 * level:.{digits}g}" for level in self.levels]
+            if len(set(found)) == len(found):
+                break
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that :meth:`from_dict` reads back."""

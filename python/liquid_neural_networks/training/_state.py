@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 from zlib import crc32
 
 import numpy as np
@@ -19,13 +18,20 @@ from ..data import Recording, Series, Table
 from ..errors import DataError, ModelFileError
 from . import _fingerprint as fingerprint
 from ._baselines import fed_targets
+from ._ipc import UNREADABLE, bytes_of, table_of
 from ._run import Array
 
 if TYPE_CHECKING:
     from ._forecaster import Forecaster
 
-FORMAT, VERSION = "lnn-state", 1
-FIELDS = {"format", "version", "network", "rows", "sum", "series"}
+FORMAT, VERSION = "lnn-state", 2
+FIELDS = {"format", "version", "network", "sum", "rows", "series", "states"}
+
+SERIES = {"group": polars.String, "read": polars.Int64}
+"""Columns of the table of all series; their states follow in the same order."""
+
+MOST_READ = 2**53
+"""Rows that a series may have."""
 
 
 class Position(NamedTuple):
@@ -122,7 +128,7 @@ class Continued(NamedTuple):
                 f"the table has {min(short)} rows of a series: too few for a certain forecast. "
                 f"The network starts from zero, and was trained on {window} rows in a row; give "
                 "it more of the past, or carry its state from table to table",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
@@ -140,14 +146,29 @@ def check_state_place(path: PathOrName) -> None:
 def write_state(
     path: PathOrName, forecaster: Forecaster, continued: Continued, states: Sequence[Array]
 ) -> None:
-    """Replaces the state at ``path`` in one step, or leaves the old one as it was."""
+    """Replaces the state at ``path`` in one step, or leaves the old one as it was.
+
+    One piece of bytes for all series, for a document may hold only so many objects.
+    """
     columns = forecaster.columns
     names = dict.fromkeys([*columns.features, *columns.order.kept_as_text])
     kept = [_newest(forecaster, continued.rows.select(list(names)), each)
             for each in continued.recordings]  # fmt: skip
-    buffer = io.BytesIO()
-    polars.concat(kept).write_ipc(buffer)
-    rows = buffer.getvalue()
+    series = polars.DataFrame(
+        {
+            "group": [each.group for each in continued.recordings],
+            "read": [
+                before + len(each.series.inputs)
+                for each, before in zip(continued.recordings, continued.counts())
+            ],
+        },
+        schema=SERIES,
+    )
+    parts = {
+        "rows": bytes_of(polars.concat(kept)),
+        "series": bytes_of(series),
+        "states": np.stack(states).astype("<f8").tobytes(),
+    }
     replace(
         path,
         pack(
@@ -155,17 +176,8 @@ def write_state(
                 "format": FORMAT,
                 "version": VERSION,
                 "network": _fingerprint(forecaster),
-                "rows": rows,
-                "sum": crc32(rows),
-                "series": [
-                    {
-                        "group": each.group,
-                        "read": before + len(each.series.inputs),
-                        "shape": list(state.shape),
-                        "state": state.astype("<f8").tobytes(),
-                    }
-                    for each, before, state in zip(continued.recordings, continued.counts(), states)
-                ],
+                "sum": crc32(b"".join(parts.values())),
+                **parts,
             }
         ),
     )
@@ -185,25 +197,36 @@ def read_state(path: PathOrName, forecaster: Forecaster) -> Optional[State]:
         found = unpack(regular(path).read_bytes())
     except ModelFileError as error:
         raise ModelFileError(str(error), name) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT or set(found) != FIELDS:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ModelFileError("is no state of a forecaster", name)
-    if found["version"] != VERSION:
+    if found.get("version") != VERSION:
         raise ModelFileError(f"this library reads version {VERSION}", name)
+    if set(found) != FIELDS:
+        raise ModelFileError("is damaged", name)
     if found["network"] != _fingerprint(forecaster):
         raise ModelFileError("is the state of another network", name)
-    rows = found["rows"]
-    if not isinstance(rows, bytes) or crc32(rows) != found["sum"]:
+    parts = [found[part] for part in ("rows", "series", "states")]
+    if not all(isinstance(each, bytes) for each in parts) or crc32(b"".join(parts)) != found["sum"]:
         raise ModelFileError("is damaged", name)
+    rows, series, states = parts
     try:
-        table = polars.read_ipc(io.BytesIO(rows))
-        return State(table, tuple(_position(each) for each in found["series"]))
-    except (polars.exceptions.PolarsError, KeyError, TypeError, ValueError):
+        return State(table_of(rows), _positions(table_of(series), states, forecaster))
+    except UNREADABLE:
         raise ModelFileError("is damaged", name) from None
 
 
-def _position(described: Mapping[str, Any]) -> Position:
-    state = np.frombuffer(described["state"], dtype="<f8").reshape(described["shape"])
-    return Position(described["group"], int(described["read"]), state.copy())
+def _positions(
+    series: polars.DataFrame, states: bytes, forecaster: Forecaster
+) -> tuple[Position, ...]:
+    """Raises ValueError if the table, or the number of the states, is not as it was written."""
+    if series.schema != SERIES:
+        raise ValueError("other columns")
+    if not series["read"].fill_null(-1).is_between(0, MOST_READ).all():
+        raise ValueError("no numbers of rows")
+    network = forecaster.network
+    shape = (series.height, len(list(network.populations())), network.state_size)
+    each = np.frombuffer(states, dtype="<f8").reshape(shape).copy()
+    return tuple(map(Position, series["group"], series["read"], each))
 
 
 def _newest(

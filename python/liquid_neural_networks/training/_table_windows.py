@@ -18,6 +18,7 @@ from ..data._tables import FILE_COLUMN
 from ..data._targets import listed, target_kind
 from ..data._times import spoken_time
 from ..errors import DataError, DomainError, OptionError
+from ._aim import MOST_AHEAD
 
 
 class Preprocessing(Protocol):
@@ -128,7 +129,8 @@ def prepare(
     parts = order.rows(arranged)
     kind = target_kind(arranged, wish.targets, classes)
     same_row = kind.classes or label_per_group
-    horizon = check_integer("horizon", (0 if same_row else 1) if horizon is None else horizon, 0)
+    horizon = (0 if same_row else 1) if horizon is None else horizon
+    horizon = check_integer("horizon", horizon, 0, MOST_AHEAD)
     if label_per_group and horizon:
         raise OptionError("there is one target for each series, and nothing ahead of it", "horizon")
     cut = cuts([len(each.numbers) for each in parts], valid, test, split, seed)
