@@ -48,6 +48,21 @@ class Storage(NamedTuple):
     epsilon: float = 0.0
 
 
+class Derived:
+    """What engines made of the wiring and the options; theirs to fill, never copied or saved.
+
+    Attributes:
+        plans: of the compiled engine, by what they were made for.
+        gpu_recurrence, gpu_sensory: of the GPU engine, once it has run. As attributes, they are
+            seen by ``torch.compile`` when what it traces has just made them.
+    """
+
+    def __init__(self) -> None:
+        self.plans: dict[Any, Any] = {}
+        self.gpu_recurrence: Any = None
+        self.gpu_sensory: Any = None
+
+
 class Dynamics(ParameterModule, ABC):
     """Base of all dynamics.
 
@@ -61,8 +76,7 @@ class Dynamics(ParameterModule, ABC):
     name: ClassVar[str]
     solvable: ClassVar[bool] = False
     """Whether a solver integrates it."""
-    derived: dict[Any, Any]
-    """What engines made of the wiring and the options; theirs to fill, never copied or saved."""
+    derived: Derived
 
     def __init__(
         self,
@@ -82,7 +96,7 @@ class Dynamics(ParameterModule, ABC):
             sensory_pre=wiring.sensory_pre,
             sensory_post=wiring.sensory_post,
         )
-        self.derived = {}
+        self.derived = Derived()
         self.storage = Storage(type(self))
         self._set_options(wiring, **options)
         for name, initial in self._initial_values(wiring, generator).items():
@@ -240,7 +254,7 @@ class Dynamics(ParameterModule, ABC):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "derived": {}}
+        return {**self.__dict__, "derived": Derived()}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Dynamics:
         # As without this method, but parametrized too: torch has a copy of its own for modules

@@ -130,9 +130,9 @@ def form_of(dynamics: ClosedFormDynamics) -> Form:
 
 def plan_for(dynamics: ClosedFormDynamics, form: Form) -> Any:
     """What C keeps of a population."""
-    plan = dynamics.derived.get(form)
+    plan = dynamics.derived.plans.get(form)
     if plan is None:
-        plan = dynamics.derived[form] = make_plan(built().closed_form_plan, *form)
+        plan = dynamics.derived.plans[form] = make_plan(built().closed_form_plan, *form)
     return plan
 
 

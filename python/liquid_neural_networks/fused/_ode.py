@@ -83,7 +83,7 @@ def plan_for(dynamics: Dynamics, method: Method, stored: Optional[_step.Stored])
     ``stored`` is None."""
     activation: str = dynamics.options().get("activation", "sigmoid")
     key = (method, activation, stored is None)
-    plan = dynamics.derived.get(key)
+    plan = dynamics.derived.plans.get(key)
     if plan is None:
         lists = dynamics.index_lists
         plan = _step.make(
@@ -95,7 +95,7 @@ def plan_for(dynamics: Dynamics, method: Method, stored: Optional[_step.Stored])
             [lists[name].tobytes() for name in ("pre", "post", "sensory_pre", "sensory_post")],
             _stored_by(dynamics) if stored is None else stored,
         )
-        dynamics.derived[key] = plan
+        dynamics.derived.plans[key] = plan
     return plan
 
 

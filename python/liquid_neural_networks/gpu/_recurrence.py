@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any, NamedTuple, Optional
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -142,18 +141,16 @@ class Arrangement(NamedTuple):
     sender_most: int
 
 
-_arrangements: WeakKeyDictionary[Dynamics, Arrangement] = WeakKeyDictionary()
-
-
 def arrangement(dynamics: Dynamics) -> Arrangement:
     """On the device of the population; made when first asked for."""
     _arrange(dynamics)
-    return _arrangements[dynamics]
+    found: Arrangement = dynamics.derived.gpu_recurrence
+    return found
 
 
 @run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
-    device, there = dynamics.like.device, _arrangements.get(dynamics)
+    device, there = dynamics.like.device, dynamics.derived.gpu_recurrence
     if there is None or there.synapses.entries.device != device:
         pre, post = dynamics.index_lists["pre"], dynamics.index_lists["post"]
         receiving, most = _layout.balanced(post, pre, dynamics.units)
@@ -172,7 +169,7 @@ def _arrange(dynamics: Dynamics) -> bool:
             torch.tensor(pre, dtype=torch.int32, device=device),
             torch.tensor(post, dtype=torch.int32, device=device),
         )
-        _arrangements[dynamics] = Arrangement(synapses, most, sender_most)
+        dynamics.derived.gpu_recurrence = Arrangement(synapses, most, sender_most)
     return True
 
 

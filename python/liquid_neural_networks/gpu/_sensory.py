@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -36,19 +35,17 @@ class Synapses(NamedTuple):
     receivers: Tensor
 
 
-_synapses: WeakKeyDictionary[Dynamics, Synapses] = WeakKeyDictionary()
-
-
 def synapses_of(dynamics: Dynamics) -> Synapses:
     """On the device of the population; made when first asked for."""
     _arrange(dynamics)
-    return _synapses[dynamics]
+    found: Synapses = dynamics.derived.gpu_sensory
+    return found
 
 
 @run_while_compiling
 def _arrange(dynamics: Dynamics) -> bool:
-    device = dynamics.like.device
-    if dynamics not in _synapses or _synapses[dynamics].entries.device != device:
+    device, there = dynamics.like.device, dynamics.derived.gpu_sensory
+    if there is None or there.entries.device != device:
         pre, post = dynamics.index_lists["sensory_pre"], dynamics.index_lists["sensory_post"]
         receiving = _layout.lists(post, pre, dynamics.units, _layout.longest(post))
         sending = _layout.lists(pre, post, dynamics.input_size, _layout.longest(pre))
@@ -58,7 +55,7 @@ def _arrange(dynamics: Dynamics) -> bool:
             torch.from_numpy(pre.astype(np.int32)),
             torch.from_numpy(post.astype(np.int32)),
         )
-        _synapses[dynamics] = Synapses(*(each.to(device) for each in lists))
+        dynamics.derived.gpu_sensory = Synapses(*(each.to(device) for each in lists))
     return True
 
 
