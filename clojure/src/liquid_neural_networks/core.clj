@@ -853,10 +853,10 @@
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (lnn/export network \"firmware\" {:name \"pilot\"})
       ;=> [\"firmware/pilot.h\" \"firmware/pilot.c\" \"firmware/main.c\" \"firmware/Makefile\"]"
-  [model folder & {:as options}]
+  [model folder & options]
   (let [given (options/to-python (options/check :export options))]
     (vec (if (forecaster? model)
-           (runtime/call-on (.-owned ^Forecaster model) "export_forecaster" (str folder) given)
+           (runtime/call-on (::forecaster model) "export_forecaster" [(str folder) given])
            (call-on model "export_network" (str folder) given)))))
 
 ;; -- conformance ----------------------------------------------------------------------------
