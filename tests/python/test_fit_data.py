@@ -115,7 +115,7 @@ def test_a_network_is_trained_where_it_is_told_to() -> None:
     assert losses(WINDOWS, device="cpu") == losses(WINDOWS)
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", 1.5])
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", 1.5, "meta"])
 def test_a_device_that_is_not_here_is_refused(device: Any) -> None:
     with pytest.raises(OptionError, match="lnn doctor"):
         losses(WINDOWS, device=device)
