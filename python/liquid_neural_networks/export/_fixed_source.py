@@ -97,6 +97,7 @@ def _source(fixed: Fixed, name: str, common: dict[str, object]) -> str:
         piece("numbers"),
         _sizes(fixed, name, types),
         _integers("uint16_t", "sigmoids", fixed.table) + "\n",
+        piece("synapse_lists"),
         piece("fixed_point"),
         piece("fixed_time") if design.elapsed_time is None else "",
         piece("fixed_layer") if len(fixed.populations) > 1 else "",

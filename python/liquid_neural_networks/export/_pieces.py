@@ -20,6 +20,7 @@ HELPERS = (
     "hyperbolic_tangent",
     "error_function",
     "connections",
+    "synapse_lists",
     "weigh",
     "weigh_pair",
     "dot",

@@ -9,24 +9,17 @@
  *     rate  = leak rate  + sum of rate_k  s_k    rate_k  = w / c
  *     drive = leak drive + sum of drive_k s_k    drive_k = w E / c
  */
-typedef struct {
+struct synapse {
     float slope, offset, rate, drive;
-} synapse;
+};
 
 typedef struct {
     float rate, drive;
 } flow;
 
-/* Those onto neuron i are number start[i] to start[i + 1] - 1, each with its sender. */
-typedef struct {
-    const FLASH synapse_number *start;
-    const FLASH sender_number *from;
-    const FLASH synapse *each;
-} synapses;
-
 typedef struct {
     const FLASH flow *leak;
-    synapses recurrent, sensory;
+    synapse_lists recurrent, sensory;
 } population;
 
 typedef flow sensory_sum;

@@ -19,25 +19,18 @@
  * Potentials have 32 bits, in units of 2^-(X_BITS + 15); synapses take their upper part, x, of 16 bits
  * in units of 2^-X_BITS.
  */
-typedef struct {
+struct synapse {
     int16_t slope, offset, rate, drive;
-} synapse;
+};
 
 typedef struct {
     int32_t rate, drive;
 } flow;
 
-/* Those onto neuron i are number start[i] to start[i + 1] - 1, each with its sender. */
-typedef struct {
-    const FLASH synapse_number *start;
-    const FLASH sender_number *from;
-    const FLASH synapse *each;
-} synapses;
-
 typedef struct {
     const FLASH flow *leak;
     const FLASH int8_t *exponent;
-    synapses recurrent, sensory;
+    synapse_lists recurrent, sensory;
     int sensory_shift; /* bits that slope times input has more than y */
 } population;
 

@@ -7,9 +7,9 @@
  *
  * charge is o; for inputs, charge and charge_offset have their affine map in them.
  */
-typedef struct {
+struct synapse {
     float slope, offset, w, k, charge, charge_offset;
-} synapse;
+};
 
 typedef struct {
     float g, p, vleak, window; /* window = v, of the symmetric elastance */
@@ -23,16 +23,9 @@ typedef struct {
     float rate, drive;
 } flow;
 
-/* Those onto neuron i are number start[i] to start[i + 1] - 1, each with its sender. */
-typedef struct {
-    const FLASH synapse_number *start;
-    const FLASH sender_number *from;
-    const FLASH synapse *each;
-} synapses;
-
 typedef struct {
     const FLASH neuron *each;
-    synapses recurrent, sensory;
+    synapse_lists recurrent, sensory;
 } population;
 
 static void add_synapse(sensory_sum *sum, const FLASH synapse *s, float x) {
