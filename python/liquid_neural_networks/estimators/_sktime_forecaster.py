@@ -11,6 +11,7 @@ from .._checks import check_count
 from ..data import Scaling
 from ..errors import DataError
 from ..neuron import DynamicsLike, WiringLike
+from ..training._past import latest_known
 from ._learning import FloatArray, Options, learn
 
 
@@ -115,11 +116,9 @@ class LiquidForecaster(Options, BaseForecaster):  # type: ignore[misc]
 
 def _latest(values: FloatArray) -> FloatArray:
     """(T, C) the newest value known at each sample; before the first known one that one."""
-    rows = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
-    newest = np.maximum.accumulate(rows, axis=0)
-    first = np.argmax(~np.isnan(values), axis=0)
-    found: FloatArray = np.take_along_axis(values, np.maximum(newest, first), axis=0)
-    return found
+    newest = latest_known(values)
+    first = np.take_along_axis(values, np.argmax(~np.isnan(values), axis=0)[None], axis=0)
+    return np.where(np.isnan(newest), first, newest)
 
 
 def _changes(values: FloatArray) -> FloatArray:
