@@ -28,7 +28,12 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 RUNS = TRITON and (DEVICE == "cuda" or gpu.INTERPRETED)
 """Whether kernels run in this process."""
 
-kernels = pytest.mark.skipif(not RUNS, reason="runs in a process of its own, see test_interpreted")
+kernels = pytest.mark.skipif(
+    not RUNS,
+    reason="runs in a process of its own, see test_interpreted"
+    if TRITON
+    else "THE GPU KERNELS ARE NOT TESTED: Triton is not installed",
+)
 
 
 elsewhere = pytest.mark.skipif(
