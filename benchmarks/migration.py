@@ -117,7 +117,7 @@ def beside_network(seconds: float) -> Ratios:
 
 
 def ratios(one: nn.Module, other: nn.Module, inputs: Tensor, seconds: float) -> dict[str, float]:
-    """How many times longer the first takes for each kind of call."""
+    """For each kind of call, the time of the first module as a multiple of the second's."""
     found: dict[str, float] = {}
     for kind, call in CALLS.items():
         modules = {"one": one, "other": other}

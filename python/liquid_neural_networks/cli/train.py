@@ -47,7 +47,7 @@ def train(
       lnn train room.csv --target state --features light,co2 --wiring ncp:inter=12,command=6
 
     \b
-    Many series in one table, told apart by a column:
+    Many series in one table, named by a column:
       lnn train glucose.csv --target gl --time time --group id --horizon 6
 
     What TABLE holds is found and said before training, and each finding can be set. TABLE may be

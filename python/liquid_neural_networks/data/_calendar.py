@@ -21,7 +21,7 @@ class Cycle(NamedTuple):
         name: of the place in it.
         period: in seconds.
         enough: cycles that a recording must span for them to be learned from it.
-        finest: fraction of the period that steps must stay below to be told apart.
+        finest: fraction of the period that steps must stay below to be distinguished.
     """
 
     name: str

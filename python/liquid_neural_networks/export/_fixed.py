@@ -35,7 +35,7 @@ MARGIN = 1.25
 
 SMALLEST_LEAK = 256
 """Of rates as a step takes them: less than that, and their rounding moves a potential's rest by
-more than the room of :func:`.largest_potential`, so that it could overflow."""
+more than the margin of :func:`.largest_potential`, so that it could overflow."""
 
 
 class FixedPopulation(NamedTuple):
@@ -286,8 +286,8 @@ def _rates(population: Population, guard: int) -> tuple[Integers, Integers, Inte
         wiring.sensory_post, minlength=units
     )
     # A sum of mantissas of 16 bits times openings of 15 stays below 2^30.
-    room = (2.0**15 - 1 - count) / total.max(axis=1)
-    exponent = np.floor(np.log2(room)).astype(np.int64) + 15
+    factor = (2.0**15 - 1 - count) / total.max(axis=1)
+    exponent = np.floor(np.log2(factor)).astype(np.int64) + 15
     leak = _whole(own * 2.0 ** exponent[:, None])
     if (leak[:, 0] >> guard < SMALLEST_LEAK).any():
         raise OptionError(

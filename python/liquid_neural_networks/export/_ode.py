@@ -106,7 +106,7 @@ def largest_potential(design: Design) -> float:
     for population in design.populations:
         for name in ("vleak", "E", "sensory_E"):
             largest = max(largest, float(np.abs(population.values[name]).max(initial=0.0)))
-    return 1.01 * largest + 1e-3  # with room for rounding
+    return 1.01 * largest + 1e-3  # with a margin for rounding
 
 
 # -- dense ---------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def answer_in(address: int, size: int) -> None:
     _answers.address, _answers.end = address, address + size
 
 
-def room(size: int) -> int:
+def take_answer_memory(size: int) -> int:
     """Address of so many bytes of that memory, or 0 if there are not."""
     place = _answers.address
     if place + size > _answers.end:
@@ -81,7 +81,7 @@ def room(size: int) -> int:
 def array_description(values: Union[Tensor, Array]) -> Plain:
     """Describes numbers for the caller to read.
 
-    They are copied to the caller's memory where it has room; else they stay until the caller
+    They are copied to the caller's memory where it has space; else they stay until the caller
     releases their handle.
     """
     if isinstance(values, Tensor):
@@ -94,7 +94,7 @@ def array_description(values: Union[Tensor, Array]) -> Plain:
         raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {values.dtype}", "array")
     found = {"address": address, "shape": list(values.shape), "dtype": kind}
     size = int(values.nbytes)
-    place = room(size)
+    place = take_answer_memory(size)
     if place:
         ctypes.memmove(place, address, size)
         found["address"] = place

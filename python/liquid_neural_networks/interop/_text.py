@@ -12,7 +12,7 @@ import json
 import struct
 from typing import Any, Callable
 
-from ._arrays import answer_in, room
+from ._arrays import answer_in, take_answer_memory
 from ._calls import FUNCTIONS, hold, let_go
 
 _decode: Callable[[str], tuple[Any, int]] = json.JSONDecoder(strict=False).raw_decode
@@ -31,7 +31,7 @@ def _call(address: int, size: int) -> None:
     try:
         answer_in(memory, memory_size)
         answer = call(given[_HEAD.size :].decode()).encode("utf-8", "replace")
-        place, handle = room(len(answer)), 0
+        place, handle = take_answer_memory(len(answer)), 0
     finally:
         answer_in(0, 0)
     if place:
@@ -49,7 +49,7 @@ def entry() -> int:
     """Address of a C function, from any thread, of a request's address and its size in bytes.
 
     A request is UTF-8, see :func:`call`. Five integers of eight bytes stand before it, which the
-    size leaves out: room for the address, size and handle of the answer (0 if there is nothing
+    size leaves out: space for the address, size and handle of the answer (0 if there is nothing
     to release), and the address and size of memory for it and for arrays.
     """
     return ctypes.cast(_entry, ctypes.c_void_p).value or 0
