@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ._kernel import lowest
-from ._modes import readable
+from ._modes import autocast, readable
 from ._sequences import Layout, Number, Sequences, size_names
 from ._tensors import array_of, check_kind, check_real
 from .errors import DomainError, DtypeError, ShapeError
@@ -202,7 +202,7 @@ def as_floats(name: str, value: object, like: Tensor) -> Tensor:
     if value.device != like.device:
         raise DtypeError(f"is on {value.device}, the network on {like.device}", name)
     if value.dtype != like.dtype:
-        if value.is_floating_point() and torch.is_autocast_enabled(like.device.type):
+        if value.is_floating_point() and autocast(like.device.type):
             return value.to(like.dtype)
         raise DtypeError(
             f"expected {like.dtype} like the network, got {value.dtype}; "

@@ -25,6 +25,12 @@ def compiling() -> bool:
     return torch.compiler.is_compiling()
 
 
+def autocast(device_type: str) -> bool:
+    """Whether autocast is on for a kind of device; never on one that has none, such as ``meta``."""
+    available: bool = torch.amp.is_autocast_available(device_type)
+    return available and torch.is_autocast_enabled(device_type)
+
+
 def transform() -> str:
     """Which transform that sees through plain torch operators only is at work; empty for none, and
     in graphs that are being recorded, which are transformed later."""

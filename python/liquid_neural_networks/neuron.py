@@ -16,7 +16,7 @@ from . import engines, solvers
 from ._checks import check_choice, check_count, check_flag, check_seed
 from ._hints import explains_keywords, hint, refuse_unknown
 from ._inputs import as_flags, as_floats, as_reals, check_sequences, check_state
-from ._modes import readable
+from ._modes import autocast, readable
 from ._parameters import ParameterModule, set_values
 from ._precision import without_autocast_in_backward
 from ._sequences import Number, Sequences
@@ -181,7 +181,7 @@ class LiquidNeuron(nn.Module):
         all the same.
         """
         kind = "cpu" if sequences.inputs.is_cpu else sequences.inputs.device.type
-        if torch.is_autocast_enabled(kind):
+        if autocast(kind):
             with torch.autocast(kind, enabled=False):
                 states = self._sequence(sequences, state)
             modules = self.parameter_modules().values()

@@ -529,3 +529,11 @@ def test_a_read_out_of_another_dtype_streams_as_it_runs_forward(solver: str) -> 
     live = net.stream()
     steps = [torch.from_numpy(live.step(sample.numpy())) for sample in inputs]
     torch.testing.assert_close(torch.stack(steps), outputs, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+def test_a_network_on_the_meta_device_says_its_shapes(dynamics: str) -> None:
+    net = network(dynamics).to("meta")
+    outputs = net(sequences().to("meta"))
+    assert outputs.device.type == "meta"
+    assert outputs.shape == network(dynamics)(sequences()).shape
