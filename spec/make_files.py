@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -242,7 +243,7 @@ def document(wirings: list[Document], dtype: str = "f4", **config: Any) -> Docum
         tensors["readout.bias"] = array(spread(outputs, -0.1, 0.1), dtype)
     return {
         "format": "lnn",
-        "version": 2,
+        "version": 3,
         "library": "spec",
         "config": config,
         "wirings": wirings,
@@ -271,6 +272,7 @@ def valid_documents() -> dict[str, Document]:
     both_ways = [full_wiring(2, 3), full_wiring(2, 3), full_wiring(6, 3), full_wiring(6, 3)]
     return {
         "chain": described,
+        "chain-version-2": version_2(),
         "chain-f8": document([chain_wiring()], "f8"),
         "full": document([full_wiring(3, 4)]),
         "no-synapses": document([deaf], output_size=1),
@@ -316,12 +318,28 @@ def edited(path: str, value: Any, layers: int = 1) -> bytes:
 
 def pack(whole: Document) -> bytes:
     data: bytes = msgpack.packb(whole)
-    return data
+    return sealed(data) if whole.get("version") == 3 else data
+
+
+def sealed(data: bytes) -> bytes:
+    """A map with one more field at its end: the checksum of all before its own bytes."""
+    start = bytes([data[0] + 1]) + data[1:] + msgpack.packb("checksum") + b"\xce"
+    return start + zlib.crc32(start).to_bytes(4, "big")
+
+
+def version_2() -> Document:
+    """The chain file before there were checksums."""
+    return {**document([chain_wiring()]), "version": 2}
 
 
 def with_metadata(encoded: bytes) -> bytes:
-    """The chain file with ``encoded`` as the value of its last field, the metadata."""
-    return pack(document([chain_wiring()]))[:-1] + encoded
+    """The chain file of version 2 with ``encoded`` as the value of its last field, the metadata."""
+    return pack(version_2())[:-1] + encoded
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """One bit of one byte is another."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
 def nested(depth: int) -> bytes:
@@ -365,7 +383,16 @@ def hostile_bytes() -> dict[str, tuple[bytes, str]]:
         "bad-utf8": (with_metadata(b"\x81\xa1a\xa2\xc3\x28"), "not UTF-8"),
         "bad-utf8-key": (with_metadata(b"\x81\xa1\xff\xc0"), "not UTF-8"),
         "duplicate-key": (with_metadata(b"\x82\xa1a\x01\xa1a\x02"), "twice"),
-        "duplicate-field": (b"\x89" + good[1:] + b"\xa7version\x01", "twice"),
+        "duplicate-field": (b"\x8a" + good[1:] + b"\xa7version\x01", "twice"),
+        "bit-flipped-number": (flipped(good, good.index(b"\xa4data") + 8), "checksum"),
+        "bit-flipped-name": (flipped(good, good.index(b"spec")), "checksum"),
+        "checksum-wrong": (flipped(good, len(good) - 1), "checksum"),
+        "checksum-missing": (msgpack.packb(document([chain_wiring()])), "checksum"),
+        "checksum-short": (
+            msgpack.packb({**document([chain_wiring()]), "checksum": 7}),
+            "checksum",
+        ),
+        "checksum-version-2": (msgpack.packb({**version_2(), "checksum": 7}), "unknown field"),
         "integer-key": (with_metadata(b"\x81\x01\x01"), "key"),
         "list-key": (with_metadata(b"\x81\x90\x01"), "key"),
         "bytes-in-metadata": (with_metadata(b"\x81\xa1a\xc4\x01x"), "metadata.a"),
@@ -377,7 +404,7 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
     w, w_path = "tensors.neurons.0.w", "tensors/neurons.0.w"
     edits: dict[str, tuple[str, Any, str]] = {
         "version-1": ("version", 1, "version"),
-        "version-3": ("version", 3, "version"),
+        "version-4": ("version", 4, "version"),
         "version-true": ("version", True, "version"),
         "version-missing": ("version", REMOVED, "version"),
         "field-missing": ("config", REMOVED, "config is missing"),

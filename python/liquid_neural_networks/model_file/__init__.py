@@ -11,12 +11,11 @@ path)`` writes one.
 
 from __future__ import annotations
 
-from .._document import pack, unpack
 from .._files import PathOrName, regular, replace
 from .._model import Model
 from ..errors import DtypeError, ModelFileError
 from ._fit import check_fit
-from ._format import FIELDS, check_magic, start_size
+from ._format import FIELDS, check_magic, seal, start_size, unsealed
 from ._reading import to_model
 from ._writing import to_document
 
@@ -67,7 +66,7 @@ def dumps(model: Model) -> bytes:
         raise DtypeError(
             f"expected a Model, such as network.to_model(), got {type(model).__name__}", "model"
         )
-    data = pack(to_document(model))
+    data = seal(to_document(model))
     loads(data)  # what could not be read back is refused now, not when it is needed
     return data
 
@@ -80,8 +79,6 @@ def loads(data: bytes) -> Model:
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise DtypeError(f"expected bytes, got {type(data).__name__}", "data")
-    data = bytes(data)
-    check_magic(data)
-    model = to_model(unpack(data))
+    model = to_model(unsealed(bytes(data)))
     check_fit(model)
     return model
