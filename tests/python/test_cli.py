@@ -382,7 +382,7 @@ def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
         (("train", "none.csv", "--target", "wave"), "none.csv: there is no such file"),
         (("train", "table.csv", "--target", "tide"), "tide: there is no such column"),
         (("train", "table.csv", "--target", "wave", "--time", "wave"), "wave: cannot be the time"),
-        (("train", "table.csv", "--target", "wave", "--window", "900"), "too few for a window"),
+        (("train", "table.csv", "--target", "wave", "--window", "900"), "a window of 900 need 901"),
         (("train", "table.csv", "--target", "wave", "--wiring", "ncp:inner=3"), "inner: ncp"),
         (("predict", "none.lnn", "table.csv"), "none.lnn"),
         (("predict", "table.csv", "table.csv"), "table.csv: is no .lnn file"),

@@ -289,8 +289,10 @@ def test_a_state_that_does_not_fit_is_refused_and_kept(tmp_path: Path) -> None:
     written = state.read_bytes()
     with pytest.raises(ModelFileError, match="of another network"):
         small(table, "load", time="hour", seed=1).predict(table, state=state)
-    with pytest.raises(DataError, match="is not after"):
+    with pytest.raises(DataError, match=r"the state ends at .*: give newer rows"):
         predict(forecaster, table.tail(5), state=state)
+    with pytest.raises(DataError, match="is not after"):
+        predict(forecaster, hourly(24 * 16).tail(3).reverse(), state=state)
     with pytest.raises(DataError, match="other"):
         predict(forecaster, table.drop("other"), state=state)
     with pytest.raises(DataError, match="no folder"):
@@ -301,6 +303,17 @@ def test_a_state_that_does_not_fit_is_refused_and_kept(tmp_path: Path) -> None:
         state.write_bytes(damaged)
         with pytest.raises(ModelFileError, match="state"):
             forecaster.predict(table, state=state)
+
+
+def test_a_table_that_was_read_already_is_noticed_without_times(tmp_path: Path) -> None:
+    table = hourly().drop("hour")
+    forecaster, state = small(table, "load"), tmp_path / "state"
+    forecaster.predict(table, state=state)
+    with pytest.warns(UserWarning, match="its rows now count twice"):
+        forecaster.predict(table, state=state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forecaster.predict(table[:50], state=state)
 
 
 def test_a_state_of_a_stranger_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "dict of tensors": lambda: {"wave": torch.tensor(WAVE), "level": torch.tensor(LEVEL)},
     "dict of lists": lambda: {"wave": WAVE.tolist(), "level": LEVEL.tolist()},
     "structured array": lambda: TABLE.to_numpy(structured=True),
+    "list of rows": lambda: TABLE.to_dicts(),
     "arrow": arrow,
 }
 
@@ -58,7 +59,11 @@ def test_predictions_come_in_the_kind_that_was_given(kind: str, forecaster: Fore
     given = KINDS[kind]()
     expected = forecaster.predict(TABLE)["predicted_wave"].to_numpy()
     found = forecaster.predict(given)
-    np.testing.assert_array_equal(np.asarray(found["predicted_wave"]), expected)
+    if kind == "list of rows":
+        values = [row["predicted_wave"] for row in found]
+    else:
+        values = found["predicted_wave"]
+    np.testing.assert_array_equal(np.asarray(values), expected)
     if kind == "lazy":
         assert isinstance(found, polars.DataFrame)
     else:
@@ -161,3 +166,43 @@ def test_nanoseconds_are_exact() -> None:
 def test_what_is_no_table_is_refused(table: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="table"):
         read_table(table)
+
+
+DATED = pandas.DataFrame({"wave": WAVE, "level": LEVEL}, index=pandas.DatetimeIndex(HOURS))
+SMALL: dict[str, Any] = {"epochs": 1, "window": 8, "hidden_size": 4, "progress": False}
+
+
+@pytest.mark.parametrize("kind", ["dates", "zone", "periods"])
+def test_dates_in_the_index_are_the_times(kind: str) -> None:
+    table = {
+        "dates": DATED,
+        "zone": DATED.tz_localize("Europe/Vienna"),
+        "periods": DATED.to_period("h"),
+    }[kind]
+    found = fit_table(table, "wave", **SMALL)
+    assert found.columns.time == ("index",) and found.columns.time_unit == 3600
+    assert found.predict(table)["index"].iloc[0] == found.predict(table)["made_at"].iloc[1]
+    assert fit_table(table.reset_index(drop=True), "wave", **SMALL).columns.time == ()
+
+
+def test_a_column_of_pandas_is_a_table() -> None:
+    for column in (DATED["wave"], DATED["wave"].rename(None)):
+        name = column.name or "value"
+        found = fit_table(column, name, **SMALL)
+        predicted = found.predict(column)
+        assert isinstance(predicted, pandas.DataFrame) and len(predicted) == ROWS
+        assert (predicted.index == DATED.index).all()
+
+
+def test_periods_in_a_column_are_dates() -> None:
+    table = DATED.reset_index(names="hour").assign(hour=lambda rows: rows["hour"].dt.to_period("h"))
+    assert read_table(table)["hour"].to_list() == TABLE["hour"].to_list()
+
+
+def test_what_pandas_has_no_name_for() -> None:
+    numbered = pandas.DataFrame(np.random.RandomState(0).randn(ROWS, 2))
+    with pytest.raises(DtypeError, match=r"targets: .* such as '1'"):
+        fit_table(numbered, 1, **SMALL)
+    assert fit_table(numbered, "1", **SMALL).columns.targets == ("1",)
+    with pytest.raises(DataError, match=r"table: .*column odd holds complex"):
+        read_table(pandas.DataFrame({"odd": [1j, 2j]}))

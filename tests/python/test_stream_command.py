@@ -81,7 +81,7 @@ def test_answers_are_those_of_predict(kind: str, models: Path, table: polars.Dat
             else newest
         )
         for name in found.columns:
-            if name in table.columns:
+            if name in (*table.columns, "made_at"):
                 continue
             step = re.fullmatch(r"(.*)_(\d)", name) if kind == "path" else None
             wanted = own[step[1]][int(step[2]) - 1] if step else own[name][0]
@@ -91,6 +91,40 @@ def test_answers_are_those_of_predict(kind: str, models: Path, table: polars.Dat
             else:
                 value = np.nan if value is None else value
                 np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=name)
+    given = polars.read_csv(io.StringIO(table.write_csv()), infer_schema=False)
+    # As lnn predict calls it: a column "when" would be the time that the forecast is for.
+    assert found["when" if kind == "state" else "made_at"].to_list() == given["when"].to_list()
+
+
+def test_a_time_that_does_not_rise_is_said_in_words_of_the_stream(
+    models: Path, table: polars.DataFrame
+) -> None:
+    header, first, second = table[:2].write_csv().splitlines()
+    result = lnn(models / "level.lnn", text="\n".join([header, second, first]))
+    assert "line 2: when: 1970-01-01 00:00:00 is not after 1970-01-01 01:10:00" in result.stderr
+    assert "--" not in result.stderr and "sort" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("2024-01-01T00:00:00.1Z", "2024-01-01T00:00:02.1Z"),
+        ("20240101T000000", "20240101T000002"),
+        ("2024-01-01 00:00:00", "2024-01-01 00:00:02"),
+        ("2024-01-31 23:59:59", "2024-02-01 00:00:01"),
+        ("1704067200", "1704067202"),
+    ],
+)
+def test_times_of_a_network_without_a_table_in_every_usual_form(
+    models: Path, times: tuple[str, str]
+) -> None:
+    rows = "t,a,b\n" + "".join(f"{time},0.5,1\n" for time in times)
+    result = lnn(models / "plain.lnn", "--time", "t", text=rows)
+    assert result.stderr == "", result.stderr
+    expected = LiquidNetwork.load(models / "plain.lnn").stream()
+    expected.step([0.5, 1.0])
+    answer = np.array(result.stdout.splitlines()[2].split(",")[1:], dtype=float)
+    np.testing.assert_allclose(answer, expected.step([0.5, 1.0], 2.0), rtol=1e-6)
 
 
 def test_json_lines(models: Path, table: polars.DataFrame) -> None:
@@ -146,7 +180,7 @@ def test_no_line_of_json_ends_the_stream(models: Path) -> None:
     assert [line.split(":")[0] for line in complaints] == [f"line {n}" for n in range(2, 107)]
     # A whole character, spelled as two halves, is none of them.
     written = '{"when": "2026-01-01", "load": 1, "level": 2, "state": "\\ud83d\\ude00"}'
-    assert lnn(models / "groups.lnn", text=written).stdout.startswith('{"when": "2026-01-01"')
+    assert lnn(models / "groups.lnn", text=written).stdout.startswith('{"made_at": "2026-01-01"')
 
 
 def test_the_state_is_written_before_any_error_ends_the_stream(
@@ -298,6 +332,10 @@ def test_the_forecaster_itself_streams(kind: str, models: Path, table: polars.Da
         if number % 20 == 9:
             again = forecaster.stream(json.loads(json.dumps(again.state)))
         assert live.step(row) == again.step(row)
+    first = forecaster.stream().step(rows[0])
+    with forecaster.stream() as fresh:
+        assert fresh.step(rows[0]) == first
+    assert fresh.state == {} and fresh.step(rows[0]) == first
     before = live.state
     spoilt = {**rows[60], "load": "much"}
     huge, half = {**rows[60], "load": 10**400}, {**rows[60], "when": "\ud800"}

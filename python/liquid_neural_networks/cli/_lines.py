@@ -223,8 +223,25 @@ def instant(row: Row, name: str, dates: bool) -> float:
     try:
         moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     except ValueError:
-        raise DataError(f"expected a date in ISO 8601, got {text!r}", name) from None
+        # What fromisoformat of older Pythons does not know, and all the other ways to write one.
+        return _written_otherwise(text, name)
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def _written_otherwise(text: str, name: str) -> float:
+    """A date in any way that tables may have it, in seconds."""
+    import polars
+
+    from ..data._time_columns import read_times
+    from ..data._times import ticks, ticks_per_second
+
+    try:
+        times = read_times([polars.Series(name, [text])]).values
+        if not times.dtype.is_temporal() or times.null_count():
+            raise DataError("is no date")
+    except DataError:
+        raise DataError(f"expected a date such as 2024-01-31 08:30, got {text!r}", name) from None
+    return int(ticks(times)[0]) / ticks_per_second(times)
 
 
 def looks_like_a_number(row: Row, name: str) -> bool:

@@ -37,11 +37,15 @@ class _Forecasts:
     """A network trained on a table."""
 
     def __init__(self, forecaster: Forecaster):
+        from ..training._forecast_table import MADE_AT  # as the forecaster is: late
+
         columns = forecaster.columns
         self._forecaster, self._stream = forecaster, forecaster.stream()
         self._numbers = set(columns.features) - set(columns.categories) - set(columns.time)
         self._own = list(columns.order.kept_as_text)
-        self.names = [*self._own, *self._stream.names]
+        made_at = len(columns.time) == 1 and max(forecaster.aim.steps) > 0
+        own = [MADE_AT if made_at and name in columns.time else name for name in self._own]
+        self.names = [*own, *self._stream.names]
 
     def steps(self, rows: Sequence[Row]) -> list[Answer]:
         try:

@@ -47,9 +47,10 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     cannot be used is reported on standard error and left out.
 
     A network trained on a table needs its feature columns and answers as lnn predict --latest
-    does for all the rows so far: predicted_NAME and so on, after the time and the group of the
-    row itself. Any other network takes all columns but the time as its inputs, in their order,
-    and answers output_0, output_1 and so on.
+    does for all the rows so far: predicted_NAME and so on, after the group and the time of the
+    row itself, called made_at where the forecast is for a later one. Any other network takes
+    all columns but the time as its inputs, in their order, and answers output_0, output_1 and
+    so on.
     """
     # Imported here: torch would slow down every other command and --help.
     from .. import model_file

@@ -7,7 +7,7 @@ the names of their classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,9 @@ def as_polars(table: Any) -> Any:
     Args:
         table: a table of polars, pandas or PyArrow, or of any library that offers the Arrow
             stream interface; a dictionary from names to columns (arrays, tensors or lists); a
-            numpy array (T, columns), whose columns are called ``column_1`` and so on, as in a
-            file without a header, or a
-            structured one. Of a pandas table, dates in the index are a column too.
+            list of rows, each a dictionary; a numpy array (T, columns), whose columns are called
+            ``column_1`` and so on, as in a file without a header, or a structured one. Of
+            pandas, dates in the index are a column too, see :func:`dated_index`.
 
     Raises:
         DataError: the columns differ in length, share a name, or hold what no column can.
@@ -41,7 +41,9 @@ def as_polars(table: Any) -> Any:
         if isinstance(table, polars.LazyFrame):
             return table.collect()
         if _is_pandas(table):
-            return polars.DataFrame(_of_pandas(table))
+            return polars.DataFrame(_of_pandas(_framed(table)))
+        if _is_rows(table):
+            return polars.DataFrame(table, infer_schema_length=None)
         if isinstance(table, Mapping):
             return polars.DataFrame({str(name): _column(each) for name, each in table.items()})
         if isinstance(table, np.ndarray):
@@ -66,7 +68,10 @@ def in_kind_of(table: Any, found: polars.DataFrame, same_rows: bool) -> Any:
     if _is_pandas(table):
         columns = {name: found[name].to_numpy() for name in found.columns}
         keeps_index = same_rows and len(table) == found.height
-        return type(table)(columns, index=table.index if keeps_index else None)
+        kind = type(_framed(table))
+        return kind(columns, index=table.index if keeps_index else None)
+    if _is_rows(table):
+        return found.to_dicts()
     if isinstance(table, Mapping):
         return {name: found[name].to_numpy() for name in found.columns}
     if isinstance(table, np.ndarray):
@@ -76,16 +81,44 @@ def in_kind_of(table: Any, found: polars.DataFrame, same_rows: bool) -> Any:
     return found
 
 
+def dated_index(table: Any) -> Optional[str]:
+    """The column that the index of a pandas table becomes; None if it holds no dates."""
+    if not _is_pandas(table):
+        return None
+    index = table.index
+    dated = index.dtype.kind == "M" or hasattr(index, "tz") or _holds_periods(index)
+    return str(index.name or "index") if dated else None
+
+
 def _is_pandas(table: Any) -> bool:
     kind = type(table)
-    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+    known = kind.__name__ in ("DataFrame", "Series")
+    return kind.__module__.partition(".")[0] == "pandas" and known
+
+
+def _framed(table: Any) -> Any:
+    """A column of pandas as a table of that column."""
+    if type(table).__name__ == "DataFrame":
+        return table
+    return table.to_frame("value" if table.name is None else table.name)
+
+
+def _is_rows(table: Any) -> bool:
+    return (
+        isinstance(table, list) and bool(table) and all(isinstance(row, Mapping) for row in table)
+    )
+
+
+def _holds_periods(values: Any) -> bool:
+    return str(values.dtype).startswith("period[")
 
 
 def _of_pandas(table: Any) -> list[polars.Series]:
     """Its columns; first that of its index, if that holds dates."""
     columns = [(str(name), table.iloc[:, place]) for place, name in enumerate(table.columns)]
-    if table.index.dtype.kind == "M" or hasattr(table.index, "tz"):
-        columns.insert(0, (str(table.index.name or "index"), table.index.to_series()))
+    index = dated_index(table)
+    if index is not None:
+        columns.insert(0, (index, table.index.to_series()))
     names = [name for name, _ in columns]
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")
@@ -93,6 +126,8 @@ def _of_pandas(table: Any) -> list[polars.Series]:
 
 
 def _of_pandas_column(name: str, column: Any) -> polars.Series:
+    if _holds_periods(column):
+        column = column.dt.to_timestamp()
     zone = getattr(column.dtype, "tz", None)
     if zone is not None:
         instants = _column(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
@@ -103,7 +138,11 @@ def _of_pandas_column(name: str, column: Any) -> polars.Series:
     if getattr(column.dtype, "kind", "") in "iuf":  # pandas' own numbers, which may be missing
         return polars.Series(name, column.to_numpy(dtype=float, na_value=np.nan))
     objects = column.astype(object)
-    return polars.Series(name, objects.where(column.notna(), None).tolist())
+    found = polars.Series(name, objects.where(column.notna(), None).tolist())
+    if found.dtype == polars.Object:
+        kind = type(found.drop_nulls()[0]).__name__
+        raise ValueError(f"column {name} holds {kind}, neither numbers, dates nor text")
+    return found
 
 
 def _of_array(table: npt.NDArray[Any]) -> polars.DataFrame:

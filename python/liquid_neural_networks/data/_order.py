@@ -15,7 +15,7 @@ from .._checks import check_choice, check_flag
 from ..errors import DataError, OptionError
 from ._tables import check_column
 from ._time_columns import read_times
-from ._times import FloatArray, row_number, steps, unordered_instants
+from ._times import FloatArray, TimesNotRising, row_number, steps, unordered_instants
 
 DUPLICATES = ("error", "first", "last", "mean")
 """What to do with rows of the same time."""
@@ -159,6 +159,11 @@ class Order:
             return np.ones(len(rows.numbers))
         try:
             between = steps(rows.times) / self.time_unit
+        except TimesNotRising as error:
+            if rows.group is None:
+                raise
+            said = f"in {self.group} {rows.group}: {error}"
+            raise TimesNotRising(said, None, error.before, error.after) from None
         except DataError as error:
             if rows.group is None:
                 raise

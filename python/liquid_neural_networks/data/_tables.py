@@ -84,8 +84,8 @@ def _listed(paths: object) -> list[str]:
         isinstance(path, (str, PathLike)) for path in listed
     ):
         raise DtypeError(
-            "expected paths, or a table of polars, pandas, PyArrow or numpy, or a dictionary of "
-            f"columns; got {type(paths).__name__}",
+            "expected paths, or a table of polars, pandas, PyArrow or numpy, a dictionary of "
+            f"columns or a list of rows; got {type(paths).__name__}",
             "table",
         )
     if not listed:
@@ -97,6 +97,7 @@ Table = Union[
     polars.DataFrame,
     SupportsArrow,
     Mapping[str, Any],
+    Sequence[Mapping[str, Any]],
     npt.NDArray[Any],
     PathName,
     Sequence[PathName],
@@ -115,7 +116,7 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
 
     Args:
         source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
-            columns, or a numpy array.
+            columns, a list of rows, or a numpy array.
         text: columns to keep as the file's own text, such as times and identifiers. If
             :data:`FILE_COLUMN` is one of them, it is there for a single file too.
 

@@ -102,6 +102,8 @@ def words_in(column: polars.Series, purpose: str = "categories") -> tuple[Label,
 
 def listed(name: str, columns: Union[str, Sequence[str]]) -> tuple[str, ...]:
     """Distinct names of columns."""
+    if isinstance(columns, int):
+        raise DtypeError(f"expected names of columns as text, such as '{columns}'", name)
     if not isinstance(columns, (str, Sequence)):
         raise DtypeError(f"expected names of columns, got {type(columns).__name__}", name)
     names = (columns,) if isinstance(columns, str) else tuple(columns)

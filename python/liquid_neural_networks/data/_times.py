@@ -18,16 +18,30 @@ from ..errors import DataError
 FloatArray = npt.NDArray[np.float64]
 
 
+class TimesNotRising(DataError):
+    """A time is not after the one before.
+
+    Attributes:
+        before, after: those two, as text.
+    """
+
+    def __init__(self, message: str, argument: Optional[str] = None, *between: object):
+        super().__init__(message, argument)
+        self.before, self.after = map(str, between or ("", ""))
+
+
 def instants(column: polars.Series) -> npt.NDArray[Any]:
     """(T,) when each sample was taken, rising: numbers as they are, dates as ticks since 1970.
 
     Raises:
-        DataError: a time is missing or infinite, is text, or is not after the one before.
+        TimesNotRising: a time is not after the one before.
+        DataError: a time is missing or infinite, or is text.
     """
     times = unordered_instants(column)
     late = np.flatnonzero(times[1:] <= times[:-1])
     if len(late):
-        raise DataError(_why_not_rising(column, int(late[0])), column.name)
+        row = int(late[0])
+        raise TimesNotRising(_why_not_rising(column, row), column.name, *column[row : row + 2])
     return times
 
 

@@ -73,15 +73,16 @@ def fit_table(
     nothing.
 
     Args:
-        table: a table of polars, pandas or PyArrow, a dictionary of columns, a numpy array, the
-            path of one or several files of delimited text or Parquet, or how to read them,
+        table: a table of polars, pandas or PyArrow, a dictionary of columns, a list of rows
+            (each a dictionary), a numpy array, the path of one or several files of delimited
+            text or Parquet, or how to read them,
             :class:`~liquid_neural_networks.data.TableFiles`.
         targets: one column to predict or several; one only if it holds classes.
         features: columns to feed. Default: all numeric ones but row numbers and constants, the
             past of the targets included if they are values to be predicted ahead.
         time: column of times (numbers or dates), or several with a part each. They rise, and the
             steps between them reach the network as elapsed time, in units of the median step.
-            Default: even steps.
+            Default: the dates in the index of a pandas table, else even steps.
         time_format: how times are written, a pattern of ``strptime``. Default: found.
         sort: put the rows in order of time first.
         duplicates: what becomes of rows of the same time: ``"error"``, ``"first"``, ``"last"``

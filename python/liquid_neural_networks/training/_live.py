@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
 import polars
 
-from ..data import Series
+from ..data import Recording, Series
+from ..data._times import TimesNotRising
 from ..errors import DataError, LiquidError
 from ._baselines import fed_targets
 from ._forecast_table import value_names
@@ -100,7 +102,7 @@ class LiveForecast:
         )
         answers: list[dict[str, Any]] = [{}] * len(every)
         moved = {}
-        for recording in columns.recordings(table, targets=self._targets):
+        for recording in self._recordings(table):
             group = groups[int(recording.rows[-1]) - len(known)]
             before = self._positions.get(group)
             series, state = recording.series, None
@@ -114,6 +116,14 @@ class LiveForecast:
             moved[group] = _Position(every[recording.rows[-1]], self._kept(series), found.state)
         self._positions.update(moved)
         return answers[len(known) :]
+
+    def _recordings(self, table: polars.DataFrame) -> list[Recording]:
+        columns = self.forecaster.columns
+        try:
+            return columns.recordings(table, targets=self._targets)
+        except TimesNotRising as error:
+            said = f"{error.after} is not after {error.before}, the time of the row before"
+            raise DataError(said, columns.time[0]) from None
 
     def _column(self, name: str, cells: Sequence[Any]) -> polars.Series:
         columns = self.forecaster.columns
@@ -133,6 +143,21 @@ class LiveForecast:
         bridged = targets if targets.ndim == 1 else latest_known(targets)
         known = Series(latest_known(series.inputs), bridged, series.elapsed_time)
         return known.rows(first, len(known.inputs))
+
+    def reset(self) -> None:
+        """Forgets all rows."""
+        self._positions.clear()
+
+    def __enter__(self) -> LiveForecast:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.reset()
 
     @property
     def state(self) -> dict[str, Any]:

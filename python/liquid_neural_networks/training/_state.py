@@ -14,7 +14,8 @@ import polars
 from .._document import pack, unpack
 from .._files import PathOrName, regular, replace
 from .._tensors import array_of
-from ..data import Recording, Series, Table
+from ..data import Columns, Recording, Series, Table
+from ..data._times import TimesNotRising
 from ..errors import DataError, ModelFileError
 from . import _fingerprint as fingerprint
 from ._baselines import fed_targets
@@ -92,7 +93,7 @@ class Continued(NamedTuple):
             except polars.exceptions.PolarsError as error:
                 reason = str(error).partition("\n")[0]
                 raise DataError(f"does not go on where the state ends: {reason}", "table") from None
-        recordings = columns.recordings(rows, targets=bool(fed_targets(columns)))
+        recordings = _recordings(columns, rows, state)
         known = {each.group: each for each in (() if state is None else state.series)}
         found = cls(
             rows,
@@ -130,6 +131,31 @@ class Continued(NamedTuple):
                 "it more of the past, or carry its state from table to table",
                 stacklevel=5,
             )
+
+
+def _recordings(
+    columns: Columns, rows: polars.DataFrame, state: Optional[State]
+) -> list[Recording]:
+    """The series in the rows of a state and those of a table after it."""
+    try:
+        found = columns.recordings(rows, targets=bool(fed_targets(columns)))
+    except TimesNotRising as error:
+        times = None if state is None else columns.order.times(state.rows)
+        if times is None or error.before not in map(str, times):
+            raise
+        said = f"begins at {error.after}, and the state ends at {error.before}: give newer rows"
+        raise DataError(said, "table") from None
+    if state is not None and not columns.time and _ends_alike(rows, state.rows):
+        warnings.warn(
+            "the table ends with the rows with which the state ends: if it is the table that was "
+            "read last, its rows now count twice",
+            stacklevel=6,
+        )
+    return found
+
+
+def _ends_alike(rows: polars.DataFrame, end: polars.DataFrame) -> bool:
+    return rows.height >= 2 * end.height and rows[-end.height :].equals(end)
 
 
 def check_state_place(path: PathOrName) -> None:

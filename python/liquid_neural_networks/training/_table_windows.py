@@ -13,7 +13,7 @@ from .._checks import check_flag, check_integer
 from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts, read_table
 from ..data import windows as cut_windows
 from ..data._choice import Names, Wish, check_roles, choose
-from ..data._frames import as_polars
+from ..data._frames import as_polars, dated_index
 from ..data._tables import FILE_COLUMN
 from ..data._targets import listed, target_kind
 from ..data._times import spoken_time
@@ -108,6 +108,7 @@ def prepare(
         DomainError: a fraction leaves nothing to train on, or keeps nothing back.
         OptionError: options contradict each other.
     """
+    time = dated_index(table) if time is None else time
     names = () if time is None else listed("time", time)
     rows, group, remarks = _read(table, names, group)
     split = _split(split, group, check_flag("label_per_group", label_per_group))
@@ -136,7 +137,7 @@ def prepare(
     cut = cuts([len(each.numbers) for each in parts], valid, test, split, seed)
     training = [each.numbers[:first] for each, (first, _) in zip(parts, cut)]
     _check_parts(arranged.height, cut, [len(each.numbers) for each in parts], test)
-    _check_length(training, horizon, window, group, label_per_group)
+    _check_length(arranged.height, training, horizon, window, group)
     choice = choose(arranged, order, parts, training, replace(wish, horizon=horizon))
     recordings = choice.columns.recordings(arranged, rows=parts)
     remarks += [*choice.remarks, *_about(choice.columns, recordings, horizon, split)]
@@ -190,17 +191,18 @@ def _check_parts(
 
 
 def _check_length(
+    rows: int,
     training: Sequence[np.ndarray[tuple[int], np.dtype[np.int64]]],
     horizon: int,
     window: int,
     group: Optional[str],
-    label_per_group: bool,
 ) -> None:
     longest = max(map(len, training))
     if group is None and longest - horizon < window:
+        fits = f", or a window of at most {longest - horizon}" if longest > horizon else ""
         raise DataError(
-            f"{longest} rows to train on, {horizon} ahead, are too few for a window of {window}; "
-            "use a longer table or a smaller window",
+            f"has {rows} rows, of which {longest} are to train on; {horizon} ahead and a window "
+            f"of {window} need {horizon + window}: use a longer table{fits}",
             "table",
         )
     if longest - horizon < 1:
