@@ -16,6 +16,7 @@ import io
 import random
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -195,6 +196,8 @@ def spoilt(network: LiquidNetwork, draw: random.Random) -> LiquidNetwork:
     """Something that must be refused: another shape or dtype in a parameter's place."""
     module: Any = network.neurons[0].dynamics
     name = _parameter(module, draw)
+    if name.endswith("_orig"):
+        return network  # torch multiplies it with its mask before any of ours sees it
     value = module._parameters[name].detach()
     module._parameters[name] = nn.Parameter(
         draw.choice([value.float(), value.double(), value[:1], torch.cat([value, value])])
@@ -286,7 +289,11 @@ def main(sequences: int, seed: int) -> None:
     warnings.simplefilter("ignore")
     wrong, start = 0, time.perf_counter()
     for number in tqdm(range(seed, seed + sequences), mininterval=10):
-        found = run(number)
+        try:
+            found = run(number)
+        except Exception as error:
+            found = f"seed {number}: {type(error).__name__}: {error}"
+            traceback.print_exc()
         if found:
             wrong += 1
             tqdm.write(found)
