@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection, PathCollection, QuadMesh
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from liquid_neural_networks import LiquidNetwork, plots, wiring
-from liquid_neural_networks.errors import DtypeError, ShapeError
+from liquid_neural_networks import LiquidNetwork, Trace, plots, wiring
+from liquid_neural_networks.errors import DomainError, DtypeError, ShapeError
 from liquid_neural_networks.training import History
 
-WIRINGS = {
+COLUMNS = {
     "ncp": wiring.ncp(inter=12, command=6, motor=1).build(3),
-    "full": wiring.fully_connected(16).build(3),
+    "full": wiring.fully_connected(6).build(3),
     "one": wiring.fully_connected(1).build(1),
+}
+MATRICES = {
+    "full": wiring.fully_connected(16).build(3),
+    "many inputs": wiring.fully_connected(10).build(60),
     "c_elegans": wiring.c_elegans(4).build(8),
 }
 
 
-@pytest.mark.parametrize("name", WIRINGS)
+@pytest.mark.parametrize("name", COLUMNS)
 def test_every_neuron_and_synapse_is_drawn_once(name: str) -> None:
-    drawn = WIRINGS[name]
+    drawn = COLUMNS[name]
     axes = plots.plot_wiring(drawn)
     exciting, inhibiting = (c for c in axes.collections if isinstance(c, LineCollection))
     signs = np.concatenate([drawn.polarity, drawn.sensory_polarity])
@@ -34,6 +40,39 @@ def test_every_neuron_and_synapse_is_drawn_once(name: str) -> None:
     assert len(nodes) == 1 + len(drawn.layers)
     places = np.concatenate([c.get_offsets() for c in nodes])
     assert len(np.unique(places, axis=0)) == drawn.units + drawn.input_size
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_crowded_wirings_are_matrices_with_a_square_for_each_synapse(name: str) -> None:
+    drawn = MATRICES[name]
+    axes = plots.plot_wiring(drawn)
+    (mesh,) = (c for c in axes.collections if isinstance(c, QuadMesh))
+    order = [i for ids in drawn.layers.values() for i in ids]
+    signs = np.concatenate(
+        [drawn.sensory_adjacency()[:, order], drawn.adjacency()[np.ix_(order, order)]]
+    )
+    np.testing.assert_array_equal(mesh.get_array(), signs)
+    assert mesh.cmap(mesh.norm(1)) == to_rgba(plots.BLUE)
+    assert mesh.cmap(mesh.norm(-1)) == to_rgba(plots.ORANGE)
+    heights = np.diff(mesh.get_coordinates()[:, 0, 1])
+    np.testing.assert_allclose(heights[drawn.input_size :], 1)
+    assert heights.sum() < 2.2 * drawn.units or drawn.input_size > drawn.units
+
+
+def test_inputs_have_their_names() -> None:
+    names = ["wind", "CO2 (ppm)", "hour"]
+    texts = [t.get_text() for t in plots.plot_wiring(COLUMNS["ncp"], names=names).texts]
+    assert texts[:3] == names
+    ticks = plots.plot_wiring(MATRICES["full"], names=names).get_yticklabels()
+    assert [t.get_text() for t in ticks] == [*names, "neurons\n16"]
+
+
+def test_a_network_has_the_signs_of_now() -> None:
+    grown = wiring.Wiring.from_matrices([[0, 1], [0, 0]], [[1, 0]])
+    network = LiquidNetwork(1, wiring=grown, readout="dense", output_size=1)
+    network.neurons[0].dynamics.set_values({"E": torch.tensor([-0.5])})
+    exciting, inhibiting = plots.plot_wiring(network).collections[:2]
+    assert (len(exciting.get_segments()), len(inhibiting.get_segments())) == (1, 1)
 
 
 def test_synapses_join_the_neurons_they_name() -> None:
@@ -46,7 +85,7 @@ def test_synapses_join_the_neurons_they_name() -> None:
 
 
 def test_a_network_is_drawn_as_its_wiring() -> None:
-    axes = plots.plot_wiring(LiquidNetwork(3, wiring=WIRINGS["ncp"]))
+    axes = plots.plot_wiring(LiquidNetwork(3, wiring=COLUMNS["ncp"]))
     assert [t.get_text() for t in axes.texts] == [
         "inputs\n3",
         "inter\n12",
@@ -60,19 +99,56 @@ def test_one_line_a_neuron_on_the_axes_given(plot: object) -> None:
     trace = LiquidNetwork(2, 5, 1).trace(torch.randn(3, 9, 2))
     axes = Figure().add_subplot()
     assert plot(trace, np.arange(9) / 2, axes, sequence=1, time_label="time (s)") is axes
-    assert len(axes.lines) == 5
+    assert [line.get_label() for line in axes.lines] == [f"neuron {i}" for i in range(5)]
     assert axes.lines[0].get_xdata()[-1] == 4.0
     field = trace.states if plot is plots.plot_states else trace.time_constants
     np.testing.assert_array_equal(axes.lines[3].get_ydata(), field[1, :, 3].detach())
     assert axes.get_xlabel() == "time (s)" and axes.get_ylabel()
 
 
+def test_many_neurons_are_told_apart_by_layer_or_not_at_all() -> None:
+    network = LiquidNetwork(2, wiring=wiring.ncp(inter=4, command=3, motor=1))
+    trace = network.trace(torch.randn(9, 2))
+    *each, median = plots.plot_states(trace).lines
+    assert len(each) == 8 and len({line.get_color() for line in each}) == 1
+    np.testing.assert_allclose(median.get_ydata(), np.median(trace.states.detach(), axis=1))
+    axes = plots.plot_time_constants(trace, layers=network.wiring.layers)
+    shown = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert shown == ["inter: 4 neurons", "command: 3 neurons", "motor: 1 neuron"]
+    assert len(axes.lines) == 8 and len({line.get_color() for line in axes.lines}) == 3
+    np.testing.assert_array_equal(
+        axes.lines[-1].get_ydata(),
+        trace.time_constants.detach()[:, network.wiring.layers["motor"][0]],
+    )
+
+
+@pytest.mark.parametrize("low, high", [(1.01, 1.02), (0.3, 1.1), (0.02, 40), (1e-3, 1e5)])
+def test_logarithmic_axes_have_plain_numbers(low: float, high: float) -> None:
+    values = np.geomspace(low, high, 20)[:, None]
+    axes = plots.plot_time_constants(Trace(torch.tensor(values), torch.tensor(values)))
+    plots.save(axes, BytesIO())
+    lowest, highest = axes.get_ylim()
+    ticks = [t for t in axes.yaxis.get_major_ticks() if lowest <= t.get_loc() <= highest]
+    shown = [t.label1.get_text() for t in ticks]
+    assert 2 <= len(shown) <= 10
+    assert [float(text) for text in shown] == pytest.approx([t.get_loc() for t in ticks])
+    assert not any(t.label1.get_text() for t in axes.yaxis.get_minor_ticks())
+
+
 def test_history_marks_the_best_epoch() -> None:
     axes = plots.plot_history(History([1.0, 0.5, 0.4], [1.1, 0.6, 0.7], best_epoch=2))
-    training, validation, best = axes.lines
+    training, validation, line, best = axes.lines
     assert list(training.get_ydata()) == [1.0, 0.5, 0.4]
     assert list(validation.get_ydata()) == [1.1, 0.6, 0.7]
-    assert best.get_xdata()[0] == validation.get_xdata()[1] == 2
+    assert best.get_xdata() == line.get_xdata()[:1] == [2] and best.get_ydata() == [0.6]
+    assert best.get_label() == "best epoch: 2, loss 0.6"
+    plots.save(axes, BytesIO())
+    assert all(tick.get_text().isdigit() for tick in axes.get_xticklabels())
+
+
+def test_losses_below_zero_are_on_a_plain_scale() -> None:
+    axes = plots.plot_history(History([1.0, 0.5], [-1.0, -2.0], best_epoch=2))
+    assert axes.get_yscale() == "linear"
 
 
 def test_history_before_the_first_epoch_is_empty() -> None:
@@ -86,7 +162,7 @@ def test_forecasts_are_named() -> None:
 
 
 def test_pictures_are_written_without_a_display(tmp_path: Path) -> None:
-    axes = plots.plot_wiring(WIRINGS["ncp"])
+    axes = plots.plot_wiring(COLUMNS["ncp"])
     plots.save(axes, tmp_path / "wiring.png")
     assert (tmp_path / "wiring.png").read_bytes().startswith(b"\x89PNG")
     plots.save(axes, tmp_path / "wiring.svg")
@@ -97,6 +173,10 @@ def test_bad_input_is_named() -> None:
     trace = LiquidNetwork(2, 5, 1).trace(torch.randn(3, 9, 2))
     with pytest.raises(DtypeError, match="network: expected a LiquidNetwork or a Wiring"):
         plots.plot_wiring("ncp")  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="names: expected 3, got 2"):
+        plots.plot_wiring(COLUMNS["ncp"], names=["a", "b"])
+    with pytest.raises(DomainError, match="layers: expected neurons from 0 to 4"):
+        plots.plot_states(trace, layers={"a": [0], "b": [5]})
     with pytest.raises(ShapeError, match="sequence: expected 0 to 2, got 3"):
         plots.plot_states(trace, sequence=3)
     with pytest.raises(ShapeError, match=r"time: expected \(9,\), got \(8,\)"):

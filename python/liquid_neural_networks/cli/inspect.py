@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--wiring", type=click.Path(path_type=Path), help="Also draw the wiring here (PNG).")
+@click.option(
+    "--wiring", type=click.Path(path_type=Path), help="Also draw the wiring here (PNG, SVG or PDF)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON rather than a table.")
 def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     """Show the neurons, synapses, parameters and time constants of MODEL, a .lnn file.
@@ -36,7 +38,8 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
     if wiring is not None:
         from ..plots import plot_wiring, save
 
-        save(plot_wiring(network), wiring)
+        names = None if forecaster is None else forecaster.input_names
+        save(plot_wiring(network, names=names), wiring)
         click.echo(f"wrote {wiring}", err=True)
     if as_json:
         plain = description.to_dict()

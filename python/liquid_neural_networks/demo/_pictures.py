@@ -9,7 +9,7 @@ import torch
 from .. import plots
 from ..network import LiquidNetwork, Trace
 from ._networks import LIQUID, as_tensor
-from ._task import HORIZON, FloatArray, Task, baselines
+from ._task import HORIZON, INPUTS, FloatArray, Task, baselines
 
 
 def draw(folder: Path, liquid: LiquidNetwork, task: Task, forecasts: FloatArray) -> None:
@@ -26,11 +26,19 @@ def draw(folder: Path, liquid: LiquidNetwork, task: Task, forecasts: FloatArray)
     picture.set_title("Forecast 13 weeks ahead, years the network never saw", loc="left")
     plots.save(picture, folder / "forecast.png")
 
-    plots.save(plots.plot_wiring(liquid), folder / "wiring.png")
+    plots.save(plots.plot_wiring(liquid, names=INPUTS), folder / "wiring.png")
 
     trace = liquid.trace(as_tensor(task.inputs), elapsed_time=as_tensor(task.elapsed_time))
     years = torch.from_numpy(part)
     shown = Trace(trace.states[years], trace.time_constants[years])
-    picture = plots.plot_time_constants(shown, record.dates[part], time_label="year", unit="weeks")
+    wiring = liquid.wiring
+    assert wiring is not None
+    picture = plots.plot_time_constants(
+        shown,
+        record.dates[part],
+        time_label="year",
+        unit="weeks",
+        layers=wiring.layers,
+    )
     picture.set_title("The time constant of each neuron, years the network never saw", loc="left")
     plots.save(picture, folder / "time_constants.png")

@@ -23,6 +23,9 @@ BoolArray = npt.NDArray[np.bool_]
 DateArray = npt.NDArray[np.datetime64]
 
 
+INPUTS = ("above the past year", "season (sine)", "season (cosine)")
+
+
 class Record(NamedTuple):
     """Measurements in the order of time.
 

@@ -93,6 +93,18 @@ class Aim:
         return len(self.columns.inputs) + (self.columns.outputs if self._sees_baseline else 0)
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """(I,) what each of those numbers is."""
+        columns = self.columns
+        names = list(columns.inputs)
+        if self.baseline != NO_BASELINE:
+            for index in fed_targets(columns):
+                names[index] = f"change of {names[index]}"
+        if self._sees_baseline:
+            names += [f"{target} by {self.baseline}" for target in columns.targets]
+        return tuple(names)
+
+    @property
     def _sees_baseline(self) -> bool:
         return self.baseline not in (NO_BASELINE, "latest")
 

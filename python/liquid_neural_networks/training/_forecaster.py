@@ -88,6 +88,12 @@ class Forecaster:
         return self.aim.columns
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """(I,) what each input of the network is: a column, ``change of NAME`` since its latest
+        value, or ``NAME by BASELINE``, how far that forecast lies above the latest value."""
+        return self.aim.input_names
+
+    @property
     def horizon(self) -> int:
         """Rows from a sample to the target predicted at it."""
         return self.aim.horizon

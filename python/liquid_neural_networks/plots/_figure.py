@@ -1,0 +1,79 @@
+"""What all pictures share: colours, axes, ticks, writing."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from .._checks import check_choice
+from .._extras import missing
+from ..errors import ShapeError
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+except ImportError:
+    raise missing("matplotlib", "plots") from None
+
+BLACK, BLUE, ORANGE = "#000000", "#0072b2", "#d55e00"
+GREEN, PINK, SKY, GREY = "#009e73", "#cc79a7", "#56b4e9", "#999999"
+LINES = (BLUE, ORANGE, GREEN, PINK, SKY)
+
+Array = npt.NDArray[Any]
+
+
+def new_axes(axes: Optional[Axes], width: float = 6.4, height: float = 4.0) -> Axes:
+    """The given axes, or those of a new figure; without the frame on top and right."""
+    if axes is None:
+        axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def colours(count: int) -> list[str]:
+    """So many of the five that lines are drawn in, from the start again after the last."""
+    return [LINES[i % len(LINES)] for i in range(count)]
+
+
+def logarithmic(axis: Axis, values: Array) -> None:
+    """A logarithmic scale with plain numbers at its ticks, at least two of them.
+
+    Args:
+        values: all that is drawn along the axis, positive.
+    """
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")  # type: ignore[attr-defined]
+    known = values[np.isfinite(values)]
+    decades = float(np.log10(known.max() / known.min())) if known.size else 0.0
+    if decades < 0.7:
+        axis.set_major_locator(MaxNLocator(5))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def check_length(name: str, values: Array, length: int) -> None:
+    """Raises ShapeError unless the values are (length,)."""
+    if values.shape != (length,):
+        raise ShapeError(f"expected ({length},), got {values.shape}", name)
+
+
+def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
+    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
+
+    An open binary file receives a PNG.
+
+    Raises:
+        OptionError: there is no picture of that ending.
+    """
+    assert isinstance(axes.figure, Figure)
+    if isinstance(path, (str, PathLike)):
+        known = axes.figure.canvas.get_supported_filetypes()
+        check_choice("path", Path(path).suffix[1:].lower(), known)
+    axes.figure.savefig(path, dpi=100)

@@ -1,0 +1,121 @@
+"""What every neuron does over time: states and time constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from .._tensors import array_of
+from ..errors import DomainError, ShapeError
+from ..network import Trace
+from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes
+
+Layers = Mapping[str, Sequence[int]]
+
+
+def plot_states(
+    trace: Trace,
+    time: Optional[npt.ArrayLike] = None,
+    axes: Optional[Axes] = None,
+    *,
+    time_label: str = "sample",
+    sequence: int = 0,
+    layers: Optional[Layers] = None,
+) -> Axes:
+    """The state of every neuron over time, one line each.
+
+    Up to five neurons have a colour each. Of more, all lines are grey with the median over the
+    neurons in black, or every layer has a colour.
+
+    Args:
+        trace: what :meth:`LiquidNetwork.trace` returned.
+        time: (T,) of the samples. Default: 0, 1, 2, ...
+        axes: where to draw. Default: a new figure.
+        time_label: of the time, with its unit.
+        sequence: which sequence of a batch.
+        layers: layer name -> neurons, such as ``network.wiring.layers``.
+
+    Raises:
+        ShapeError: ``time`` does not have T entries, or the batch has no such sequence.
+        DomainError: ``layers`` names a neuron that is not there.
+    """
+    lines = _of_sequence(trace.states, sequence)
+    return _plot_neurons(lines, "state", time, axes, time_label, layers)
+
+
+def plot_time_constants(
+    trace: Trace,
+    time: Optional[npt.ArrayLike] = None,
+    axes: Optional[Axes] = None,
+    *,
+    time_label: str = "sample",
+    unit: str = "samples",
+    sequence: int = 0,
+    layers: Optional[Layers] = None,
+) -> Axes:
+    """The effective time constant of every neuron over time, one line each, on a log scale.
+
+    Arguments, colours and errors are those of :func:`plot_states`; ``unit`` is that of the
+    elapsed time.
+    """
+    label = f"effective time constant ({unit})"
+    lines = _of_sequence(trace.time_constants, sequence)
+    axes = _plot_neurons(lines, label, time, axes, time_label, layers)
+    logarithmic(axes.yaxis, lines)
+    return axes
+
+
+def _of_sequence(values: Any, sequence: int) -> Array:
+    """(T, N) of one sequence of a batch."""
+    lines = array_of(values)
+    if lines.ndim == 3:
+        if not 0 <= sequence < len(lines):
+            raise ShapeError(f"expected 0 to {len(lines) - 1}, got {sequence}", "sequence")
+        lines = lines[sequence]
+    return lines
+
+
+def _plot_neurons(
+    lines: Array,
+    label: str,
+    time: Optional[npt.ArrayLike],
+    axes: Optional[Axes],
+    time_label: str,
+    layers: Optional[Layers],
+) -> Axes:
+    moments = np.arange(len(lines)) if time is None else np.asarray(time)
+    check_length("time", moments, len(lines))
+    axes = new_axes(axes, width=8.0)
+    neurons = lines.shape[1]
+    if layers is not None and len(layers) > 1:
+        for (name, ids), colour in zip(layers.items(), colours(len(layers))):
+            _check_neurons(ids, neurons)
+            entry = f"{name}: {len(ids)} neuron{'s' * (len(ids) != 1)}"
+            _plot_alike(axes, moments, lines[:, list(ids)], colour, entry)
+    elif neurons <= len(LINES):
+        for number, colour in zip(range(neurons), colours(neurons)):
+            axes.plot(moments, lines[:, number], color=colour, label=f"neuron {number}")
+    else:
+        _plot_alike(axes, moments, lines, GREY, f"each of {neurons} neurons")
+        median = np.median(lines, axis=1)
+        axes.plot(moments, median, color=BLACK, linewidth=1.8, label="median of the neurons")
+    axes.set(xlabel=time_label, ylabel=label)
+    # Beside the axes, which the lines fill.
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return axes
+
+
+def _plot_alike(axes: Axes, moments: Array, lines: Array, colour: str, entry: str) -> None:
+    """Lines of one colour, with one entry in the legend."""
+    labels = [entry, *[None] * (lines.shape[1] - 1)]
+    for line, each in zip(lines.T, labels):
+        axes.plot(moments, line, color=colour, linewidth=0.9, alpha=0.8, label=each)
+
+
+def _check_neurons(ids: Sequence[int], neurons: int) -> None:
+    if not all(0 <= number < neurons for number in ids):
+        raise DomainError(f"expected neurons from 0 to {neurons - 1}", "layers")
