@@ -86,8 +86,11 @@ def test_nan_is_a_missing_value_unless_a_mask_says_otherwise(handle: int) -> Non
     plain = {"inputs": described(inputs)}
     seen = LiquidNetwork(**OPTIONS)(torch.tensor([[0.1, 0.0]]), mask=[[True, False]])
     assert np.array_equal(read(ok(interop.forward(handle, plain))["outputs"]), seen.detach())
-    masked = {**plain, "mask": described(np.ones((1, 2)))}
-    assert error(interop.forward(handle, masked)) == ("DomainError", "mask")
+    mask = np.ones((1, 2))
+    masked = {**plain, "mask": described(mask)}
+    assert error(interop.forward(handle, masked)) == ("DomainError", "inputs")
+    inputs[0, 0] = np.inf
+    assert error(interop.forward(handle, plain)) == ("DomainError", "inputs")
 
 
 def test_one_call_of_text_does_it_all(handle: int) -> None:

@@ -20,18 +20,18 @@ Array = npt.NDArray[Any]
 Given = Union[float, int, Mapping[str, Any], None]
 """A number, or a description ``{"address", "shape", "dtype"}`` of numbers in memory."""
 
-DTYPES = {"f8": np.float64, "f4": np.float32, "i8": np.int64, "u1": np.uint8}
+DTYPES = {name: np.dtype(name) for name in ("f8", "f4", "i8", "u1")}
 
 
 def view(description: Mapping[str, Any]) -> Array:
     """The caller's memory itself, valid as long as the caller keeps it."""
-    dtype = np.dtype(DTYPES[description["dtype"]])
+    dtype = DTYPES[description["dtype"]]
     shape = tuple(description["shape"])
     size = prod(shape) * dtype.itemsize
     if size == 0:
         return np.empty(shape, dtype)
     memory = (ctypes.c_char * size).from_address(description["address"])
-    array: Array = np.frombuffer(memory, dtype).reshape(shape)
+    array: Array = np.ndarray(shape, dtype, memory)
     return array
 
 
@@ -40,11 +40,20 @@ def copied(description: Mapping[str, Any]) -> Array:
     return np.array(view(description))
 
 
-def tensor(given: Given, dtype: Optional[torch.dtype] = None) -> Optional[Tensor]:
-    """An array or number of the caller as a tensor, of another dtype if one is named."""
+def tensor(
+    given: Given, dtype: Optional[torch.dtype] = None, copy: bool = True
+) -> Optional[Tensor]:
+    """An array or number of the caller as a tensor, of another dtype if one is named.
+
+    Args:
+        copy: whether the caller may use the memory again.
+    """
     if given is None:
         return None
-    made = torch.from_numpy(copied(given)) if isinstance(given, Mapping) else torch.tensor(given)
+    if isinstance(given, dict):
+        made = torch.from_numpy(copied(given) if copy else view(given))
+    else:
+        made = torch.tensor(given)
     return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
@@ -92,7 +101,7 @@ def array_description(values: Union[Tensor, Array]) -> Plain:
         kind, address = values.dtype.str[1:], values.__array_interface__["data"][0]
     if kind not in DTYPES:
         raise DtypeError(f"expected one of {', '.join(DTYPES)}, got {values.dtype}", "array")
-    found = {"address": address, "shape": list(values.shape), "dtype": kind}
+    found: Plain = {"address": address, "shape": list(values.shape), "dtype": kind}
     size = int(values.nbytes)
     place = take_answer_memory(size)
     if place:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .. import __version__, fused, inspection, model_file
 from .._checks import check_choice, check_count, check_integer
-from ..errors import OptionError
+from ..errors import DomainError, OptionError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
@@ -110,16 +110,32 @@ def _dtype(network: LiquidNetwork) -> torch.dtype:
 
 def arguments(network: LiquidNetwork, given: Mapping[str, Given]) -> dict[str, Any]:
     """The arguments of a forward pass as tensors; NaN in the inputs is a missing value."""
-    dtype = _dtype(network)
-    made: dict[str, Any] = {}
-    for name, value in given.items():
-        if name == "mask":
-            made[name] = tensor(value)
-        else:
-            made[name] = tensor(value, dtype)
-    if made.get("mask") is None and has_nan(made["inputs"]):
+    made = _tensors(network, given)
+    if "mask" not in made and has_nan(made["inputs"]):
         made["mask"] = ~made["inputs"].isnan()
     return made
+
+
+def _tensors(
+    network: LiquidNetwork, given: Mapping[str, Given], copy: bool = True
+) -> dict[str, Any]:
+    dtype = _dtype(network)
+    return {
+        name: tensor(value, None if name == "mask" else dtype, copy)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def _run(network: LiquidNetwork, made: Mapping[str, Any], return_state: bool) -> Any:
+    """A forward pass; NaN in the inputs is a missing value."""
+    try:
+        return network(**made, return_state=return_state)
+    except DomainError as error:
+        # To look for NaN first would take longer than a small network does.
+        if error.argument != "inputs" or "mask" in made or not has_nan(made["inputs"]):
+            raise
+    return network(**made, mask=~made["inputs"].isnan(), return_state=return_state)
 
 
 def sharing_parameters(network: LiquidNetwork) -> LiquidNetwork:
@@ -143,7 +159,7 @@ def forward(
     network = held(handle, LiquidNetwork)
     if dropout:
         network = sharing_parameters(network).train()
-    found = network(**arguments(network, given), return_state=return_state)
+    found = _run(network, _tensors(network, given, copy=False), return_state)
     outputs, state = found if return_state else (found, None)
     return {
         "outputs": array_description(outputs),
