@@ -30,6 +30,7 @@ from ._populations import Populations
 from ._sequences import Number, Sequences
 from .errors import OptionError
 from .neuron import DynamicsLike, LiquidNeuron, WiringLike, build_wiring
+from .online import Learner
 from .streaming import Stream
 from .wiring import Wiring
 
@@ -427,6 +428,51 @@ class LiquidNetwork(nn.Module):
                 "a network of both directions cannot stream: it needs the future", "bidirectional"
             )
         return Stream([neuron for _, neuron in self.populations()], self.readout, state)
+
+    def learner(
+        self,
+        method: str = "auto",
+        *,
+        optimizer: str = "rmsprop",
+        learning_rate: float = 1e-3,
+        max_gradient_norm: Optional[float] = 1.0,
+        loss: str = "mse",
+        max_delay: int = 0,
+        window: int = 16,
+    ) -> Learner:
+        """A live session whose weights follow the samples.
+
+        Args:
+            method, optimizer, learning_rate, max_gradient_norm, loss, max_delay, window: see
+                :class:`~liquid_neural_networks.online.Learner`.
+
+        Raises:
+            OptionError: the network is bidirectional and would need the future, or an option is
+                unknown.
+            DomainError, DtypeError: a number is out of range.
+
+        Example:
+            >>> from liquid_neural_networks import LiquidNetwork
+            >>> learner = LiquidNetwork(2, 8, 1).learner()
+            >>> steering = learner.step([0.5, -0.1], elapsed_time=0.02)
+            >>> loss = learner.learn(0.3)
+        """
+        if self.bidirectional:
+            raise OptionError(
+                "a network of both directions cannot learn while it runs: it needs the future",
+                "bidirectional",
+            )
+        return Learner(
+            self.populations(),
+            self.readout,
+            method=method,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            max_gradient_norm=max_gradient_norm,
+            loss=loss,
+            max_delay=max_delay,
+            window=window,
+        )
 
     # -- files ---------------------------------------------------------------------------------
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Optional, Protocol, Union
+from typing import Any, NoReturn, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from . import fused, solvers
 from . import readout as readouts
-from ._inputs import real_array
+from ._samples import BEYOND, Array, Sample, SampleChecks
 from ._sequences import Number
-from .errors import DomainError, OptionError, ShapeError
+from .errors import DomainError, OptionError
 from .fused._session import Population, Session
 from .neuron import LiquidNeuron
-
-Array = npt.NDArray[np.floating[Any]]
-Sample = Union[npt.ArrayLike, Tensor]
 
 
 class Stream:
@@ -46,9 +43,7 @@ class Stream:
         state: Optional[Sample] = None,
     ):
         first = populations[0]
-        self._shape, self._units = (first.input_size,), first.hidden_size
-        limits = torch.finfo(first.dynamics.like.dtype)
-        self._smallest, self._largest = limits.tiny, limits.max
+        self._checks = SampleChecks(first.input_size, first.hidden_size, first.dynamics.like.dtype)
         self._engine: _Engine
         with torch.inference_mode(False), torch.no_grad():
             if _can_compile(populations):
@@ -59,7 +54,7 @@ class Stream:
             self.state = state
 
     def __repr__(self) -> str:
-        return f"Stream(sample {self._shape}, state {self.state.shape}, {self._engine.NAME})"
+        return f"Stream(sample {self._checks.shape}, state {self.state.shape}, {self._engine.NAME})"
 
     def __reduce__(self) -> NoReturn:
         raise OptionError(
@@ -81,12 +76,7 @@ class Stream:
 
     @state.setter
     def state(self, state: Sample) -> None:
-        values, shape = real_array("state", state), self._engine.state().shape
-        if values.shape != shape:
-            raise ShapeError(f"expected {shape}, got {values.shape}", "state")
-        if not (np.abs(values) <= self._largest).all():
-            raise DomainError("contains NaN or infinity", "state")
-        self._engine.set_state(values)
+        self._engine.set_state(self._checks.state(state, self._engine.state().shape))
 
     def reset(self) -> None:
         """Back to the zero state."""
@@ -111,36 +101,9 @@ class Stream:
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; the state is as before.
         """
-        if type(sample) is np.ndarray and sample.dtype.kind in "fiu":
-            values = sample
-        else:
-            values = real_array("sample", sample)
-        if values.shape != self._shape:
-            raise ShapeError(f"expected {self._shape}, got {values.shape}", "sample")
-        given = None if time_constants is None else self._time_constants(time_constants)
-        return self._engine.step(values, self._elapsed(elapsed_time), given)
-
-    def _elapsed(self, elapsed_time: object) -> float:
-        if not isinstance(elapsed_time, float):
-            array = real_array("elapsed_time", elapsed_time)
-            if array.shape != ():
-                raise ShapeError(f"expected a number, got {array.shape}", "elapsed_time")
-            elapsed_time = float(array)
-        if not 0.0 <= elapsed_time <= self._largest:
-            raise DomainError(
-                f"expected a finite number from 0, got {elapsed_time}", "elapsed_time"
-            )
-        return elapsed_time
-
-    def _time_constants(self, time_constants: Number) -> Array:
-        values = real_array("time_constants", time_constants)
-        if values.shape not in ((), (1,), (self._units,)):
-            raise ShapeError(
-                f"expected a number or ({self._units},), got {values.shape}", "time_constants"
-            )
-        if not ((values >= self._smallest) & (values <= self._largest)).all():
-            raise DomainError("expected positive finite numbers", "time_constants")
-        return np.broadcast_to(values, (self._units,))
+        values = self._checks.sample("sample", sample)
+        given = None if time_constants is None else self._checks.time_constants(time_constants)
+        return self._engine.step(values, self._checks.elapsed_time(elapsed_time), given)
 
     def __enter__(self) -> Stream:
         return self
@@ -200,7 +163,7 @@ class _Compiled:
         if time_constants is not None:
             session.time_constants[:] = time_constants
         if not session.step(time_constants is not None):
-            raise DomainError(_BEYOND, "sample")
+            raise DomainError(BEYOND, "sample")
         outputs: Array = session.outputs.copy()
         return outputs if self._readout is None else _read(self._readout, outputs)
 
@@ -243,7 +206,7 @@ class _Reference:
         seen = ~np.isnan(sample)
         values = np.where(seen, sample, 0.0).astype(np.float64)
         if (np.abs(values) > self._largest).any():
-            raise DomainError(_BEYOND, "sample")
+            raise DomainError(BEYOND, "sample")
         signal = torch.from_numpy(values).to(self._state)
         mask: Optional[Array] = None if seen.all() else seen
         states = []
@@ -267,6 +230,3 @@ class _Reference:
 
     def reset(self) -> None:
         self._state = torch.zeros_like(self._state)
-
-
-_BEYOND = "contains infinity, or nearly so"

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "learner.h"
+
 /* ---- the tables ------------------------------------------------------------------------------ */
 
 #define ROW(type, member, name, shape, forward, backward, with, plans)                             \
@@ -16,6 +18,7 @@
 #define CLOSED_ROW(name, ...) ROW(ClosedForm, name, #name, __VA_ARGS__)
 #define CLOSED_CELL_ROW(name, ...) ROW(ClosedForm, cell.name, #name, __VA_ARGS__)
 #define AFFINE_ROW(name, ...) ROW(Affine, name, #name, __VA_ARGS__)
+#define LEARNER_ROW(name, ...) ROW(Learner, name, #name, __VA_ARGS__)
 #define COUNT_ROW(...) +1
 
 static Field conductance[] = {
@@ -27,6 +30,7 @@ static Field dense[] = {
     CELL_FIELDS(STEP_CELL_ROW)
 };
 static Field affine[] = {AFFINE_FIELDS(AFFINE_ROW)};
+static Field learner[] = {LEARNER_FIELDS(LEARNER_ROW)};
 
 /* After those listed, a matrix and a bias of each layer of the backbone from the second on. */
 enum { LISTED = 0 CLOSED_FORM_FIELDS(COUNT_ROW) CELL_FIELDS(COUNT_ROW) };
@@ -42,6 +46,7 @@ FieldTable field_tables[TABLES] = {
     [DENSE_TABLE] = TABLE("dense", dense),
     [CLOSED_FORM_TABLE] = TABLE("closed_form", closed_form),
     [AFFINE_TABLE] = TABLE("affine", affine),
+    [LEARNER_TABLE] = TABLE("learner", learner),
 };
 
 int closed_form_field_count(int backbone_layers) {

@@ -22,7 +22,7 @@ typedef struct {
     int count;
 } FieldTable;
 
-enum { CONDUCTANCE_TABLE, DENSE_TABLE, CLOSED_FORM_TABLE, AFFINE_TABLE, TABLES };
+enum { CONDUCTANCE_TABLE, DENSE_TABLE, CLOSED_FORM_TABLE, AFFINE_TABLE, LEARNER_TABLE, TABLES };
 extern FieldTable field_tables[TABLES];
 #define MAX_FIELDS 192
 

@@ -109,4 +109,20 @@ enum plan_property {
     F(from, "I", READ, UNUSED, "", ANY_PLAN)                                                       \
     F(to, "O", WRITTEN, UNUSED, "", ANY_PLAN)
 
+/* Of a learner, which keeps them all; see learner.h. P columns, Q sensitivities, W kept outputs. */
+#define LEARNER_FIELDS(F)                                                                          \
+    F(parameters, "P", WRITTEN, UNUSED, "", ANY_PLAN)                                              \
+    F(lower, "P", READ, UNUSED, "", ANY_PLAN)                                                      \
+    F(wanted, "P", READ, UNUSED, "", ANY_PLAN)                                                     \
+    F(gradient, "P", WRITTEN, UNUSED, "", ANY_PLAN)                                                \
+    F(first_moment, "P", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
+    F(second_moment, "P", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(sensitivities, "Q", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(state, "N", WRITTEN, UNUSED, "", ANY_PLAN)                                                   \
+    F(time_constants, "N", READ, UNUSED, "", ANY_PLAN)                                             \
+    F(outputs, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                 \
+    F(kept_states, "W N", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(kept_outputs, "W O", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
+    F(kept_sensitivities, "W O P", WRITTEN, UNUSED, "", ANY_PLAN)
+
 #endif

@@ -4,11 +4,13 @@
 #define LIQUID_KERNEL_H
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h> /* before any instruction set is switched on */
 #endif
 
+#include "learner.h"
 #include "problems.h"
 
 /* Work is cut into chunks of `lanes` batch rows; chunks are gathered into at most MAX_GROUPS
@@ -59,6 +61,7 @@ typedef struct {
     void (*affine)(const Affine *);
     ptrdiff_t (*read_sample)(const double *from, ptrdiff_t count, void *to, void *seen);
     ClosedKernel closed_form;
+    LearningKernel learning;
 } Kernel;
 
 extern const Kernel kernel_f32_baseline, kernel_f64_baseline;

@@ -15,6 +15,7 @@ PRAGMA_OF(GCC target(TARGET))
 #endif
 
 #include "closed_form.h"
+#include "lessons.h"
 #include "samples.h"
 #include "sequence.h"
 
@@ -39,6 +40,12 @@ const Kernel KERNEL = {
         .scratch_size = closed_scratch_size,
         .forward = closed_forward,
         .backward = closed_backward,
+    },
+    .learning = {
+        .work_size = learner_work_size,
+        .refresh = learner_refresh,
+        .step = learner_step,
+        .learn = learner_learn,
     },
 };
 

@@ -3,10 +3,11 @@
  * in the plans and sessions that the caller keeps. */
 #include "arguments.h"
 #include "calls.h"
+#include "learners.h"
 #include "measuring.h"
 #include "sessions.h"
 
-#define VERSION 2
+#define VERSION 3
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
 
@@ -19,6 +20,11 @@ static PyMethodDef methods[] = {
     {"backward", backward_call, METH_VARARGS, backward_doc},
     {"open_session", open_session, METH_VARARGS, open_session_doc},
     {"session_step", session_step, METH_VARARGS, session_step_doc},
+    {"lanes", lanes, METH_VARARGS, lanes_doc},
+    {"open_learner", KEYWORDS(open_learner), open_learner_doc},
+    {"learner_step", learner_step, METH_VARARGS, learner_step_doc},
+    {"learner_learn", learner_learn, METH_VARARGS, learner_learn_doc},
+    {"learner_refresh", learner_refresh, METH_VARARGS, learner_refresh_doc},
     {"lowest", lowest, METH_O, lowest_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
     {"sigmoid", sigmoid, METH_VARARGS, sigmoid_doc},

@@ -42,14 +42,13 @@ ptrdiff_t rows_of_chunk(const Plan *plan, const Kernel *kernel) {
     return plan->closed ? kernel->closed_form.width : kernel->lanes;
 }
 
-/* The place of a word in a list that ends with NULL, or -1 and Refused. */
-static int choose(const char *name, const char *word, const char *const *words) {
+int choose(const char *name, const char *word, const char *const *words) {
     for (int i = 0; words[i]; i++)
         if (!strcmp(word, words[i])) return i;
     return refuse(name, "'%s' is unknown", word);
 }
 
-static int check_size(const char *name, Py_ssize_t size, Py_ssize_t lowest) {
+int check_size(const char *name, Py_ssize_t size, Py_ssize_t lowest) {
     if (size >= lowest && size <= INT32_MAX) return 0;
     return refuse(name, "is %zd, from %zd to 2147483647 is needed", size, lowest);
 }
@@ -83,8 +82,8 @@ static int check_list(const SynapseList *list, ptrdiff_t senders, ptrdiff_t unit
     return 0;
 }
 
-/* Copies the four lists, each into memory of the plan. */
-static int read_lists(Plan *plan, PyObject *const *lists) {
+int read_lists(PyObject *const *lists, ptrdiff_t units, ptrdiff_t inputs, int64_t **memory,
+               SynapseList *recurrent, SynapseList *sensory) {
     ptrdiff_t counts[4], total = 0;
     for (int i = 0; i < 4; i++) {
         if (count_of(lists[i], list_names[i], &counts[i])) return -1;
@@ -94,7 +93,7 @@ static int read_lists(Plan *plan, PyObject *const *lists) {
         if (counts[i] != counts[i + 1])
             return refuse(list_names[i + 1], "has %zd numbers, %zd are needed",
                           (Py_ssize_t)counts[i + 1], (Py_ssize_t)counts[i]);
-    int64_t *to = plan->indices = malloc((size_t)(total + 1) * sizeof(int64_t));
+    int64_t *to = *memory = malloc((size_t)(total + 1) * sizeof(int64_t));
     if (!to) return PyErr_NoMemory(), -1;
     const int64_t *copies[4];
     for (int i = 0; i < 4; i++) {
@@ -102,11 +101,10 @@ static int read_lists(Plan *plan, PyObject *const *lists) {
         copies[i] = to;
         to += counts[i];
     }
-    plan->step.recurrent = (SynapseList){counts[0], copies[0], copies[1]};
-    plan->step.sensory = (SynapseList){counts[2], copies[2], copies[3]};
-    return check_list(&plan->step.recurrent, plan->step.units, plan->step.units, list_names) ||
-           check_list(&plan->step.sensory, plan->step.input_size, plan->step.units,
-                      list_names + 2) ? -1 : 0;
+    *recurrent = (SynapseList){counts[0], copies[0], copies[1]};
+    *sensory = (SynapseList){counts[2], copies[2], copies[3]};
+    return check_list(recurrent, units, units, list_names) ||
+           check_list(sensory, inputs, units, list_names + 2) ? -1 : 0;
 }
 
 /* ---- conductance and dense dynamics ---------------------------------------------------------- */
@@ -180,7 +178,8 @@ static int set_step(Plan *plan, const char *const *words, PyObject *const *lists
         (p->solver = choose("solver", words[1], solvers)) < 0 ||
         (p->activation = choose("activation", words[2], activations)) < 0 ||
         check_size("unfolds", p->unfolds, 1) || check_size("units", p->units, 1) ||
-        check_size("inputs", p->input_size, 0) || read_lists(plan, lists) ||
+        check_size("inputs", p->input_size, 0) ||
+        read_lists(lists, p->units, p->input_size, &plan->indices, &p->recurrent, &p->sensory) ||
         read_constraints(p, constraints) || check_epsilon(p) || check_scratch(p))
         return -1;
     if (p->dynamics == DENSE && p->input_size != p->units)

@@ -1,0 +1,446 @@
+"""``Learner``: a network that keeps learning while it runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn, Optional, Union
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from .. import readout as readouts
+from .._checks import check_choice, check_integer
+from .._inputs import real_array
+from .._kernel import native
+from .._samples import BEYOND, Sample, SampleChecks
+from .._sequences import Number
+from ..errors import DomainError, ModelFileError, OptionError, ShapeError
+from ..neuron import LiquidNeuron
+from ..streaming import Stream
+from ._compiled import Compiled
+from ._engine import LEARNED, NOT_FINITE, Array, Arrays, Engine, Lesson
+from ._layout import Layout, layout_of, unsupported
+from ._losses import LOSSES
+from ._methods import METHODS, choose
+from ._optimizers import OPTIMIZERS
+from ._readout import LEAST_SQUARES, Readout
+from ._reference import Reference
+from ._snapshots import check_arrays, check_origin, dumps, loads
+from ._window import Window
+
+Target = Union[Sample, None]
+
+EVENTS = 1000
+"""How many of the latest are remembered."""
+
+
+class Event(NamedTuple):
+    """Something a learner did on its own.
+
+    Attributes:
+        sample: how many samples had come.
+        kind: ``"not_finite"`` or ``"rolled_back"``.
+        message: what happened, in a sentence.
+    """
+
+    sample: int
+    kind: str
+    message: str
+
+
+class Learner:
+    """A live network whose weights follow its samples; made by :meth:`LiquidNetwork.learner`.
+
+    :meth:`step` moves the state and returns the output, :meth:`learn` moves the weights. The
+    network it was made from stays as it is until :meth:`commit`. One thread at a time may use it.
+
+    Args:
+        populations: in the order in which signals travel, each with what the names of its
+            parameters begin with.
+        readout: of the last one's neurons.
+        method: ``"exact"``, ``"snap2"``, ``"snap1"``, ``"window"``, ``"readout"``, or ``"auto"``:
+            by cost.
+        optimizer: ``"rmsprop"``, ``"adam"`` or ``"sgd"``, with the constants of ``torch.optim``;
+            for ``"readout"`` also ``"least_squares"``, recursive and with forgetting.
+        learning_rate: above 0.
+        max_gradient_norm: longer gradients are shortened to it; None: they are not.
+        loss: ``"mse"``, ``"mae"``, ``"huber"``, or ``"cross_entropy"`` of a class.
+        max_delay: how many samples late a label may come.
+        window: samples that ``"window"`` looks back on.
+
+    Attributes:
+        method: the one in use.
+        reason: why it is this one.
+        learning_rate: may be changed at any time.
+        events: the latest things it did on its own, oldest first.
+        input_size, output_size: I and O.
+        network: a number that tells networks of other options, synapses or shapes apart.
+        samples, updates: how many samples came, and how often weights moved.
+
+    Raises:
+        OptionError, DomainError, DtypeError: naming the option.
+
+    Sources: Williams and Zipser, *A learning algorithm for continually running fully recurrent
+    neural networks*, Neural Computation 1, 1989 (``exact``); Menick et al., *Practical real time
+    recurrent learning with a sparse approximation*, ICLR 2021 (``snap1``, ``snap2``); Williams and
+    Peng, *An efficient gradient-based algorithm for on-line training of recurrent network
+    trajectories*, Neural Computation 2, 1990 (``window``).
+    """
+
+    def __init__(
+        self,
+        populations: Sequence[tuple[str, LiquidNeuron]],
+        readout: nn.Module,
+        *,
+        method: str = "auto",
+        optimizer: str = "rmsprop",
+        learning_rate: float = 1e-3,
+        max_gradient_norm: Optional[float] = 1.0,
+        loss: str = "mse",
+        max_delay: int = 0,
+        window: int = 16,
+    ):
+        if method != "auto":
+            check_choice("method", method, METHODS)
+        known = (*OPTIMIZERS, LEAST_SQUARES) if method == "readout" else tuple(OPTIMIZERS)
+        check_choice("optimizer", optimizer, known)
+        check_choice("loss", loss, LOSSES)
+        self._max_delay = check_integer("max_delay", max_delay, 0, 2**20)
+        check_integer("window", window, 1, 2**16)
+        self.learning_rate = positive("learning_rate", learning_rate)
+        self._largest_norm = (
+            np.inf
+            if max_gradient_norm is None
+            else positive("max_gradient_norm", max_gradient_norm)
+        )
+        self._modules = list(populations), readout
+        first = populations[0][1]
+        self.input_size = first.input_size
+        self._checks = SampleChecks(first.input_size, first.hidden_size, first.dynamics.like.dtype)
+        self.output_size = readouts.size_of(readout, first.hidden_size)
+        self._loss = loss
+        self._simple = self.output_size == 1 and loss != "cross_entropy"
+        self.events: deque[Event] = deque(maxlen=EVENTS)
+        self.samples = self.updates = 0
+        with torch.inference_mode(False), torch.no_grad():
+            self._open(method, optimizer, window)
+        self.network = _digest(populations, readout)
+        self._options: dict[str, Any] = {
+            "method": self.method,
+            "optimizer": optimizer,
+            "learning_rate": self.learning_rate,
+            "max_gradient_norm": max_gradient_norm,
+            "loss": loss,
+            "max_delay": self._max_delay,
+            "window": window,
+        }
+
+    def _open(self, method: str, optimizer: str, window: int) -> None:
+        populations, readout = self._modules
+        layout, why_not = _layout(populations, readout)
+        self.method, self.reason = method, "it was asked for"
+        if method == "auto":
+            self.method, self.reason = choose(layout, why_not)
+        trainable = set(_trainable(populations, readout))
+        kept = self._max_delay + 1 if self._max_delay else 0
+        self._engine: Engine
+        if layout is not None and native is not None and METHODS[self.method].kept is not None:
+            stored = _stored(populations, readout)
+            self._engine = Compiled(
+                layout, stored, trainable, self.method, self._loss, optimizer, kept
+            )
+        elif self.method == "window":
+            self._engine = Window(
+                populations, readout, trainable, self._loss, optimizer, kept, window
+            )
+        elif self.method == "readout":
+            self._engine = Readout(populations, readout, self._loss, optimizer, kept)
+        else:
+            self._engine = Reference(populations, readout, trainable, self._loss, optimizer, kept)
+
+    def __repr__(self) -> str:
+        return (
+            f"Learner({self.method}: {self.reason}; {self._engine.parameters} parameters, "
+            f"{self._options['optimizer']} {self.learning_rate:g}, {self._engine.NAME})"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise OptionError(
+            "a learner is a live session and cannot be copied or pickled; keep its snapshot()",
+            "learner",
+        )
+
+    # -- running and learning --------------------------------------------------------------------
+
+    def step(
+        self,
+        inputs: Sample,
+        elapsed_time: float = 1.0,
+        time_constants: Optional[Number] = None,
+    ) -> Array:
+        """Feeds one sample and returns the output; weights stay as they are.
+
+        Args:
+            inputs: (I,) numbers; NaN marks a missing feature.
+            elapsed_time: time since the previous sample, at least 0. Default 1.
+            time_constants: a number or (N,), see :meth:`LiquidNetwork.forward`.
+
+        Returns:
+            (O,) array.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument; all is as before.
+        """
+        values = self._checks.sample("inputs", inputs)
+        given = None if time_constants is None else self._checks.time_constants(time_constants)
+        outputs = self._engine.step(values, self._checks.elapsed_time(elapsed_time), given)
+        if outputs is None:
+            raise DomainError(BEYOND, "inputs")
+        self.samples += 1
+        return outputs
+
+    def learn(self, target: Target, delay: int = 0) -> Optional[float]:
+        """Moves the weights by what an output should have been; the state stays as it is.
+
+        Args:
+            target: (O,) numbers, or one for a single output; NaN where not known; None: nothing is
+                known. For ``cross_entropy`` the number of a class.
+            delay: how many samples ago the output was made, up to ``max_delay``. The gradient is
+                the one of that output with the weights of then.
+
+        Returns:
+            The loss of that output, or None if the weights did not move: nothing is known, or the
+            gradient is not finite (see :attr:`events`).
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument; all is as before.
+        """
+        if target is None:
+            return None
+        if type(delay) is not int or not 0 <= delay <= self._max_delay:
+            check_integer("delay", delay, 0, self._max_delay)
+        if delay >= self.samples:
+            raise DomainError(f"only {self.samples} samples have come", "delay")
+        lesson = Lesson(
+            self.checked_target(target),
+            delay,
+            self.learning_rate,
+            self._largest_norm,
+            self.updates + 1,
+        )
+        outcome, loss = self._engine.learn(lesson)
+        if outcome == LEARNED:
+            self.updates += 1
+            return loss
+        if outcome == NOT_FINITE:
+            self._engine.forget()
+            self.note("not_finite", "a gradient was not finite; the weights stayed, and what "
+                                     "earlier samples did to it was forgotten")  # fmt: skip
+        return None
+
+    def snapshot(self) -> bytes:
+        """Everything it needs to go on: weights, state, sensitivities, optimiser; no pickle.
+
+        See :meth:`restore` and :func:`~liquid_neural_networks.online.resume`.
+        """
+        counts = {"samples": self.samples, "updates": self.updates}
+        return dumps("learner", self.network, self.options, counts, self._engine.arrays())
+
+    def restore(self, snapshot: bytes) -> None:
+        """Goes on from a snapshot of a learner with the same options on the same network.
+
+        Raises:
+            ModelFileError: the bytes are no such snapshot; nothing changes.
+            OptionError: it was made with another option; nothing changes.
+            DtypeError: these are not bytes.
+        """
+        self._restore(loads(snapshot))
+
+    def _restore(self, found: dict[str, Any]) -> None:
+        check_origin(found, "learner", self.network)
+        own = self.options
+        for name, value in found["options"].items():
+            if name != "learning_rate" and own.get(name) != value:
+                raise OptionError(f"the snapshot has {value!r}, this one {own.get(name)!r}", name)
+        rate = positive("learning_rate", found["options"].get("learning_rate"))
+        if set(found["counts"]) != {"samples", "updates"}:
+            raise ModelFileError("expected samples and updates", "snapshot.counts")
+        check_arrays(found["arrays"], self._engine.arrays())
+        self._engine.restore(found["arrays"])
+        self.samples, self.updates = found["counts"]["samples"], found["counts"]["updates"]
+        self.learning_rate = rate
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it was made with, as plain data; ``method`` is the one in use."""
+        return {**self._options, "learning_rate": self.learning_rate}
+
+    def note(self, kind: str, message: str) -> None:
+        """Adds an event."""
+        self.events.append(Event(self.samples, kind, message))
+
+    def checked_target(self, target: Sample) -> Union[Array, float]:
+        """(O,) numbers, or one for all outputs, NaN where not known; of ``cross_entropy`` a
+        probability for each class. Errors are those of :meth:`learn`."""
+        if self._simple and isinstance(target, float):
+            if abs(target) > self._checks.largest:
+                raise DomainError(BEYOND, "target")
+            return target
+        values = real_array("target", target)
+        if self._loss == "cross_entropy":
+            return self._class(values)
+        if values.shape != (self.output_size,) and not (
+            values.shape == () and self.output_size == 1
+        ):
+            raise ShapeError(f"expected ({self.output_size},), got {values.shape}", "target")
+        if (np.abs(values) > self._checks.largest).any():
+            raise DomainError(BEYOND, "target")
+        return values
+
+    def _class(self, values: npt.NDArray[np.float64]) -> Array:
+        if values.shape != ():
+            raise ShapeError(f"expected the number of a class, got {values.shape}", "target")
+        if np.isnan(values):
+            return np.full(self.output_size, np.nan)
+        if float(values) not in range(self.output_size):
+            raise DomainError(
+                f"expected a class from 0 to {self.output_size - 1}, got {float(values):g}",
+                "target",
+            )
+        one: Array = (np.arange(self.output_size) == float(values)).astype(np.float64)
+        return one
+
+    def gradients(self) -> dict[str, Array]:
+        """Of the loss last learned, by the name of the parameter in :meth:`LiquidNetwork.values`.
+
+        By what is stored, before a constraint makes a positive number of it, as torch's ``grad``
+        is; before it is shortened.
+        """
+        return {name: each.copy() for name, each in self._engine.gradients().items()}
+
+    # -- state and weights -----------------------------------------------------------------------
+
+    @property
+    def state(self) -> Array:
+        """(num_layers, N) array, with a memory (num_layers, 2 N): the state after the last sample.
+
+        Read, it is a copy; set, the learner goes on from there, and what follows owes nothing to
+        earlier samples.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: what is set is no such state; nothing changes.
+        """
+        return self._engine.state()
+
+    @state.setter
+    def state(self, state: Sample) -> None:
+        values = self._checks.state(state, self._engine.state().shape)
+        self._engine.set_state(values)
+        self._engine.forget()
+
+    def weights(self) -> Arrays:
+        """Copies of the weights and of what the optimiser remembers, for :meth:`set_weights`."""
+        arrays = self._engine.arrays()
+        return {name: arrays[name] for name in _WEIGHTS}
+
+    def set_weights(self, weights: Arrays) -> None:
+        """Goes back to such weights; the state stays unless it is not finite."""
+        state = self.state
+        self._engine.restore({**self._engine.arrays(), **weights})
+        self.state = state if np.isfinite(state).all() else np.zeros_like(state)
+
+    def frozen(self) -> Stream:
+        """A stream with the network's weights of now and the state it is in."""
+        populations, readout = self._modules
+        return Stream([each for _, each in populations], readout, self.state)
+
+    def reset(self) -> None:
+        """Back to the zero state; the weights stay as learned."""
+        self.state = np.zeros_like(self._engine.state())
+
+    @torch.no_grad()
+    def commit(self) -> None:
+        """Writes the weights into the network the learner was made from.
+
+        Raises:
+            OptionError: something stands in for a parameter there (pruning, parametrizations).
+        """
+        populations, readout = self._modules
+        stored = self._engine.stored()
+        modules = {
+            prefix + inner: module
+            for prefix, neuron in populations
+            for inner, module in neuron.parameter_modules().items()
+        }
+        for module in modules.values():
+            module.check_writable(module.stored())
+        for prefix, module in modules.items():
+            for name in module.stored():
+                module.get_parameter(name).copy_(stored[prefix + name])
+        for name, parameter in readout.named_parameters(recurse=False):
+            parameter.copy_(stored[f"readout.{name}"])
+
+
+_WEIGHTS = ("parameters", "first_moment", "second_moment")
+
+
+def positive(name: str, value: object) -> float:
+    number = real_array(name, value)
+    if number.shape != () or not 0 < number < np.inf:
+        raise DomainError(f"expected a number above 0, got {value!r}", name)
+    return float(number)
+
+
+def _digest(populations: Sequence[tuple[str, LiquidNeuron]], readout: nn.Module) -> int:
+    """A number that tells networks of other options, synapses or shapes apart."""
+    described = [
+        (name, neuron.config(), neuron.dynamics.wiring_digest()) for name, neuron in populations
+    ]
+    shapes = [
+        (name, tuple(each.shape), str(each.dtype))
+        for name, each in _stored(populations, readout).items()
+    ]
+    return crc32(repr((described, shapes)).encode())
+
+
+def _layout(
+    populations: Sequence[tuple[str, LiquidNeuron]], readout: nn.Module
+) -> tuple[Optional[Layout], str]:
+    if len(populations) > 1:
+        return None, "it has several layers"
+    prefix, population = populations[0]
+    why_not = unsupported(population)
+    like = population.dynamics.like
+    if not why_not and readouts.affine(readout, like, population.hidden_size) is None:
+        why_not = "its read-out is none that is known"
+    return (None, why_not) if why_not else (layout_of(prefix, population, readout), "")
+
+
+def _stored(
+    populations: Sequence[tuple[str, LiquidNeuron]], readout: nn.Module
+) -> dict[str, Tensor]:
+    stored = {
+        prefix + inner + name: each
+        for prefix, neuron in populations
+        for inner, module in neuron.parameter_modules().items()
+        for name, each in module.stored().items()
+    }
+    first = populations[0][1]
+    own = readouts.values(readout, first.dynamics.like, first.hidden_size)
+    return {**stored, **{f"readout.{name}": each for name, each in own.items()}}
+
+
+def _trainable(
+    populations: Sequence[tuple[str, LiquidNeuron]], readout: nn.Module
+) -> dict[str, Tensor]:
+    stored = _stored(populations, readout)
+    own = {f"readout.{name}" for name, _ in readout.named_parameters(recurse=False)}
+    return {
+        name: each
+        for name, each in stored.items()
+        if not name.startswith("readout.") or name in own
+    }

@@ -1,0 +1,165 @@
+"""The reference: dense sensitivities in plain torch, of any dynamics.
+
+    S <- J S + D
+
+with the derivatives J of the state after a step of the solver by the state before it and D by every
+parameter, both from autograd. Williams and Zipser, *A learning algorithm for continually running
+fully recurrent neural networks*, Neural Computation 1, 1989.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..engines import reference_only
+from ..neuron import LiquidNeuron
+from ._copies import Copies, run, seen
+from ._engine import Array, Arrays, Lesson
+
+
+class Reference:
+    """See :class:`~._engine.Engine`.
+
+    Args:
+        populations, readout, trainable, loss, optimizer: see :class:`Copies`.
+        kept: how many outputs wait for a label.
+        rows: flags (populations * state size, P) of the sensitivities that are kept. Default: all.
+    """
+
+    NAME = "reference"
+
+    def __init__(
+        self,
+        populations: Sequence[tuple[str, LiquidNeuron]],
+        readout: nn.Module,
+        trainable: set[str],
+        loss: str,
+        optimizer: str,
+        kept: int,
+        rows: Optional[npt.NDArray[np.bool_]] = None,
+    ):
+        self._copies = Copies(populations, readout, trainable, loss, optimizer)
+        self.parameters = len(self._copies.flat)
+        neurons = self._copies.neurons
+        self._unfolds = 1
+        if len(neurons) == 1 and neurons[0].memory is None and neurons[0].solver != "adaptive":
+            # Sensitivities that are not kept are missing in the next step of the solver already.
+            self._unfolds, neurons[0].unfolds = neurons[0].unfolds or 1, neurons[0].unfolds and 1
+        like = neurons[0].dynamics.like.detach()
+        self._state = like.new_zeros(len(neurons), neurons[0].state_size)
+        self._sensitivities = like.new_zeros(self._state.numel(), self.parameters)
+        self._rows = None if rows is None else torch.from_numpy(rows).to(like)
+        size = max(kept, 1)
+        self._kept = deque([(self._state, self._sensitivities)] * size, maxlen=size)
+
+    def step(
+        self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
+    ) -> Optional[Array]:
+        found = seen(sample, self._state)
+        if found is None:
+            return None
+        for _ in range(self._unfolds):
+            self._advance(*found, elapsed_time / self._unfolds, time_constants)
+        self._kept.append((self._state, self._sensitivities))
+        return np.asarray(self._outputs(self._state).detach().cpu())
+
+    def _advance(
+        self,
+        sample: Tensor,
+        mask: Optional[npt.NDArray[np.bool_]],
+        elapsed_time: float,
+        time_constants: Optional[Array],
+    ) -> None:
+        state = self._state.clone().requires_grad_()
+        with reference_only(), torch.enable_grad():
+            after = run(self._copies.neurons, state, sample, elapsed_time, mask, time_constants)
+        by_state, *by_parameters = _jacobian(after, [state, *self._copies.moving])
+        direct = torch.cat([each.reshape(len(by_state), -1) for each in by_parameters], 1)
+        sensitivities = by_state.reshape(len(by_state), -1) @ self._sensitivities + direct
+        self._sensitivities = sensitivities if self._rows is None else sensitivities * self._rows
+        self._state = after.detach()
+
+    def _outputs(self, state: Tensor) -> Tensor:
+        neurons = state[-1, : self._copies.neurons[-1].hidden_size]
+        outputs: Tensor = self._copies.readout(neurons.unsqueeze(0)).squeeze(0)
+        return outputs
+
+    def learn(self, lesson: Lesson) -> tuple[int, float]:
+        state, sensitivities = self._kept[-1 - lesson.delay]
+        with torch.enable_grad():
+            state = state.clone().requires_grad_()
+            outputs = self._outputs(state)
+
+        def gradient_of(slope: Array) -> Array:
+            by_state, *by_readout = torch.autograd.grad(
+                outputs,
+                [state, *self._copies.moving],
+                torch.from_numpy(slope).to(outputs),
+                allow_unused=True,
+            )
+            assert by_state is not None
+            parts = [
+                torch.zeros_like(parameter) if each is None else each
+                for parameter, each in zip(self._copies.moving, by_readout)
+            ]
+            through_state = by_state.reshape(-1) @ sensitivities
+            total = through_state + torch.cat([each.reshape(-1) for each in parts])
+            return np.asarray(total.cpu())
+
+        return self._copies.learn(np.asarray(outputs.detach().cpu()), gradient_of, lesson)
+
+    def gradients(self) -> Arrays:
+        return self._copies.gradients()
+
+    def stored(self) -> dict[str, Tensor]:
+        return self._copies.stored()
+
+    def state(self) -> Array:
+        state: Array = self._state.cpu().numpy().copy()
+        return state
+
+    def set_state(self, state: Array) -> None:
+        self._state = torch.from_numpy(np.array(state)).to(self._state)
+
+    def forget(self) -> None:
+        self._sensitivities = torch.zeros_like(self._sensitivities)
+
+    def arrays(self) -> Arrays:
+        return {
+            **self._copies.arrays(),
+            "state": self.state(),
+            "sensitivities": self._sensitivities.cpu().numpy().copy(),
+            "kept_states": np.stack([each.cpu().numpy() for each, _ in self._kept]),
+            "kept_sensitivities": np.stack([each.cpu().numpy() for _, each in self._kept]),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        self._copies.restore(arrays)
+        self.set_state(arrays["state"])
+        self._sensitivities = torch.from_numpy(arrays["sensitivities"]).to(self._state)
+        for kept, sensitivities in zip(arrays["kept_states"], arrays["kept_sensitivities"]):
+            self._kept.append(
+                (
+                    torch.from_numpy(kept).to(self._state),
+                    torch.from_numpy(sensitivities).to(self._state),
+                )
+            )
+
+
+def _jacobian(after: Tensor, by: list[Tensor]) -> list[Tensor]:
+    """The derivative of every number of the state by each of the tensors, (numbers, ...)."""
+    count = after.numel()
+    every = torch.eye(count, dtype=after.dtype, device=after.device).view(count, *after.shape)
+    found = torch.autograd.grad(
+        after, by, every, is_grads_batched=True, allow_unused=True, retain_graph=False
+    )
+    return [
+        each.new_zeros(count, *each.shape) if own is None else own for each, own in zip(by, found)
+    ]

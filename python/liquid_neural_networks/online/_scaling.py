@@ -1,0 +1,72 @@
+"""Running scaling: where values lie and how far they spread, from all that came so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+MEMORY = 1000
+"""Samples that count: older ones fade."""
+
+FAR = 10.0
+"""Spreads from the centre beyond which a value counts as an outlier, taken to be there itself,"""
+
+LASTING = 5
+"""unless so many came one after the other."""
+
+LARGEST = 1e100
+"""Values beyond it are taken to be there: their squares must stay finite."""
+
+
+class RunningScale:
+    """Mean and standard deviation of features that may be NaN.
+
+    Args:
+        size: how many features.
+        warm_up: samples up to which all count in full.
+    """
+
+    def __init__(self, size: int, warm_up: int):
+        self._warm_up = warm_up
+        self.count = np.zeros(size)
+        self.center = np.zeros(size)
+        self._variance = np.zeros(size)
+        self._outliers = np.zeros(size)
+
+    @property
+    def spread(self) -> Array:
+        """Above 0, also of features that never changed."""
+        least = 1e-12 + 1e-9 * np.abs(self.center)
+        found: Array = np.maximum(np.sqrt(self._variance), least)
+        return found
+
+    def update(self, values: Array) -> None:
+        """Takes values (size,) into account; NaN says nothing."""
+        known = ~np.isnan(values)
+        values = np.clip(np.where(known, values, self.center), -LARGEST, LARGEST)
+        distance = values - self.center
+        reach = FAR * self.spread
+        outlying = known & (np.abs(distance) > reach) & (self.count >= self._warm_up)
+        self._outliers = np.where(outlying, self._outliers + 1, np.where(known, 0, self._outliers))
+        held = outlying & (self._outliers <= LASTING)
+        distance = np.where(held, np.clip(distance, -reach, reach), distance)
+        self.count += known
+        rate = np.where(known, 1 / np.clip(self.count, 1, MEMORY), 0)
+        self.center = self.center + rate * distance
+        self._variance = (1 - rate) * (self._variance + rate * distance**2)
+
+    def arrays(self) -> dict[str, Array]:
+        return {
+            "count": self.count,
+            "center": self.center,
+            "variance": self._variance,
+            "outliers": self._outliers,
+        }
+
+    def restore(self, arrays: dict[str, Any]) -> None:
+        self.count, self.center = arrays["count"].copy(), arrays["center"].copy()
+        self._variance, self._outliers = arrays["variance"].copy(), arrays["outliers"].copy()

@@ -1,0 +1,64 @@
+"""A linear skip: what the inputs say by themselves, beside the network."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+SKIPS = ("gradient", "least_squares")
+
+STEP = 0.05
+"""Of the normalised gradient: the share of an error that is taken back at once."""
+
+FORGETTING = 0.999
+FIRST_COVARIANCE = 100.0
+LARGEST_COVARIANCE = 1e6
+
+
+class Skip:
+    """y = A u + b, learned from every error.
+
+    Args:
+        kind: ``"gradient"``, normalised least mean squares, or ``"least_squares"``, recursive and
+            with forgetting; see Haykin, *Adaptive Filter Theory*. None: it is 0.
+        inputs: I.
+        outputs: O.
+    """
+
+    def __init__(self, kind: Optional[str], inputs: int, outputs: int):
+        self._kind = kind
+        self._weights = np.zeros((outputs, inputs + 1))
+        squares = kind == "least_squares"
+        self._covariance = np.eye(inputs + 1) * FIRST_COVARIANCE if squares else np.zeros((0, 0))
+
+    def features(self, inputs: Array) -> Array:
+        """(I + 1,); a missing input is 0, where its scale is centred."""
+        return np.append(np.where(np.isnan(inputs), 0.0, inputs), 1.0)
+
+    def outputs(self, features: Array) -> Array:
+        found: Array = self._weights @ features
+        return found
+
+    def learn(self, features: Array, error: Array) -> None:
+        """``error`` (O,) is what was missing in the output, 0 where not known."""
+        if self._kind is None:
+            return
+        if self._kind == "gradient":
+            self._weights += np.outer(STEP * error, features) / (features @ features)
+            return
+        along = self._covariance @ features
+        gain = along / (FORGETTING + features @ along)
+        self._weights += np.outer(error, gain)
+        covariance = (self._covariance - np.outer(gain, along)) / FORGETTING
+        largest = np.abs(np.diag(covariance)).max()
+        self._covariance = covariance * min(1.0, LARGEST_COVARIANCE / largest)
+
+    def arrays(self) -> dict[str, Array]:
+        return {"weights": self._weights.copy(), "covariance": self._covariance.copy()}
+
+    def restore(self, arrays: dict[str, Any]) -> None:
+        self._weights, self._covariance = arrays["weights"].copy(), arrays["covariance"].copy()
