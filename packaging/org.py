@@ -38,6 +38,9 @@ def markdown(org: str, link: Link = in_repository) -> str:
     kind = "text"  # of the line before
     for line in org.splitlines():
         before, kind = kind, _kind(line, kind)
+        if kind == "keyword":
+            kind = "text"
+            continue
         if "result" in (before, kind) and before != kind:
             lines.append("```" if before == "result" else "```text")
         elif before in ("table", "text") and kind in ("table", "text") and before != kind:
@@ -52,7 +55,7 @@ def markdown(org: str, link: Link = in_repository) -> str:
             lines.append(line[2:])
         elif kind == "block":
             lines.append(line)
-        elif kind != "keyword":
+        else:
             lines.append(_line(line, link))
     if kind == "result":
         lines.append("```")

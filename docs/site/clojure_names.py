@@ -1,4 +1,4 @@
-"""A Sphinx extension that lists the public functions of a Clojure file with their docstrings.
+"""A Sphinx extension for pages that are a Clojure file: its public functions, their docstrings.
 
 It reads the file and runs nothing, so that the site needs neither Java nor Clojure. Docstrings are
 Markdown already: indented examples, names in backticks, ``[[other-function]]``.
@@ -7,13 +7,11 @@ Markdown already: indented examples, names in backticks, ``[[other-function]]``.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from textwrap import dedent
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from docutils.nodes import Node
+from myst_parser.sphinx_ import Parser
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 FUNCTION = re.compile(
     r'^\(defn (?P<name>[^\s^]+)\s+"(?P<doc>(?:[^"\\]|\\.)*)"\s*(?P<rest>.*?)(?=^\(|^;;|\Z)',
@@ -23,7 +21,7 @@ NAMESPACE = re.compile(r'^\(ns (?P<name>\S+)\s+"(?P<doc>(?:[^"\\]|\\.)*)"', re.M
 
 
 class Function(NamedTuple):
-    """A public function: its name, its argument lists such as ``[network inputs]``, its docstring."""
+    """A public function; an argument list is text such as ``[network inputs]``."""
 
     name: str
     arguments: list[str]
@@ -42,9 +40,9 @@ def namespace(text: str) -> tuple[str, str, list[Function]]:
 
 
 def page(text: str) -> str:
-    """The functions of a Clojure file as Markdown."""
-    _, doc, functions = namespace(text)
-    parts = [_markdown(doc)]
+    """The text of a Clojure file as Markdown."""
+    name, doc, functions = namespace(text)
+    parts = [f"# {name}", _markdown(doc)]
     for each in functions:
         calls = "\n".join(f"({' '.join([each.name, *_words(a)])})" for a in each.arguments)
         parts += [f"## {each.name}", f"```clojure\n{calls}\n```", _markdown(each.doc)]
@@ -76,8 +74,8 @@ def _balanced(text: str) -> str:
     for end, character in enumerate(text, 1):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(character, 0)
         if depth == 0:
-            break
-    return text[:end]
+            return text[:end]
+    raise ValueError(f"no closing bracket in {text!r}")
 
 
 def _words(arguments: str) -> list[str]:
@@ -88,24 +86,20 @@ def _words(arguments: str) -> list[str]:
 
 
 def _plain(doc: str) -> str:
-    """A docstring without its escapes and without the indentation of its later lines."""
-    first, _, rest = doc.partition("\n")
-    text = f"{first}\n{dedent(rest)}".rstrip()
-    return re.sub(r"\\(.)", r"\1", text)
+    """A docstring without its escapes, and without the two spaces before its later lines."""
+    return re.sub(r"\\(.)", r"\1", re.sub(r"(?m)^  ", "", doc))
 
 
-class ClojureNames(SphinxDirective):
-    """``clojure-names``: a page's worth of functions, from the file named."""
+class ClojureParser(Parser):  # type: ignore[misc]
+    """Makes a page of a Clojure file."""
 
-    required_arguments = 1
+    supported = ("clojure",)
 
-    def run(self) -> list[Node]:
-        path = Path(self.env.srcdir) / self.arguments[0]
-        self.env.note_dependency(str(path))
-        text = page(path.read_text("utf-8"))
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+    def parse(self, inputstring: str, document: Any) -> None:
+        super().parse(page(inputstring), document)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("clojure-names", ClojureNames)
+    app.add_source_suffix(".clj", "clojure")
+    app.add_source_parser(ClojureParser)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,18 +18,21 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
-    "myst_parser",
+    "myst_nb",
     "org_pages",
     "clojure_names",
 ]
 include_patterns = [
-    "docs/*.org", "docs/*.md", "SETUP.org", "CONTRIBUTING.org", "CHANGELOG.org",
-    "spec/README.org", "spec/lnn-format.org", "examples/README.org",
-]  # fmt: skip
+    *("docs/*.org", "docs/*.md", "docs/notebooks/*.ipynb"),
+    *("SETUP.org", "CONTRIBUTING.org", "CHANGELOG.org"),
+    "clojure/src/liquid_neural_networks/core.clj",
+    *("spec/README.org", "spec/lnn-format.org", "examples/README.org"),
+]
 root_doc = "docs/index"
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
+nb_execution_mode = "off"  # outputs are in the notebook, which the tests run
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

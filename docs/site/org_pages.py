@@ -7,10 +7,11 @@ from typing import Any
 
 from mdit_py_plugins.anchors.index import slugify
 from myst_parser.sphinx_ import Parser
-from org import SOURCE, markdown
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+
+from org import SOURCE, markdown
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ class OrgParser(Parser):  # type: ignore[misc]
 
 
 def _link(env: BuildEnvironment, target: str, label: str) -> str:
+    if target.startswith("*"):
+        return f"[{label or target[1:]}](#{slugify(target[1:])})"
     if not target.startswith("file:"):
         return f"[{label or target}]({target})"
     path, _, heading = target.removeprefix("file:").partition("::*")
