@@ -32,6 +32,10 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 Solve = Callable[[Field, Tensor, Tensor], Tensor]
 """A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
 
+Hear = Callable[[str, Tensor], Tensor]
+"""What synapses hear of what they receive: ("sensory", (..., S)) or ("recurrent", (..., E)) -> the
+same shape."""
+
 
 class Storage(NamedTuple):
     """How parameters are stored, for engines that read them as they are.
@@ -151,6 +155,26 @@ class Dynamics(ParameterModule, ABC):
             elapsed: (B, 1).
             time_constants: base time constants (B, N) in place of the learned ones, or None.
             solve: the solver; None for dynamics that need none.
+        """
+
+    @abstractmethod
+    def advance_by_synapse(
+        self,
+        values: Values,
+        state: Tensor,
+        inputs: Tensor,
+        mask: Optional[Tensor],
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+        hear: Hear,
+    ) -> Tensor:
+        """What :meth:`advance` returns, with every synapse of the wiring by itself: whatever it
+        receives goes through ``hear`` first. For looking inside; slower.
+
+        Args:
+            inputs, mask: (B, I) of this time step; the others as above.
+            hear: called whenever synapses receive something.
         """
 
     @abstractmethod
