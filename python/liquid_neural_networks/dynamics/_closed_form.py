@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .._checks import check_choice, check_flag, check_fraction, check_integer
+from .._indices import Index
 from .._parameters import Values, uniform
 from ..errors import OptionError
 from ..wiring import Wiring
@@ -350,6 +351,19 @@ class ClosedFormDynamics(Dynamics):
             for name in (("w_tau", "A") if self.mode == "pure" else ("time_a_b",))
             for layer, part in enumerate(self._layout.by_layer(values[name]))
         }
+
+    def pairs(self) -> dict[str, Index]:
+        if self.backbone is not None:
+            return {}
+        found: dict[str, Index] = {}
+        for head, pairs in self._layout.pairs.items():
+            sensory, recurrent = pairs
+            found[f"{head}_W_in"] = sensory.post * self.input_size + sensory.pre
+            found[f"{head}_W_rec"] = recurrent.post * self.units + recurrent.pre
+        return found
+
+    def silent(self) -> tuple[str, ...]:
+        return tuple(self.pairs())
 
     def head_matrix(self, values: Values, head: str, kind: str) -> Tensor:
         """(N, N) or (N, I) weights of a head without a backbone, zeros where it has no pair.

@@ -42,6 +42,9 @@ class ConductanceDynamics(OdeDynamics):
     """
 
     name = "conductance"
+    of_synapses = ("w", "sigma", "mu", "E")
+    of_sensory_synapses = tuple(f"sensory_{each}" for each in of_synapses)
+    strengths = ("w", "sensory_w")
     lower_bounds = {"c": 1e-6, "g": 1e-5, "w": 0.0, "sensory_w": 0.0}
 
     def _initial_values(

@@ -48,6 +48,8 @@ class DenseDynamics(OdeDynamics):
     """
 
     name = "dense"
+    of_synapses, of_sensory_synapses = ("W_rec",), ("W_in",)
+    strengths = ("W_rec", "W_in")
     lower_bounds = {"tau": 1e-6}
 
     def _set_options(self, wiring: Wiring, activation: str = "sigmoid") -> None:

@@ -64,6 +64,9 @@ class LrcDynamics(OdeDynamics):
     """
 
     name = "lrc"
+    of_synapses = ("w", "k", "sigma", "mu", "o")
+    of_sensory_synapses = tuple(f"sensory_{each}" for each in of_synapses)
+    strengths = ("w", "k", "o", "sensory_w", "sensory_k", "sensory_o")
     lower_bounds = {"g": 0.0, "w": 0.0, "sensory_w": 0.0}
 
     def _set_options(self, wiring: Wiring, elastance: str = "symmetric") -> None:
