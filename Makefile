@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ENOUGH := $(VENV)/.demo
 
-.PHONY: help setup demo test lint clojure repl bench vectors wheel sanitize fuzz exports mutants clean
+.PHONY: help setup demo test lint docs clojure repl bench vectors wheel sanitize fuzz exports mutants clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -50,10 +50,14 @@ repl: setup      ## a Clojure REPL with a guided tour
 	tests/clojure/run --repl
 
 lint: setup
-	$(BIN)/ruff check python spec tests examples benchmarks packaging setup.py
-	$(BIN)/ruff format --check python spec tests examples benchmarks packaging setup.py
+	$(BIN)/ruff check python spec tests examples benchmarks packaging docs/site setup.py
+	$(BIN)/ruff format --check python spec tests examples benchmarks packaging docs/site setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: setup      ## the documentation as a site in build/site: every warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html -c docs/site . build/site
+	@echo "build/site/index.html"
 
 bench: setup     ## the fused step beside its peers in out/bench, Clojure beside Python
 	$(BIN)/python -m benchmarks

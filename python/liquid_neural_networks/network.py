@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, NamedTuple, NoReturn, Optional, Union, cast
 
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from . import _shapes, interchange, model_file
 from . import readout as readouts
+from ._ablation import ablated, ablation
 from ._checks import (
     check_choice,
     check_count,
@@ -473,6 +474,43 @@ class LiquidNetwork(nn.Module):
             max_delay=max_delay,
             window=window,
         )
+
+    # -- without parts of it -------------------------------------------------------------------
+
+    def ablate(
+        self,
+        neurons: Iterable[int] = (),
+        synapses: Iterable[tuple[int, int]] = (),
+        sensory_synapses: Iterable[tuple[int, int]] = (),
+        population: int = 0,
+    ) -> LiquidNetwork:
+        """A network of its own without some neurons or synapses, in evaluation mode.
+
+        Synapses are gone from its wiring, as if they had never been there. Neurons stay where they
+        are, so that the others keep their numbers, but nobody hears them and the read-out does not
+        read them.
+
+        Args:
+            neurons: of the population.
+            synapses: pairs (sender, receiver) of recurrent synapses.
+            sensory_synapses: pairs (input, receiver).
+            population: which one, counted as in ``state``.
+
+        Raises:
+            DomainError, DtypeError: there is no such neuron or population.
+            OptionError: there is no such synapse, or it has no weights of its own: a backbone or
+                ``leaky_wiring`` has some whatever the wiring says.
+
+        Example:
+            >>> from liquid_neural_networks import LiquidNetwork
+            >>> LiquidNetwork(2, 8, 1).ablate(synapses=[(0, 1)]).wiring.synapse_count
+            63
+        """
+        population = check_integer("population", population, 0, len(self.neurons) - 1)
+        wiring = self.populations()[population][1].wiring
+        taken = ablation(wiring, neurons, synapses, sensory_synapses)
+        model = ablated(self.to_model(), population, taken, self.directions)
+        return LiquidNetwork.from_model(model).to(self._first.dynamics.like.device)
 
     # -- files ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What README.org must say: its tables, and numbers in its sentences, made from the records.
+"""What README.org and docs/performance.org must say: tables and sentences, made from the records.
 
 A record is a file that a command wrote when it measured: ``benchmarks/demo.json``,
 ``benchmarks/speed.json``, ``benchmarks/sigmoid.json``, ``benchmarks/papers/results`` and the
@@ -39,7 +39,7 @@ def tables_in(text: str) -> list[Table]:
 
 
 def expected_tables() -> list[Table]:
-    """Those of README.org, in its order; of the applications only the heading has numbers."""
+    """Those of the two pages, in their order; of the applications only the heading has numbers."""
     return [
         [_applications_heading()],
         _forecasts(),
@@ -51,7 +51,7 @@ def expected_tables() -> list[Table]:
 
 
 def differences(text: str) -> list[str]:
-    """Every cell and sentence of README.org that is not what the records say."""
+    """Every cell and sentence of the pages that is not what the records say."""
     found, expected = tables_in(text), expected_tables()
     if len(found) != len(expected):
         return [f"{len(found)} tables, expected {len(expected)}"]

@@ -17,14 +17,17 @@ from liquid_neural_networks.demo._task import baselines, load_record, make_task
 from readme_records import differences, expected_sentences
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "README.org").read_text("utf-8")
+README = (ROOT / "README.org").read_text("utf-8")
+PAGES = ("docs/performance.org", "docs/inside.org")
+TEXT = "\n".join([README, *((ROOT / page).read_text("utf-8") for page in PAGES)])
+"""What the records are checked against: the README, and the pages with most of its numbers."""
 PYTHON = re.compile(r"^#\+begin_src python\n(.*?)^#\+end_src", re.DOTALL | re.MULTILINE)
 
 
 def test_every_block_of_python_runs_by_itself(tmp_path: Path, monkeypatch, capsys) -> None:
     """As it is after a copy and a paste into a new interpreter."""
     monkeypatch.chdir(tmp_path)
-    blocks = PYTHON.findall(TEXT)
+    blocks = PYTHON.findall(README)
     assert blocks[0].startswith("from liquid_neural_networks import LiquidNeuron, LiquidNetwork")
     first, second, _ = [executed(block) for block in blocks]
     assert tuple(first["outputs"].shape) == (64, 20, 2)

@@ -134,7 +134,14 @@ def test_the_package_page_is_markdown() -> None:
          "liquid-neural-networks/blob/main/docs/time.org)"),
         ("5 * 3 = 15, a/b/c", "5 * 3 = 15, a/b/c"),
         ("text\n| a | b |\n|---+---|\n| 1 | 2 |", "text\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
+        ("| a |\n|---|\n| 1 |\ntext", "| a |\n|---|\n| 1 |\n\ntext"),
+        ("text\n#+name: t\n| a |\n|---|", "text\n\n| a |\n|---|"),
+        ("#+RESULTS:\n: 1\n:\n: 2\ntext", "```text\n1\n\n2\n```\ntext"),
+        ("- =x= :: the /one/", "- **`x`**: the *one*"),
+        ("| =c= | =d=", "| `c` | `d`"),
         ("#+begin_src bash\nls *x*\n#+end_src", "```bash\nls *x*\n```"),
+        ("#+begin_src sh :results output\nls\n#+end_src", "```sh\nls\n```"),
+        ("#+begin_example\n| a\n: b\n#+end_example", "```\n| a\n: b\n```"),
     ],
 )  # fmt: skip
 def test_org_becomes_markdown(org: str, expected: str) -> None:

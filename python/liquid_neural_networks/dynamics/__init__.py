@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._parameters import Values
-from ._base import Dynamics, Field, Sensory, Solve, Storage
+from ._base import Dynamics, Field, Hear, Sensory, Solve, Storage
 from ._closed_form import ClosedFormDynamics
 from ._conductance import ConductanceDynamics
 from ._dense import DenseDynamics
@@ -28,6 +28,7 @@ __all__ = [
     "DenseDynamics",
     "Dynamics",
     "Field",
+    "Hear",
     "LrcDynamics",
     "OdeDynamics",
     "Sensory",

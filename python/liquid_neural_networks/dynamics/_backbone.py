@@ -59,6 +59,11 @@ class Backbone(NamedTuple):
 
     def heads(self, values: Values, first: Tensor, training: bool) -> Tensor:
         """(..., heads N) from the pre-activations of the first layer (..., H)."""
+        z = self.last(values, first, training)
+        return functional.linear(z, values["heads"], values["heads_bias"])
+
+    def last(self, values: Values, first: Tensor, training: bool) -> Tensor:
+        """(..., H) what the last layer says, up to a scale that the heads have in them."""
         function = ACTIVATIONS[self.activation].function
         z = function(first)
         for layer in range(1, self.layers):
@@ -66,7 +71,7 @@ class Backbone(NamedTuple):
             z = function(functional.linear(z, weights, bias))
             if self.dropout > 0.0:
                 z = dropout(z, self.dropout, training)
-        return functional.linear(z, values["heads"], values["heads_bias"])
+        return z
 
     def linear_path(self, values: Values, head: str) -> tuple[Tensor, Tensor]:
         """(N, N) and (N, I): what a head would take from states and inputs if every layer were

@@ -18,7 +18,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from .._indices import IndexLists
+from .._indices import Index, IndexLists
 from .._parameters import ParameterModule, Values, refresh
 from ..constraints import CONSTRAINTS, project_after_every_step
 from ..wiring import Wiring
@@ -31,6 +31,10 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 Solve = Callable[[Field, Tensor, Tensor], Tensor]
 """A solver with its unfolds chosen: (field, state, elapsed time) -> state."""
+
+Hear = Callable[[str, Tensor], Tensor]
+"""What synapses hear of what they receive: ("sensory", (..., S)) or ("recurrent", (..., E)) -> the
+same shape."""
 
 
 class Storage(NamedTuple):
@@ -76,6 +80,11 @@ class Dynamics(ParameterModule, ABC):
     name: ClassVar[str]
     solvable: ClassVar[bool] = False
     """Whether a solver integrates it."""
+    of_synapses: ClassVar[tuple[str, ...]] = ()
+    """Parameters of recurrent synapses, those of sensory ones in :attr:`of_sensory_synapses`."""
+    of_sensory_synapses: ClassVar[tuple[str, ...]] = ()
+    strengths: ClassVar[tuple[str, ...]] = ()
+    """Those of either kind with which a synapse is silent if they are 0."""
     derived: Derived
 
     def __init__(
@@ -154,6 +163,26 @@ class Dynamics(ParameterModule, ABC):
         """
 
     @abstractmethod
+    def advance_by_synapse(
+        self,
+        values: Values,
+        state: Tensor,
+        inputs: Tensor,
+        mask: Optional[Tensor],
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+        hear: Hear,
+    ) -> Tensor:
+        """What :meth:`advance` returns, with every synapse of the wiring by itself: whatever it
+        receives goes through ``hear`` first. For looking inside; slower.
+
+        Args:
+            inputs, mask: (B, I) of this time step; the others as above.
+            hear: called whenever synapses receive something.
+        """
+
+    @abstractmethod
     def effective_time_constants(
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
     ) -> Tensor:
@@ -176,6 +205,21 @@ class Dynamics(ParameterModule, ABC):
         """(E,) and (S,) numbers: positive where a synapse excites now, else it inhibits."""
 
     # -- parameters ----------------------------------------------------------------------------
+
+    def pairs(self) -> dict[str, Index]:
+        """For every parameter with one value a pair of sender and receiver: receiver times senders
+        plus sender, ascending."""
+        own = self._indices
+        recurrent = own["post"] * self.units + own["pre"]
+        sensory = own["sensory_post"] * self.input_size + own["sensory_pre"]
+        return {
+            **dict.fromkeys(self.of_synapses, recurrent),
+            **dict.fromkeys(self.of_sensory_synapses, sensory),
+        }
+
+    def silent(self) -> tuple[str, ...]:
+        """Names of the parameters with which a pair is silent if they are 0."""
+        return self.strengths
 
     def values(self) -> Values:
         """Every parameter by name, constrained; differentiable."""

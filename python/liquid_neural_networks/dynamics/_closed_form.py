@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from .._checks import check_choice, check_flag, check_fraction, check_integer
+from .._indices import Index
 from .._parameters import Values, uniform
 from ..errors import OptionError
 from ..wiring import Wiring
 from ._backbone import ACTIVATIONS, Backbone
-from ._base import Dynamics, Sensory, Solve, matrix
+from ._base import Dynamics, Hear, Sensory, Solve, matrix, sum_by_post
 from ._head_layout import HeadLayout
 
 _FOUR = ("ff1", "ff2", "time_a", "time_b")
@@ -182,6 +183,65 @@ class ClosedFormDynamics(Dynamics):
             after.append(self._solution(values, layer, heads, elapsed, given[layer]))
         return self._layout.joined(after)
 
+    def advance_by_synapse(
+        self,
+        values: Values,
+        state: Tensor,
+        inputs: Tensor,
+        mask: Optional[Tensor],
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+        hear: Hear,
+    ) -> Tensor:
+        seen = inputs if mask is None else inputs * mask
+        given = self._given(time_constants)
+        received = hear("sensory", seen.index_select(-1, self.sensory_pre))
+        if self.backbone is not None:
+            heard = hear("recurrent", state.index_select(-1, self.pre))
+            heads = self._heads_by_neuron(self.backbone, values, received, heard)
+            return self._solution(values, 0, heads, elapsed, given[0])
+        given_heads = self._bias(values) + self._sent("sensory", values, received, seen)
+        after = torch.zeros_like(state)
+        for layer, ids in enumerate(self._layout.members(state.device)):
+            # A neuron hears the new states of earlier layers, the old ones of its own and later.
+            source = torch.where(self._layout.earlier(layer, state.device), after, state)
+            heard = hear("recurrent", source.index_select(-1, self.pre))
+            heads = given_heads + self._sent("recurrent", values, heard, source)
+            own = heads.index_select(-1, ids).flatten(-2)
+            new = self._solution(values, layer, own, elapsed, given[layer])
+            after = after.index_add(-1, ids, new)
+        return after
+
+    def _heads_by_neuron(
+        self, backbone: Backbone, values: Values, received: Tensor, heard: Tensor
+    ) -> Tensor:
+        """(B, heads N), each neuron's from what it receives itself: the wiring is full."""
+        inward = received.view(-1, self.units, self.input_size) @ values["W_in"].t()
+        around = heard.view(-1, self.units, self.units) @ values["recurrent"]
+        last = backbone.last(values, inward + around + values["bias"], self.training)  # (B, N, H)
+        weights = values["heads"].view(len(self.heads), self.units, -1)
+        own = torch.einsum("bnh,knh->bkn", last, weights).flatten(-2)
+        return own + values["heads_bias"]
+
+    def _bias(self, values: Values) -> Tensor:
+        """(heads, N)."""
+        return torch.stack([values[f"{head}_b"] for head in self.heads])
+
+    def _sent(self, kind: str, values: Values, received: Tensor, source: Tensor) -> Tensor:
+        """(B, heads, N) what reaches the heads without a backbone: through the wiring's synapses
+        from what each receives (B, S) or (B, E), past them from the source (B, I) or (B, N)."""
+        pre, post = (self.pre, self.post)
+        if kind == "sensory":
+            pre, post = self.sensory_pre, self.sensory_post
+        weights = torch.stack([self.head_matrix(values, head, kind) for head in self.heads])
+        synapses = weights[:, post, pre]
+        past = weights.index_put(
+            (torch.arange(len(weights), device=post.device)[:, None], post, pre), 0 * synapses
+        )
+        through = sum_by_post(synapses * received.unsqueeze(-2), post, self.units)
+        return through + torch.einsum("knm,bm->bkn", past, source)
+
     def _solution(
         self,
         values: Values,
@@ -291,6 +351,19 @@ class ClosedFormDynamics(Dynamics):
             for name in (("w_tau", "A") if self.mode == "pure" else ("time_a_b",))
             for layer, part in enumerate(self._layout.by_layer(values[name]))
         }
+
+    def pairs(self) -> dict[str, Index]:
+        if self.backbone is not None:
+            return {}
+        found: dict[str, Index] = {}
+        for head, pairs in self._layout.pairs.items():
+            sensory, recurrent = pairs
+            found[f"{head}_W_in"] = sensory.post * self.input_size + sensory.pre
+            found[f"{head}_W_rec"] = recurrent.post * self.units + recurrent.pre
+        return found
+
+    def silent(self) -> tuple[str, ...]:
+        return tuple(self.pairs())
 
     def head_matrix(self, values: Values, head: str, kind: str) -> Tensor:
         """(N, N) or (N, I) weights of a head without a backbone, zeros where it has no pair.

@@ -42,6 +42,9 @@ class ConductanceDynamics(OdeDynamics):
     """
 
     name = "conductance"
+    of_synapses = ("w", "sigma", "mu", "E")
+    of_sensory_synapses = tuple(f"sensory_{each}" for each in of_synapses)
+    strengths = ("w", "sensory_w")
     lower_bounds = {"c": 1e-6, "g": 1e-5, "w": 0.0, "sensory_w": 0.0}
 
     def _initial_values(
@@ -75,9 +78,29 @@ class ConductanceDynamics(OdeDynamics):
     def rate_and_drive(
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
     ) -> tuple[Tensor, Tensor]:
+        received = state.index_select(-1, self.pre)
+        return self.rate_and_drive_from(values, state, received, sensory, time_constants)
+
+    def sensory_from(self, values: Values, received: Tensor, mask: Optional[Tensor]) -> Sensory:
+        u = values["a"][self.sensory_pre] * received + values["b"][self.sensory_pre]
+        r = self._sensory_openings(values, u)
+        r = r if mask is None else r * mask
+        return (
+            sum_by_post(r, self.sensory_post, self.units),
+            sum_by_post(r * values["sensory_E"], self.sensory_post, self.units),
+        )
+
+    def rate_and_drive_from(
+        self,
+        values: Values,
+        state: Tensor,
+        received: Tensor,
+        sensory: Sensory,
+        time_constants: Optional[Tensor],
+    ) -> tuple[Tensor, Tensor]:
         c = values["c"]
         g = values["g"] if time_constants is None else c / time_constants
-        s = self.activations(values, state)
+        s = values["w"] * torch.sigmoid(values["sigma"] * (received - values["mu"]))
         conductance = g + sensory[0] + sum_by_post(s, self.post, self.units)
         current = (
             g * values["vleak"] + sensory[1] + sum_by_post(s * values["E"], self.post, self.units)
@@ -93,10 +116,13 @@ class ConductanceDynamics(OdeDynamics):
 
     def sensory_activations(self, values: Values, inputs: Tensor, mask: Optional[Tensor]) -> Tensor:
         u = (values["a"] * inputs + values["b"]).index_select(-1, self.sensory_pre)
-        r = values["sensory_w"] * torch.sigmoid(
-            values["sensory_sigma"] * (u - values["sensory_mu"])
-        )
+        r = self._sensory_openings(values, u)
         return r if mask is None else r * mask.index_select(-1, self.sensory_pre)
+
+    def _sensory_openings(self, values: Values, u: Tensor) -> Tensor:
+        """(..., S) from the mapped inputs that each synapse receives."""
+        opened = torch.sigmoid(values["sensory_sigma"] * (u - values["sensory_mu"]))
+        return values["sensory_w"] * opened
 
     def currents(
         self, values: Values, state: Tensor, activations: Tensor, sensory_activations: Tensor

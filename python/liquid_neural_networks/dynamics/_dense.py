@@ -17,7 +17,7 @@ from torch import Tensor
 from .._checks import check_choice
 from .._parameters import Values, uniform
 from ..wiring import Wiring
-from ._base import Sensory, matrix
+from ._base import Sensory, matrix, sum_by_post
 from ._ode import OdeDynamics
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
@@ -48,6 +48,8 @@ class DenseDynamics(OdeDynamics):
     """
 
     name = "dense"
+    of_synapses, of_sensory_synapses = ("W_rec",), ("W_in",)
+    strengths = ("W_rec", "W_in")
     lower_bounds = {"tau": 1e-6}
 
     def _set_options(self, wiring: Wiring, activation: str = "sigmoid") -> None:
@@ -90,7 +92,29 @@ class DenseDynamics(OdeDynamics):
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
     ) -> tuple[Tensor, Tensor]:
         w_rec = matrix(values["W_rec"], self.pre, self.post, self.units, self.units)
-        f = ACTIVATIONS[self.activation](sensory[0] + torch.nn.functional.linear(state, w_rec))
+        recurrent = torch.nn.functional.linear(state, w_rec)
+        return self._terms(values, sensory[0] + recurrent, time_constants)
+
+    def sensory_from(self, values: Values, received: Tensor, mask: Optional[Tensor]) -> Sensory:
+        seen = received if mask is None else received * mask
+        sent = sum_by_post(values["W_in"] * seen, self.sensory_post, self.units)
+        return (sent + values["b"],)
+
+    def rate_and_drive_from(
+        self,
+        values: Values,
+        state: Tensor,
+        received: Tensor,
+        sensory: Sensory,
+        time_constants: Optional[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        recurrent = sum_by_post(values["W_rec"] * received, self.post, self.units)
+        return self._terms(values, sensory[0] + recurrent, time_constants)
+
+    def _terms(
+        self, values: Values, drive: Tensor, time_constants: Optional[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        f = ACTIVATIONS[self.activation](drive)
         tau = values["tau"] if time_constants is None else time_constants
         return 1.0 / tau + f, f * values["A"]
 

@@ -102,6 +102,14 @@ class HeadLayout:
         """(N,) where each neuron stands in :meth:`order`."""
         return self._indices.tensor("back", device)
 
+    def members(self, device: torch.device) -> list[Tensor]:
+        """The neurons of each layer."""
+        return list(torch.split(self.order(device), self.sizes))
+
+    def earlier(self, layer: int, device: torch.device) -> Tensor:
+        """(N,) whether a neuron is in a layer that acts before this one."""
+        return self.back(device) < sum(self.sizes[:layer])
+
     def by_layer(self, values: Tensor) -> list[Tensor]:
         """(..., N) in the order of the neurons, split into the layers."""
         if self.one_layer:

@@ -64,6 +64,9 @@ class LrcDynamics(OdeDynamics):
     """
 
     name = "lrc"
+    of_synapses = ("w", "k", "sigma", "mu", "o")
+    of_sensory_synapses = tuple(f"sensory_{each}" for each in of_synapses)
+    strengths = ("w", "k", "o", "sensory_w", "sensory_k", "sensory_o")
     lower_bounds = {"g": 0.0, "w": 0.0, "sensory_w": 0.0}
 
     def _set_options(self, wiring: Wiring, elastance: str = "symmetric") -> None:
@@ -121,13 +124,46 @@ class LrcDynamics(OdeDynamics):
     def rate_and_drive(
         self, values: Values, state: Tensor, sensory: Sensory, time_constants: Optional[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        s = self._recurrent_openings(values, state)
+        charging = matrix(values["o"], self.pre, self.post, self.units, self.units)
+        charge = torch.nn.functional.linear(state, charging)
+        received = state.index_select(-1, self.pre)
+        return self._terms(values, received, charge, sensory, time_constants)
+
+    def sensory_from(self, values: Values, received: Tensor, mask: Optional[Tensor]) -> Sensory:
+        u = values["a"][self.sensory_pre] * received + values["b"][self.sensory_pre]
+        r = torch.sigmoid(values["sensory_sigma"] * (u - values["sensory_mu"]))
+        if mask is not None:
+            u, r = u * mask, r * mask
+        forgetting, driving, charging = (
+            sum_by_post(each, self.sensory_post, self.units)
+            for each in (values["sensory_w"] * r, values["sensory_k"] * r, values["sensory_o"] * u)
+        )
+        return forgetting, driving, charging + values["p"]
+
+    def rate_and_drive_from(
+        self,
+        values: Values,
+        state: Tensor,
+        received: Tensor,
+        sensory: Sensory,
+        time_constants: Optional[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        charge = sum_by_post(values["o"] * received, self.post, self.units)
+        return self._terms(values, received, charge, sensory, time_constants)
+
+    def _terms(
+        self,
+        values: Values,
+        received: Tensor,
+        charge: Tensor,
+        sensory: Sensory,
+        time_constants: Optional[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """rate and drive, from what synapses receive (..., E) and what they add to the charge."""
+        s = torch.sigmoid(values["sigma"] * (received - values["mu"]))
         f = values["g"] + sensory[0] + sum_by_post(values["w"] * s, self.post, self.units)
         z = values["g"] + sensory[1] + sum_by_post(values["k"] * s, self.post, self.units)
-        charging = matrix(values["o"], self.pre, self.post, self.units, self.units)
-        elastance = self._elastance(
-            values, sensory[2] + torch.nn.functional.linear(state, charging)
-        )
+        elastance = self._elastance(values, sensory[2] + charge)
         if time_constants is not None:
             elastance = elastance * self.base_time_constants(values) / time_constants
         return elastance * torch.sigmoid(f), elastance * values["vleak"] * torch.tanh(z)

@@ -16,7 +16,7 @@ from typing import Optional
 from torch import Tensor
 
 from .._parameters import Values
-from ._base import Dynamics, Sensory, Solve
+from ._base import Dynamics, Hear, Sensory, Solve
 
 
 class OdeDynamics(Dynamics):
@@ -37,6 +37,23 @@ class OdeDynamics(Dynamics):
             time_constants: base time constants (..., N) in place of the learned ones, or None.
         """
 
+    @abstractmethod
+    def sensory_from(self, values: Values, received: Tensor, mask: Optional[Tensor]) -> Sensory:
+        """What :meth:`sensory` returns, from the inputs that each sensory synapse receives
+        (..., S)."""
+
+    @abstractmethod
+    def rate_and_drive_from(
+        self,
+        values: Values,
+        state: Tensor,
+        received: Tensor,
+        sensory: Sensory,
+        time_constants: Optional[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """What :meth:`rate_and_drive` returns, from the states that each recurrent synapse
+        receives (..., E)."""
+
     def advance(
         self,
         values: Values,
@@ -50,6 +67,28 @@ class OdeDynamics(Dynamics):
 
         def field(x: Tensor) -> tuple[Tensor, Tensor]:
             return self.rate_and_drive(values, x, sensory, time_constants)
+
+        return solve(field, state, elapsed)
+
+    def advance_by_synapse(
+        self,
+        values: Values,
+        state: Tensor,
+        inputs: Tensor,
+        mask: Optional[Tensor],
+        elapsed: Tensor,
+        time_constants: Optional[Tensor],
+        solve: Optional[Solve],
+        hear: Hear,
+    ) -> Tensor:
+        assert solve is not None
+        received = hear("sensory", inputs.index_select(-1, self.sensory_pre))
+        seen = None if mask is None else mask.index_select(-1, self.sensory_pre)
+        sensory = self.sensory_from(values, received, seen)
+
+        def field(x: Tensor) -> tuple[Tensor, Tensor]:
+            heard = hear("recurrent", x.index_select(-1, self.pre))
+            return self.rate_and_drive_from(values, x, heard, sensory, time_constants)
 
         return solve(field, state, elapsed)
 

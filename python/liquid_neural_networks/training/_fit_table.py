@@ -118,8 +118,8 @@ def fit_table(
             ``motor`` and ``units``. Default: fully connected.
         dynamics, solver, unfolds, mixed_memory: as for
             :class:`~liquid_neural_networks.LiquidNetwork`.
-        epochs, batch_size, learning_rate, schedule, max_gradient_norm, patience, checkpoint,
-            resume, device, progress, callback, interrupted: as for :func:`fit`.
+        epochs, batch_size, learning_rate, schedule, max_gradient_norm: as for :func:`fit`.
+        patience, checkpoint, resume, device, progress, callback, interrupted: as for :func:`fit`.
         seed: of the initial parameters and of the training.
         seeds: how many networks to train, each from a seed of its own, ``seed`` and those after
             it. The best on the validation rows is kept; ``test["seeds"]`` tells how all did.

@@ -1,21 +1,15 @@
-"""Looking inside a network: what it is made of, and which current flows through each synapse."""
+"""What a network is made of: neurons, synapses, parameters, time constants."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
-from ._checks import check_integer
-from ._sequences import Number
-from .dynamics import ConductanceDynamics
-from .errors import OptionError
-from .network import LiquidNetwork
-from .neuron import LiquidNeuron
-
-__all__ = ["Currents", "Description", "Population", "describe", "synapse_currents"]
+from ..network import LiquidNetwork
+from ..neuron import LiquidNeuron
 
 QUANTILES = {
     "shortest": 0.0,
@@ -105,67 +99,10 @@ def describe(network: LiquidNetwork) -> Description:
     parameters = list(network.parameters())
     return Description(
         config=network.config(),
-        populations=tuple(_population(_neuron(network, i)) for i in range(len(network.neurons))),
+        populations=tuple(_population(neuron) for _, neuron in network.populations()),
         readout_parameters={n: p.numel() for n, p in network.readout.named_parameters()},
         parameter_count=sum(each.numel() for each in parameters),
         size_in_bytes=sum(each.numel() * each.element_size() for each in parameters),
-    )
-
-
-class Currents(NamedTuple):
-    """Synaptic currents into the receiving neurons; a leading B when the inputs were batched.
-
-    Attributes:
-        recurrent: (B, T, E), in the order of the wiring's ``pre`` and ``post``.
-        sensory: (B, T, S), in the order of ``sensory_pre`` and ``sensory_post``.
-    """
-
-    recurrent: Tensor
-    sensory: Tensor
-
-
-@torch.no_grad()
-def synapse_currents(
-    network: LiquidNetwork,
-    inputs: Tensor,
-    time_constants: Optional[Number] = None,
-    *,
-    elapsed_time: Optional[Number] = None,
-    mask: Optional[Number] = None,
-    state: Optional[Tensor] = None,
-    population: int = 0,
-) -> Currents:
-    """The current through every synapse while the network runs, see
-    :meth:`~liquid_neural_networks.dynamics.ConductanceDynamics.currents`.
-
-    A positive current raises the receiving neuron's potential. Arguments are those of
-    :meth:`LiquidNetwork.trace`.
-
-    Raises:
-        OptionError: the dynamics are not conductance dynamics, which alone have currents.
-        ShapeError, DtypeError, DomainError: naming the argument.
-    """
-    check_integer("population", population, 0, len(network.neurons) - 1)
-    dynamics = _neuron(network, population).dynamics
-    if not isinstance(dynamics, ConductanceDynamics):
-        raise OptionError(
-            f"{dynamics.name} dynamics have no synaptic currents; conductance dynamics do",
-            "network",
-        )
-    trace = network.trace(
-        inputs,
-        time_constants,
-        elapsed_time=elapsed_time,
-        mask=mask,
-        state=state,
-        population=population,
-        synapses=True,
-    )
-    assert trace.activations is not None and trace.sensory_activations is not None
-    return Currents(
-        *dynamics.currents(
-            dynamics.values(), trace.states, trace.activations, trace.sensory_activations
-        )
     )
 
 
@@ -183,12 +120,6 @@ def _population(neuron: LiquidNeuron) -> Population:
         parameters={name: value.numel() for name, value in neuron.values().items()},
         time_constants={name: float(base.quantile(q)) for name, q in QUANTILES.items()},
     )
-
-
-def _neuron(network: LiquidNetwork, index: int) -> LiquidNeuron:
-    neuron = network.neurons[index]
-    assert isinstance(neuron, LiquidNeuron)
-    return neuron
 
 
 def _count_signs(strength: Tensor) -> dict[str, int]:
