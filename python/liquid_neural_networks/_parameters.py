@@ -155,6 +155,20 @@ class ParameterModule(nn.Module):
                 raise DomainError(f"expected at least {lower:g}, got {float(value.min()):g}", name)
 
 
+def check_alike(name: str, part: Tensor, fed: torch.dtype) -> None:
+    """A part of a network computes in the dtype of what it is fed.
+
+    Raises:
+        DtypeError: it was converted by itself.
+    """
+    if part.dtype != fed:
+        raise DtypeError(
+            f"is {part.dtype}, but is fed {fed}; convert the whole network, as network.to(...) "
+            "does",
+            name,
+        )
+
+
 def refresh(module: nn.Module) -> None:
     """Has pruning and weight normalisation make what they put in a parameter's place anew, as a
     call of the module would."""

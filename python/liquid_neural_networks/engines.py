@@ -26,6 +26,7 @@ from torch import Tensor
 
 from . import _kernel, fused, gpu, parallel_time, solvers
 from ._modes import compiling
+from ._parameters import check_alike
 from ._sequences import Sequences
 from .dynamics import Dynamics
 from .memory import MemoryCell
@@ -138,7 +139,14 @@ def integrate(
     state: Optional[Tensor],
     memory: Optional[MemoryCell],
 ) -> Tensor:
-    """States after each time step, by the first engine that can run the call."""
+    """States after each time step, by the first engine that can run the call.
+
+    Raises:
+        DtypeError: the dynamics or the memory have another dtype than what they are fed.
+    """
+    check_alike("dynamics", dynamics.like, sequences.inputs.dtype)
+    if memory is not None:
+        check_alike("memory", memory.like, sequences.inputs.dtype)
     call = (dynamics, method, sequences, state, memory)
     if compiling():
         return choose(*call).integrate(*call)

@@ -673,7 +673,9 @@ class LiquidNetwork(nn.Module):
 
     def _read_out(self, states: list[Tensor]) -> Tensor:
         kept = states if self.return_sequences else self._final_states(states)
-        outputs: Tensor = self.readout(_joined(self._layer(kept, self.num_layers - 1)))
+        neurons = _joined(self._layer(kept, self.num_layers - 1))
+        readouts.check_fed(self.readout, neurons)
+        outputs: Tensor = self.readout(neurons)
         return outputs
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_choice, check_count
-from ._parameters import Values, check_value, refresh, uniform
+from ._parameters import Values, check_alike, check_value, refresh, uniform
 from .errors import OptionError
 from .wiring import Wiring
 
@@ -112,6 +112,18 @@ def check(readout: object, width: int, bidirectional: bool) -> None:
         )
     if not fits:
         raise OptionError(f"reads {reads} neurons, the network has {width}", "readout")
+
+
+def check_fed(readout: nn.Module, neurons: Tensor) -> None:
+    """It computes in the dtype of the neurons, unless a hook converts something.
+
+    Raises:
+        DtypeError: it was converted by itself.
+    """
+    if not readout._forward_pre_hooks:
+        for each in readout._parameters.values():
+            if each is not None:
+                check_alike("readout", each, neurons.dtype)
 
 
 def kind_of(readout: nn.Module) -> str:

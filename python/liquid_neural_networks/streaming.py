@@ -17,6 +17,8 @@ from torch import nn
 
 from . import fused, solvers
 from . import readout as readouts
+from ._inputs import check_sequences
+from ._parameters import check_alike
 from ._samples import BEYOND, Array, Sample, SampleChecks
 from ._sequences import Number
 from .errors import DomainError, OptionError
@@ -44,6 +46,7 @@ class Stream:
     ):
         first = populations[0]
         self._checks = SampleChecks(first.input_size, first.hidden_size, first.dynamics.like.dtype)
+        _check_one_dtype(populations, readout)
         self._engine: _Engine
         with torch.inference_mode(False), torch.no_grad():
             if _can_compile(populations):
@@ -133,6 +136,19 @@ class _Engine(Protocol):
     def reset(self) -> None: ...
 
 
+def _check_one_dtype(populations: Sequence[LiquidNeuron], readout: nn.Module) -> None:
+    """A sample goes through all parts in one dtype.
+
+    Raises:
+        DtypeError: one of them was converted by itself.
+    """
+    like = populations[0].dynamics.like
+    for neuron in populations:
+        for prefix, module in neuron.parameter_modules().items():
+            check_alike(prefix.rstrip(".") or "dynamics", module.like, like.dtype)
+    readouts.check_fed(readout, like)
+
+
 def _can_compile(populations: Sequence[LiquidNeuron]) -> bool:
     return not any(
         fused.unsupported(each.dynamics, each.method, each.dynamics.like) for each in populations
@@ -207,19 +223,29 @@ class _Reference:
         values = np.where(seen, sample, 0.0).astype(np.float64)
         if (np.abs(values) > self._largest).any():
             raise DomainError(BEYOND, "sample")
-        signal = torch.from_numpy(values).to(self._state)
-        mask: Optional[Array] = None if seen.all() else seen
+        sequences = check_sequences(
+            torch.from_numpy(values).to(self._state)[None, None],
+            time_constants,
+            elapsed_time,
+            None if seen.all() else seen[None, None],
+            input_size=len(values),
+            units=self._units,
+            like=self._state,
+            batch_first=True,
+        )
         states = []
         for neuron, state in zip(self._populations, self._state):
-            after = neuron(signal, state, time_constants, elapsed_time=elapsed_time, mask=mask)
-            states.append(after)
-            signal, mask = after[: self._units], None
+            # Nothing is checked in between, as in a sequence: states may have grown infinite.
+            after = neuron(sequences.inputs, state[None], sequences=sequences)[0]
+            states.append(after[0])
+            sequences = sequences._replace(inputs=after[None, :, : self._units], mask=None)
         self._state = torch.stack(states)
+        neurons = sequences.inputs[0]
         if self._affine is None:
-            outputs = self._readout(signal.unsqueeze(0)).squeeze(0)
+            outputs = self._readout(neurons)
         else:
-            outputs = torch.nn.functional.linear(signal, *self._affine)
-        return np.asarray(outputs.cpu())
+            outputs = torch.nn.functional.linear(neurons, *self._affine)
+        return np.asarray(outputs[0].cpu())
 
     def state(self) -> Array:
         state: Array = self._state.cpu().numpy().copy()

@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import resource
 import threading
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -348,6 +349,23 @@ def test_what_lies_below_its_bound_is_clipped_as_by_the_reference(dynamics: str)
     # A capacitance of 1e-6 makes a stiff neuron, whose gradient loses digits on either path.
     difference = difference_from_the_reference(network, arguments, INSTRUCTION_SETS[0])
     assert difference < 1e-9
+
+
+@pytest.mark.parametrize("mode", ["compiled", "reference"])
+@pytest.mark.parametrize("dynamics", DYNAMICS[:2])
+def test_what_lies_below_its_bound_has_no_gradient_even_where_others_overflow(
+    dynamics: str, mode: str
+) -> None:
+    network = LiquidNetwork(3, 7, 2, dynamics=dynamics, seed=0)
+    own = network.neurons[0].dynamics
+    name = next(iter(own.lower_bounds))
+    with torch.no_grad():
+        own.get_parameter(name)[:2] = -1.0
+    with fused.disabled() if mode == "reference" else nullcontext():
+        outputs = network(torch.randn(100, 3, 3, generator=torch.Generator().manual_seed(0)))
+        outputs.backward(torch.full_like(outputs, 3e38))
+    grad = own.get_parameter(name).grad
+    assert grad[:2].tolist() == [0.0, 0.0] and not grad.isfinite().all()
 
 
 def test_after_a_fork() -> None:

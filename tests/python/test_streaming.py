@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Optional
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from core_cases import METHODS, RECIPES, network, positive, sequences
-from liquid_neural_networks import LiquidNetwork, wiring
+from liquid_neural_networks import LiquidNetwork, fused, wiring
 from liquid_neural_networks.errors import DomainError, LiquidError, OptionError
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -185,6 +186,19 @@ def test_numbers_too_large_for_the_network_are_refused() -> None:
             live.step(**given)
         assert caught.value.argument == argument
     assert np.isfinite(live.step([1e30, -1e30, 1e30])).all()
+
+
+@pytest.mark.parametrize("mode", ["compiled", "reference"])
+def test_states_that_grow_infinite_stream_as_a_sequence_does(mode: str) -> None:
+    """Euler's method diverges where steps are long: that is no fault of the samples after."""
+    net = network("dense", "euler", torch.float32, num_layers=2, unfolds=1)
+    inputs = sequences()[0].float()
+    with fused.disabled() if mode == "reference" else nullcontext():
+        wanted = net(inputs, elapsed_time=1e30).detach()
+        live = net.stream()
+        got = np.array([live.step(sample.numpy(), 1e30) for sample in inputs])
+    assert np.isnan(wanted.numpy()).any()
+    np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-5, equal_nan=True)
 
 
 def test_a_bidirectional_network_cannot_stream() -> None:

@@ -23,8 +23,13 @@ from core_cases import ALL_DYNAMICS, network, sequences
 from isolated import isolated
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, engines, fused, wiring
 from liquid_neural_networks.compat import ncps
-from liquid_neural_networks.dynamics import ConductanceDynamics
-from liquid_neural_networks.errors import LiquidError, OptionError
+from liquid_neural_networks.dynamics import DYNAMICS, ConductanceDynamics
+from liquid_neural_networks.errors import DtypeError, LiquidError, OptionError
+
+
+def live(net: LiquidNetwork) -> Tensor:
+    """The output of one sample."""
+    return torch.from_numpy(net.stream().step([0.1, 0.2, 0.3]))
 
 
 def results(net: LiquidNetwork) -> list[Tensor]:
@@ -33,7 +38,7 @@ def results(net: LiquidNetwork) -> list[Tensor]:
     outputs = net(sequences())
     outputs.square().sum().backward()
     grads = [p.grad for _, p in sorted(net.named_parameters()) if p.grad is not None]
-    return [outputs, *grads, torch.from_numpy(net.stream().step([0.1, 0.2, 0.3]))]
+    return [outputs, *grads, live(net)]
 
 
 def same(got: list[Tensor], wanted: list[Tensor]) -> None:
@@ -370,6 +375,32 @@ def test_inference_mode_first(kind: str) -> None:
         ours(sequences()).sum().backward()
 
     isolated(child)
+
+
+PARTS: dict[str, Callable[[LiquidNetwork], nn.Module]] = {
+    "a population": lambda net: net.neurons[1],
+    "dynamics": lambda net: net.neurons[0].dynamics,
+    "memory": lambda net: net.neurons[1].memory,
+    "readout": lambda net: net.readout,
+}
+
+
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize("dynamics", ALL_DYNAMICS)
+def test_a_part_converted_by_itself_is_refused_by_name(dynamics: str, memory: bool) -> None:
+    """On either engine, for sequences and live."""
+    for part, find in PARTS.items():
+        if part == "memory" and not memory:
+            continue
+        for solver in ["fused", "rk4"] if DYNAMICS[dynamics].solvable else [None]:
+            net = network(dynamics, solver, num_layers=2, mixed_memory=memory)
+            find(net).float()
+            name = part if part in ("memory", "readout") else "dynamics|inputs|memory"
+            for run in (results, live):
+                with pytest.raises(DtypeError, match=rf"^({name}): .*float32"):
+                    run(net)
+                with fused.disabled(), pytest.raises(DtypeError, match=rf"^({name}): .*float32"):
+                    run(net)
 
 
 # -- streams -------------------------------------------------------------------------------------

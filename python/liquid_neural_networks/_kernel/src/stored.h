@@ -25,11 +25,12 @@ INLINE vec value_of(const Constraint *constraint, vec stored) {
     return constraint->kind == SOFTPLUS ? lower + softplus_of(stored) : stored;
 }
 
-/* The derivative of the value; what lies below its bound has none. */
-INLINE vec slope_of(const Constraint *constraint, vec stored) {
+/* The gradient of what is stored, from that of its value. What lies below its bound has none, even
+ * where that of the value is infinite. */
+INLINE vec stored_gradient(const Constraint *constraint, vec stored, vec gradient) {
     vec lower = splat((real)constraint->lower);
-    if (constraint->kind == CLIP) return choose((bits_vec)(stored < lower), splat(0), splat(1));
-    return constraint->kind == SOFTPLUS ? sigmoid_of(stored) : splat(1);
+    if (constraint->kind == CLIP) return choose((bits_vec)(stored < lower), splat(0), gradient);
+    return constraint->kind == SOFTPLUS ? gradient * sigmoid_of(stored) : gradient;
 }
 
 /* The values of a parameter, to an array with space for whole vectors. */
@@ -47,9 +48,12 @@ static void store_gradient(const Step *p, int parameter, const real *from) {
     real *to = p->gradients[parameter];
     if (list) memset(to, 0, (size_t)(senders * p->units) * sizeof(real));
     for (ptrdiff_t j = 0; j < count; j += LANES) {
-        vec slope = slope_of(&p->constraints[parameter], load_stored(p, parameter, list, j));
+        vec gradient = {0};
+        for (int l = 0; l < LANES && j + l < count; l++) gradient[l] = from[j + l];
+        gradient = stored_gradient(&p->constraints[parameter], load_stored(p, parameter, list, j),
+                                   gradient);
         for (int l = 0; l < LANES && j + l < count; l++)
-            to[stored_at(p, list, j + l)] = slope[l] * from[j + l];
+            to[stored_at(p, list, j + l)] = gradient[l];
     }
 }
 
