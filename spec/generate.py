@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from .cases import (
 )
 from .cases import arguments as call
 from .encoding import VECTORS, VERSION, decode, encode, path_of
+from .fixed_cases import VECTORS as FIXED_VECTORS
+from .fixed_cases import fixed_files
 from .gradients import gradients
 from .reference import forward, prepare, run
 
@@ -252,17 +255,24 @@ def all_files() -> dict[str, dict[str, Any]]:
 
 
 def write() -> None:
-    VECTORS.mkdir(exist_ok=True)
-    for old in VECTORS.glob("*.msgpack"):
-        old.unlink()
-    for name, case in all_files().items():
-        path_of(name).write_bytes(encode(case))
+    for folder, files in ((VECTORS, all_files()), (FIXED_VECTORS, fixed_files())):
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.msgpack"):
+            old.unlink()
+        for name, case in files.items():
+            path_of(name, folder).write_bytes(encode(case))
 
 
 def stale() -> list[str]:
     """What differs between the files and what would be written now."""
-    wanted = all_files()
-    there = {path.stem: path for path in VECTORS.glob("*.msgpack")}
+    return [
+        *_stale(VECTORS, all_files()),
+        *_stale(FIXED_VECTORS, fixed_files()),
+    ]
+
+
+def _stale(folder: Path, wanted: dict[str, dict[str, Any]]) -> list[str]:
+    there = {path.stem: path for path in folder.glob("*.msgpack")}
     found = [f"{name}: not written yet" for name in sorted(set(wanted) - set(there))]
     found += [f"{name}: no such case any more" for name in sorted(set(there) - set(wanted))]
     for name in sorted(set(there) & set(wanted)):
@@ -286,17 +296,21 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
+def _count() -> int:
+    return sum(len(list(each.glob("*.msgpack"))) for each in (VECTORS, FIXED_VECTORS))
+
+
 def main() -> None:
     if sys.argv[1:] == ["--check"]:
         found = stale()
-        print("\n".join(found) or f"{len(list(VECTORS.glob('*.msgpack')))} vectors are up to date")
+        print("\n".join(found) or f"{_count()} vectors are up to date")
         if found:
             sys.exit("stale vectors; write them again: python -m spec.generate")
     elif sys.argv[1:]:
         sys.exit("usage: python -m spec.generate [--check]")
     else:
         write()
-        print(f"{len(list(VECTORS.glob('*.msgpack')))} vectors in {VECTORS}")
+        print(f"{_count()} vectors in {VECTORS} and {FIXED_VECTORS.name}")
 
 
 if __name__ == "__main__":

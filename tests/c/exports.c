@@ -1,68 +1,123 @@
-/* Runs exported networks on the sequences that standard input describes. exports.h, made for the
- * occasion, lists the networks. Numbers travel as the eight hexadecimal digits of their bits.
+/* Runs exported networks on the sequences that a script describes: standard input, or with SCRIPT, which
+ * names a header of one string, that string, on a machine without an operating system. exports.h, made
+ * for the occasion, lists the networks. Numbers travel as the eight hexadecimal digits of their bits.
  *
  *     r NETWORK                        a new state
  *     s NETWORK NUMBERS...             sets the state
  *     p NETWORK ELAPSED INPUTS...      a step; answers: accepted, outputs, state
  *     c NETWORK                        answers whether the state can be used
  */
-#include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#ifdef __FLASH
+#define IN_FLASH __flash
+#else
+#define IN_FLASH
+#endif
+
+/* A number of an export, float or whole, and its bits. */
+typedef union {
+    uint32_t bits;
+    int32_t whole;
+    float value;
+} word;
 
 typedef struct {
     int inputs, outputs, numbers; /* numbers: in the state */
-    float *state;
+    word *state;
     void (*init)(void);
-    int (*step)(const float *inputs, float elapsed_time, float *outputs);
+    int (*step)(const word *inputs, word elapsed_time, word *outputs);
     int (*check_state)(void);
 } network;
 
 #include "exports.h"
 
-static float read_float(void) {
-    uint32_t bits;
-    float value;
-    if (scanf("%8" SCNx32, &bits) != 1) exit(2);
-    memcpy(&value, &bits, sizeof value);
-    return value;
+#ifdef SCRIPT
+#include SCRIPT
+#include "machine.h"
+static int next_char(void) {
+    static const IN_FLASH char *at = script;
+    const char c = *at;
+    if (c == '\0') return -1;
+    at++;
+    return c;
+}
+static word *room(int count) {
+    static word words[2 * 64];
+    static int half;
+    if (count > 64) leave(3);
+    half = !half;
+    return words + 64 * half;
+}
+#define done(words) (void)(words)
+#else
+#include <stdio.h>
+#define next_char getchar
+#define write_char putchar
+#define leave exit
+/* No larger than it has to be: the address sanitizer sees whatever is read beyond. */
+static word *room(int count) {
+    word *found = calloc((size_t)count, sizeof *found);
+    if (!found) exit(3);
+    return found;
+}
+#define done free
+#endif
+
+/* The next number, of base 10 or 16, and whether there is one. */
+static int read_number(uint32_t base, uint32_t *number) {
+    int c = next_char();
+    while (c == ' ' || c == '\n') c = next_char();
+    if (c < 0) return 0;
+    for (*number = 0; c > ' '; c = next_char()) {
+        *number = *number * base + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return 1;
 }
 
-static void write_floats(const float *values, int count) {
+static word read_word(void) {
+    word found;
+    if (!read_number(16, &found.bits)) leave(2);
+    return found;
+}
+
+static void write_words(const word *words, int count) {
     for (int i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        printf(" %08" PRIx32, bits);
+        write_char(' ');
+        for (int digit = 28; digit >= 0; digit -= 4) {
+            write_char("0123456789abcdef"[(words[i].bits >> digit) & 15]);
+        }
     }
 }
 
 static void step(const network *n) {
-    /* No larger than they have to be: the address sanitizer sees whatever is read beyond. */
-    float *inputs = malloc(sizeof *inputs * (size_t)n->inputs);
-    float *outputs = calloc((size_t)n->outputs, sizeof *outputs);
-    const float elapsed = read_float();
-    if (!inputs || !outputs) exit(3);
-    for (int k = 0; k < n->inputs; k++) inputs[k] = read_float();
-    printf("%d", n->step(inputs, elapsed, outputs));
-    write_floats(outputs, n->outputs);
-    write_floats(n->state, n->numbers);
-    printf("\n");
-    free(inputs);
-    free(outputs);
+    word *inputs = room(n->inputs), *outputs = room(n->outputs);
+    const word elapsed = read_word();
+    for (int k = 0; k < n->inputs; k++) inputs[k] = read_word();
+    write_char(n->step(inputs, elapsed, outputs) ? '1' : '0');
+    write_words(outputs, n->outputs);
+    write_words(n->state, n->numbers);
+    write_char('\n');
+    done(inputs);
+    done(outputs);
 }
 
 int main(void) {
-    char command;
-    int which;
-    while (scanf(" %c %d", &command, &which) == 2) {
+    uint32_t which;
+    for (int command = next_char(); read_number(10, &which); command = next_char()) {
         const network *n = &networks[which];
-        if (command == 'r') n->init();
-        if (command == 'p') step(n);
-        if (command == 'c') printf("%d\n", n->check_state());
-        if (command != 's') continue;
-        for (int i = 0; i < n->numbers; i++) n->state[i] = read_float();
+        switch (command) {
+        case 'r': n->init(); break;
+        case 'p': step(n); break;
+        case 'c':
+            write_char(n->check_state() ? '1' : '0');
+            write_char('\n');
+            break;
+        case 's':
+            for (int i = 0; i < n->numbers; i++) n->state[i] = read_word();
+        }
     }
+    leave(0);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import numpy.typing as npt
 from spec import reference
+from spec.encoding import decode
 
 from liquid_neural_networks import LiquidNetwork, conformance, export
 from liquid_neural_networks.export._design import Exportable, design
@@ -26,12 +28,18 @@ COMPILER = next((each for each in ("gcc", "clang", "cc") if shutil.which(each)),
 
 
 class Target(NamedTuple):
-    """Where exported code is to run."""
+    """Where exported code is to run.
+
+    Attributes:
+        emulator: what runs the program, if not this machine.
+        bare: there is no operating system: what is to be done is compiled in.
+    """
 
     name: str
     compiler: str
     options: Sequence[str] = ("-O2",)
     emulator: Sequence[str] = ()
+    bare: bool = False
 
 
 class Run(NamedTuple):
@@ -47,6 +55,7 @@ class Program:
 
     Args:
         times: elapsed times that are fixed at export, by name.
+        numbers: ``"float32"``; else (T, I) tables to calibrate with have to be given, by name.
     """
 
     def __init__(
@@ -55,51 +64,114 @@ class Program:
         networks: Mapping[str, Exportable],
         target: Optional[Target] = None,
         times: Optional[Mapping[str, float]] = None,
+        numbers: str = "float32",
+        tables: Optional[Mapping[str, Array]] = None,
     ):
         assert COMPILER is not None
         self.target = target or Target("here", COMPILER)
         self.numbers = {name: index for index, name in enumerate(networks)}
         self._folder, times = folder, times or {}
         for name, network in networks.items():
-            export.c(network, folder, name=name, elapsed_time=times.get(name))
-        (folder / "exports.h").write_text(_listing(list(networks), set(times)))
+            export.c(
+                network, folder, name=name, elapsed_time=times.get(name), numbers=numbers,
+                calibrate=None if tables is None else tables[name],
+            )  # fmt: skip
+        types = ("float", "value") if numbers == "float32" else ("int16_t", "whole")
+        (folder / "exports.h").write_text(_listing(list(networks), set(times), types))
         self._compile([f"{name}.c" for name in networks])
+        if not self.target.bare:
+            self._link()
 
     def _compile(self, sources: list[str]) -> None:
         command = [self.target.compiler, *STRICT, *self.target.options]
+        if self.target.compiler == "avr-gcc":  # its C99 has no other address spaces
+            command[1] = "-std=gnu99"
         halves = [half for half in (sources[::2], sources[1::2]) if half]
         jobs = [subprocess.Popen([*command, "-c", *half], cwd=self._folder) for half in halves]
         assert [job.wait() for job in jobs] == [0] * len(jobs)
-        objects = [source[:-2] + ".o" for source in sources]
-        runner = [str(RUNNER), "-I", ".", *objects, "-o", "run"]
-        static = ["-static"] if self.target.emulator else []
+        self._objects = [source[:-2] + ".o" for source in sources]
+
+    def _link(self) -> None:
+        how = ["-static"] if self.target.emulator else []
+        if self.target.bare:
+            how = ["-std=gnu99", "-I", str(RUNNER.parent), '-DSCRIPT="script.h"']
+            if "arm-none" in self.target.compiler:
+                how += ["-nostartfiles", "-T", str(RUNNER.parent / "cortex-m.ld")]
+            if "riscv" in self.target.compiler:
+                how += ["-nostdlib", "-ffreestanding"]
+        runner = [str(RUNNER), "-I", ".", *self._objects, "-o", "run"]
+        libraries = ["-lgcc"] if self.target.bare else []
+        options = [*self.target.options, "-Wno-unused", "-fno-strict-aliasing"]
         subprocess.run(
-            [self.target.compiler, *self.target.options, "-Wno-unused", *static, *runner],
+            [self.target.compiler, *options, *how, *runner, *libraries],
             cwd=self._folder,
             check=True,
         )
 
     def talk(self, lines: Sequence[str]) -> list[list[str]]:
         """The words of each line that the program answers."""
-        command = [*self.target.emulator, "./run"]
+        script = "\n".join(lines) + "\n"
+        if self.target.bare:
+            text = "\n".join(f'    "{line}\\n"' for line in lines)
+            (self._folder / "script.h").write_text(
+                f"static const IN_FLASH char script[] =\n{text};\n"
+            )
+            self._link()
         done = subprocess.run(
-            command, cwd=self._folder, input="\n".join(lines), text=True, capture_output=True
-        )
+            [*self.target.emulator, "./run"],
+            cwd=self._folder, input=script, text=True, capture_output=True, timeout=300,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return [line.split() for line in done.stdout.splitlines()]
+        answers = done.stdout
+        if "simavr" in self.target.emulator:
+            colours = re.compile("\x1b\\[[0-9;]*m")
+            answers = colours.sub("", answers + done.stderr)
+            answers = "\n".join(
+                line.rstrip(".\r ")
+                for line in answers.splitlines()
+                if line[:2] in ("0 ", "1 ", "0.", "1.")
+            )
+        return [line.split() for line in answers.splitlines()]
 
     def run(self, name: str, inputs: Array, times: Array, state: Optional[Array] = None) -> Run:
         """The network over (T, I) inputs, from a state as it lies in the structure."""
+        (found,) = self.runs(name, [(inputs, times, state)])
+        return found
+
+    def runs(
+        self, name: str, sequences: Sequence[tuple[Array, Array, Optional[Array]]]
+    ) -> list[Run]:
+        """Several sequences one after the other."""
+        found, answers = (
+            [],
+            self.talk([line for each in sequences for line in self._lines(name, *each)]),
+        )
+        outputs = int(self._macro(name, "OUTPUTS"))
+        for inputs, _, _ in sequences:
+            own, answers = answers[: len(inputs)], answers[len(inputs) :]
+            assert len(own) == len(inputs), "too few answers"
+            values = floats([each[1:] for each in own])
+            accepted = np.array([int(each[0]) for each in own])
+            found.append(Run(accepted, values[:, :outputs], values[:, outputs:]))
+        return found
+
+    def _lines(self, name: str, inputs: Array, times: Array, state: Optional[Array]) -> list[str]:
         which = self.numbers[name]
         lines = [f"r {which}"]
         if state is not None:
             lines.append(f"s {which} {words(state)}")
-        lines += [f"p {which} {words(np.append(t, u))}" for t, u in zip(times, inputs)]
-        answers = self.talk(lines)
-        values = floats([each[1:] for each in answers])
+        return lines + [f"p {which} {words(np.append(t, u))}" for t, u in zip(times, inputs)]
+
+    def whole(self, name: str, inputs: Array, times: Array) -> tuple[Array, Array]:
+        """Outputs (T, O) and states (T, P N) in whole numbers, of whole inputs and times."""
+        which = self.numbers[name]
+        lines = [f"r {which}"]
+        for time, row in zip(times.tolist(), inputs.tolist()):
+            numbers = " ".join(f"{each & 0xFFFFFFFF:08x}" for each in [time, *row])
+            lines.append(f"p {which} {numbers}")
+        found = floats([each[1:] for each in self.talk(lines)]).view(np.int32)
         outputs = int(self._macro(name, "OUTPUTS"))
-        accepted = np.array([int(each[0]) for each in answers])
-        return Run(accepted, values[:, :outputs], values[:, outputs:])
+        return found[:, :outputs], found[:, outputs:]
 
     def _macro(self, name: str, which: str) -> str:
         start = f"#define {name.upper()}_{which} "
@@ -118,22 +190,29 @@ def floats(texts: Sequence[Sequence[str]]) -> Array:
     return np.array([[int(each, 16) for each in row] for row in texts], np.uint32).view(np.float32)
 
 
-def _listing(names: list[str], fixed: set[str]) -> str:
+def _listing(names: list[str], fixed: set[str], types: tuple[str, str]) -> str:
+    kind, field = types
     parts = []
     for name in names:
-        time = "(void)t; " if name in fixed else ""
-        call = f"{name}_step(&state_{name}, u, {'' if name in fixed else 't, '}y)"
-        body = f"{call}; return 1;" if name in fixed else f"return {call};"
+        size = f"{name.upper()}_INPUTS"
+        time = "" if name in fixed else f"t.{'value' if kind == 'float' else 'bits'}, "
+        step = f"{name}_step(&state_{name}, own, {time}&y[0].{field})"
+        returned = f"{step}; return 1;" if name in fixed or kind != "float" else f"return {step};"
         parts.append(
             f'#include "{name}.h"\n'
             f"static {name}_state state_{name};\n"
             f"static void init_{name}(void) {{ {name}_init(&state_{name}); }}\n"
-            f"static int step_{name}(const float *u, float t, float *y) {{ {time}{body} }}\n"
+            f"static int step_{name}(const word *u, word t, word *y) {{\n"
+            f"    {kind} own[{size}];\n"
+            f"    (void)t;\n"
+            f"    for (int k = 0; k < {size}; k++) own[k] = ({kind})u[k].{field};\n"
+            f"    {returned}\n"
+            "}\n"
             f"static int check_{name}(void) {{ return {name}_check_state(&state_{name}); }}\n"
         )
     rows = [
         f"    {{{name.upper()}_INPUTS, {name.upper()}_OUTPUTS, sizeof(state_{name}) / 4, "
-        f"(float *)&state_{name}, init_{name}, step_{name}, check_{name}}},"
+        f"(word *)&state_{name}, init_{name}, step_{name}, check_{name}}},"
         for name in names
     ]
     return "\n".join([*parts, "static const network networks[] = {", *rows, "};\n"])
@@ -182,16 +261,19 @@ class Case:
         layers, units = config["num_layers"], config["hidden_size"]
         given = reference.prepare(self.raw["model"], self.raw["arguments"])
         inputs = given.inputs if given.seen is None else np.where(given.seen, given.inputs, np.nan)
-        for b in range(len(inputs)):
-            valid, start = given.valid[b], given.state[:, b]
+        sequences = []
+        for b, valid in enumerate(given.valid):
+            start = given.state[:, b]
             state = np.concatenate([start[:, :units].ravel(), start[:, units:].ravel()])
-            run = program.run(self.name, inputs[b][valid], given.elapsed_time[b][valid], state)
-            assert run.accepted.all()
+            sequences.append((inputs[b][valid], given.elapsed_time[b][valid], state))
+        for b, ran in enumerate(program.runs(self.name, sequences)):
+            valid = given.valid[b]
+            assert ran.accepted.all()
             at = np.cumsum(valid) - 1  # padding holds the state
-            path = run.states.reshape(-1, run.states.shape[1] // units // layers, layers, units)
+            path = ran.states.reshape(-1, ran.states.shape[1] // units // layers, layers, units)
             found[2][:, b] = path[at, 0].swapaxes(0, 1)
             found[1][:, b] = path[-1].swapaxes(0, 1).reshape(layers, -1)
-            found[0][b] = run.outputs[at] if config["return_sequences"] else run.outputs[-1]
+            found[0][b] = ran.outputs[at] if config["return_sequences"] else ran.outputs[-1]
         errors = [
             np.abs(got - want).max() / max(1.0, np.abs(want).max())
             for got, want in zip(found, (outputs, final, states))
@@ -207,6 +289,31 @@ class Case:
         if config["return_sequences"] and not config["batch_first"]:
             outputs = outputs.swapaxes(0, 1)
         return outputs, state, states
+
+
+class FixedCase:
+    """A vector of ``spec/fixed-point.org``."""
+
+    def __init__(self, path: Path):
+        self.raw = decode(path.read_bytes())
+        self.name = path.stem.replace("-", "_")
+        self.numbers = f"int{self.raw['bits']}"
+
+    def network(self) -> Exportable:
+        import torch
+
+        return conformance.build(self.raw["model"], torch.float64)
+
+    def differences(self, folder: Path, target: Optional[Target] = None) -> int:
+        """How many numbers of the exported C are not those of the vector."""
+        name, tables = self.name, {self.name: self.raw["ranges"]}
+        program = Program(
+            folder, {name: self.network()}, target, numbers=self.numbers, tables=tables
+        )
+        outputs, states = program.whole(name, self.raw["inputs"], self.raw["elapsed_time"])
+        wanted = self.raw["expected"]
+        rows = wanted["states"].reshape(len(states), -1)
+        return int((outputs != wanted["outputs"]).sum() + (states != rows).sum())
 
 
 # -- whole numbers -------------------------------------------------------------------------------

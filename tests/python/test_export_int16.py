@@ -178,8 +178,8 @@ def test_inputs_from_float_and_the_integer_parts_agree() -> None:
     one = round(32767 / 8)
     wanted = [-32768] * 3 + [32767, -32767, 0, one, -one, 32767, -32767]
     assert found.tolist() == wanted
-    for bits in range(31):
-        assert _fixed_run.bits_above(2**bits) == 30 - bits
+    for bits in range(32):
+        assert _fixed_run.bits_above(2**bits) == 31 - bits
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="THE MAKEFILE IS NOT TESTED: no make")

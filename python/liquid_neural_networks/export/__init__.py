@@ -25,7 +25,7 @@ from ._text import check_name
 
 __all__ = ["c", "html", "int16_error", "onnx"]
 
-NUMBERS = ("float32", "int16")
+NUMBERS = ("float32", "int16", "int8")
 
 
 def c(
@@ -71,11 +71,12 @@ def c(
     made = design(network, elapsed_time)
     if numbers == "float32":
         if calibrate is not None:
-            raise OptionError("is for numbers='int16'", "calibrate")
+            raise OptionError("is for numbers='int16' and 'int8'", "calibrate")
         files = _source.files(made, check_name(name))
     else:
         table = None if calibrate is None else real_array("calibrate", calibrate)
-        files = _fixed_source.files(fixed(made, table), check_name(name))
+        made_whole = fixed(made, table, 8 if numbers == "int8" else 16)
+        files = _fixed_source.files(made_whole, check_name(name))
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     for file, contents in files.items():

@@ -120,6 +120,17 @@ class Design:
         return None if self.columns is None else self.columns.classes
 
     @property
+    def coupled(self) -> int:
+        """How many neurons, counted to the last that receives from a neuron in any layer."""
+        return 1 + max(int(each.wiring.post.max(initial=-1)) for each in self.populations)
+
+    @property
+    def sensed(self) -> int:
+        """How many of those, counted to the last that receives from an input too."""
+        posts = [each.wiring.sensory_post for each in self.populations]
+        return 1 + max(int(each[each < self.coupled].max(initial=-1)) for each in posts)
+
+    @property
     def step_length(self) -> Optional[float]:
         """Of a solver step, where the elapsed time is fixed."""
         if self.elapsed_time is None:

@@ -1,9 +1,9 @@
-"""Fixed point: a conductance network in whole numbers of 16 and 32 bits.
+"""Fixed point: a conductance network in whole numbers, as ``spec/fixed-point.org`` says.
 
 States have 32 bits, everything that is multiplied has 16: with states of 16 bits a short step would
 round to nothing. Each neuron has an exponent of its own, because capacitances may differ by factors
-of a million. ``pieces/fixed_point.c`` says what is computed; :mod:`._fixed_run` computes the same
-numbers in Python.
+of a million. The constants of synapses have 16 bits or 8; leaks always have 32, for they carry most
+of the error. :mod:`._fixed_run` computes in Python what the exported C computes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,13 @@ TIME_BITS = 20
 """Of fractions of a unit of elapsed time."""
 TABLE_BITS = 4
 """Intervals of the table of sigmoids are 2^-4 long..."""
-TABLE_END = 12
-"""... and end here."""
+TABLE_END = 10.5
+"""... and end here, where a sigmoid is within 3e-5 of 1."""
+LARGEST_SHIFT = 15
+"""Of products of a slope and a potential, so that a processor of 8 bits moves bytes, not bits."""
+FINEST_BITS = 11
+"""Fractional bits of the exponents of synapses, at most: an interval of the table then has 2^7 of
+them, and what is interpolated fits into 16 bits."""
 INPUT_RANGE = 8.0
 """What inputs are taken to stay within, in deviations, where there is no table to see it."""
 
@@ -42,14 +47,14 @@ class FixedPopulation(NamedTuple):
     """One layer.
 
     Attributes:
-        leak: (N, 2) rate and drive, in units of 2^-exponent.
+        rest: (N, 2) rate and drive with all synapses half open, in units of 2^-exponent.
         exponent: (N,) of each neuron's rates.
         recurrent, sensory: (synapses, 4) slope, offset, rate and drive.
         sensory_shift: bits by which a product of slope and input is more than an exponent.
     """
 
     population: Population
-    leak: Integers
+    rest: Integers
     exponent: Integers
     recurrent: Integers
     sensory: Integers
@@ -63,9 +68,11 @@ class Fixed(NamedTuple):
         state_bits: fractional bits of the 16-bit copies of states; states have 15 more.
         exponent_bits: fractional bits of the exponents of synapses, y in sigmoid(y).
         recurrent_shift: bits by which a product of slope and state is more than an exponent.
+        offset_one: what an offset of 1 adds to an exponent: 1, more if constants have 8 bits.
+        constant_bits: of the constants of synapses, 16 or 8.
         input_factor, input_centre: (I,): an input is (value - centre) factor; float32 numbers.
         readout: (O, N) mantissas, and shift (O,), of outputs with ``output_bits``.
-        table: sigmoid(k / 16) 2^15.
+        table: (sigmoid(k / 16) - 1/2) 2^15.
     """
 
     design: Design
@@ -73,6 +80,8 @@ class Fixed(NamedTuple):
     state_bits: int
     exponent_bits: int
     recurrent_shift: int
+    offset_one: int
+    constant_bits: int
     input_factor: Array
     input_centre: Array
     readout: Integers
@@ -81,10 +90,11 @@ class Fixed(NamedTuple):
     table: Integers
 
 
-def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
+def fixed(design: Design, calibration: Optional[Array], constant_bits: int = 16) -> Fixed:
     """The network in whole numbers.
 
     Args:
+        constant_bits: of the constants of synapses, 16 or 8.
         calibration: (T, I) inputs as they will come, NaN where missing; for their ranges.
 
     Raises:
@@ -108,41 +118,43 @@ def fixed(design: Design, calibration: Optional[Array]) -> Fixed:
         sensory[layer] = sensory[layer] / 2.0**state_bits
     recurrent = [each.slope / 2.0**state_bits for each in slopes]
     largest = max(_largest(each) for each in (*offsets, *(each.offset for each in slopes)))
-    exponent_bits = _exponent_bits(largest)
-    shift = _shift(recurrent, exponent_bits)
+    exponent_bits, limit = _exponent_bits(largest), 2 ** (constant_bits - 1) - 1
+    offset_one = 2 ** max(ceil(log2((largest + 1e-2) * 2.0**exponent_bits / limit)), 0)
+    shift = _shift(recurrent, exponent_bits, limit)
     populations = []
     for population, own, sensory_slope, offset, slope in zip(
         design.populations, slopes, sensory, offsets, recurrent
     ):
-        exponent, leak, rates, sensory_rates = _rates(population, 16 - state_bits)
-        sensory_shift = _shift([sensory_slope], exponent_bits)
+        exponent, rest, rates, sensory_rates = _rates(population, 16 - state_bits, limit)
+        sensory_shift = _shift([sensory_slope], exponent_bits, limit)
+        cut = 0.0 if population is design.populations[0] else 0.5
+        y = _Exponents(exponent_bits, offset_one, limit)
         populations.append(
             FixedPopulation(
                 population,
-                leak,
+                rest,
                 exponent,
-                _synapses(slope, own.offset, rates, shift, exponent_bits, 0.5),
-                _synapses(
-                    sensory_slope, offset, sensory_rates, sensory_shift, exponent_bits,
-                    0.0 if population is design.populations[0] else 0.5,
-                ),
+                _synapses(slope, own.offset, rates, shift, y, 0.5),
+                _synapses(sensory_slope, offset, sensory_rates, sensory_shift, y, cut),
                 sensory_shift,
             )
-        )  # fmt: skip
+        )
     readout, readout_shift, output_bits = _readout(design, bound, state_bits)
-    points = np.arange(TABLE_END * 2**TABLE_BITS + 1) / 2**TABLE_BITS
+    points = np.arange(int(TABLE_END * 2**TABLE_BITS) + 1) / 2**TABLE_BITS
     return Fixed(
         design,
         populations,
         state_bits,
         exponent_bits,
         shift,
+        offset_one,
+        constant_bits,
         factor,
         centre,
         readout,
         readout_shift,
         output_bits,
-        _whole(2.0**15 * _between_chords(points)),
+        _whole(2.0**15 * (_between_chords(points) - 0.5)),
     )
 
 
@@ -210,7 +222,7 @@ def _state_bits(bound: float) -> int:
 
 def _exponent_bits(largest: float) -> int:
     """Fractional bits of y in sigmoid(y), at least those of the table, for such an offset."""
-    bits = min(15 - ceil(log2(max(largest, 1e-3) + 1e-2)), 12)
+    bits = min(15 - ceil(log2(max(largest, 1e-3) + 1e-2)), FINEST_BITS)
     if bits < TABLE_BITS:
         raise OptionError(
             f"sigmoids of arguments up to {largest:.3g} are too coarse in int16: scale the inputs "
@@ -229,14 +241,22 @@ def _largest(values: Array) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def _shift(slopes: list[Array], exponent_bits: int) -> int:
-    """Bits that slopes have beyond the exponents, so that the largest has 15."""
+def _shift(slopes: list[Array], exponent_bits: int, limit: int) -> int:
+    """Bits that slopes have beyond the exponents, so that the largest is near the limit."""
     largest = max(_largest(each) for each in slopes) or 1.0
-    shift = floor(log2(32000 / (largest * 2.0**exponent_bits)))
-    return max(min(shift, 30), 0)
+    shift = floor(log2((limit - 0.5) / (largest * 2.0**exponent_bits)))
+    return max(min(shift, LARGEST_SHIFT), 0)
 
 
 # -- synapses ------------------------------------------------------------------------------------
+
+
+class _Exponents(NamedTuple):
+    """How exponents of synapses are written: bits, the unit of offsets, the largest constant."""
+
+    bits: int
+    offset_one: int
+    limit: int
 
 
 class _Slopes(NamedTuple):
@@ -255,20 +275,24 @@ def _slopes(population: Population) -> _Slopes:
 
 
 def _synapses(
-    slope: Array, offset: Array, rates: Integers, shift: int, exponent_bits: int, cut: float
+    slope: Array, offset: Array, rates: Integers, shift: int, y: _Exponents, cut: float
 ) -> Integers:
     """(synapses, 4); ``cut`` is what a sender's 16 bits are short of on average."""
     # The product loses half a unit to the shift, on average.
-    middle = offset + slope * cut + 0.5 / 2.0**exponent_bits
-    columns = [_whole(slope * 2.0 ** (exponent_bits + shift)), _whole(middle * 2.0**exponent_bits)]
-    found = np.column_stack([*columns, rates])
-    if len(found) and not (np.abs(found) <= 32767).all():
-        raise OptionError("parameters of the synapses do not fit into 16 bits", "numbers")
+    middle = (offset + slope * cut) * 2.0**y.bits + 0.5
+    found = np.column_stack(
+        [_whole(slope * 2.0 ** (y.bits + shift)), _whole(middle / y.offset_one), rates]
+    )
+    if not (np.abs(found) <= y.limit).all():
+        bits = y.limit.bit_length() + 1
+        raise OptionError(f"parameters of the synapses do not fit into {bits} bits", "numbers")
     return found
 
 
-def _rates(population: Population, guard: int) -> tuple[Integers, Integers, Integers, Integers]:
-    """Exponents (N,), leaks (N, 2), rates and drives of recurrent and sensory synapses.
+def _rates(
+    population: Population, guard: int, limit: int
+) -> tuple[Integers, Integers, Integers, Integers]:
+    """Exponents (N,), flows at rest (N, 2), rates and drives of recurrent and sensory synapses.
 
     ``guard`` are the bits that rates lose in a step.
     """
@@ -279,14 +303,16 @@ def _rates(population: Population, guard: int) -> tuple[Integers, Integers, Inte
     for start, post in (("", wiring.post), ("sensory_", wiring.sensory_post)):
         weight = p[f"{start}w"] / p["c"][post]
         lists.append((np.column_stack([weight, weight * p[f"{start}E"]]), post))
-    total = np.abs(own)
+    total, largest = np.abs(own), np.zeros(units)
     for each, post in lists:
         np.add.at(total, post, np.abs(each))
+        np.maximum.at(largest, post, np.abs(each).max(axis=1))
     count = np.bincount(wiring.post, minlength=units) + np.bincount(
         wiring.sensory_post, minlength=units
     )
     # A sum of mantissas of 16 bits times openings of 15 stays below 2^30.
     factor = (2.0**15 - 1 - count) / total.max(axis=1)
+    factor = np.minimum(factor, (limit - 0.5) / np.maximum(largest, 1e-30))
     exponent = np.floor(np.log2(factor)).astype(np.int64) + 15
     leak = _whole(own * 2.0 ** exponent[:, None])
     if (leak[:, 0] >> guard < SMALLEST_LEAK).any():
@@ -296,7 +322,10 @@ def _rates(population: Population, guard: int) -> tuple[Integers, Integers, Inte
             "numbers",
         )
     mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 15)) for each, post in lists]
-    return exponent, leak, mantissas[0], mantissas[1]
+    rest = leak
+    for mantissa, (_, post) in zip(mantissas, lists):
+        np.add.at(rest, post, mantissa * 2**14)
+    return exponent, rest, mantissas[0], mantissas[1]
 
 
 def _readout(design: Design, bound: float, state_bits: int) -> tuple[Integers, Integers, int]:

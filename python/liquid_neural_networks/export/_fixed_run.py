@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ._design import Array
-from ._fixed import TABLE_BITS, TABLE_END, TIME_BITS, Fixed, FixedPopulation, Integers
+from ._fixed import TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
 
-MISSING = -32768
+MISSING, CLOSED = -32768, -(2**14)
 
 
 class Inverse(NamedTuple):
@@ -20,6 +20,20 @@ class Inverse(NamedTuple):
 
     mantissa: int
     shift: int
+
+
+class Scale(NamedTuple):
+    """The inverse of a step's length in a neuron's units, and the bits that its flow loses."""
+
+    k: int
+    lost: int
+
+
+class Change(NamedTuple):
+    """What the next step adds, and what is left of it after a step, times 2^-16."""
+
+    next: int
+    keep: int
 
 
 def run(fixed: Fixed, inputs: Array, elapsed_time: Array) -> tuple[Array, Integers]:
@@ -53,7 +67,7 @@ def to_time(elapsed: float) -> int:
 def inverse_of(time: int, unfolds: int) -> Inverse:
     """The inverse of a step's length, for a time above 0."""
     bits = bits_above(time)
-    return Inverse(0x7FFFFFFF // ((time << bits) >> 15) * unfolds, bits + TIME_BITS - 46)
+    return Inverse(reciprocal((time << bits) >> 16) * unfolds, bits + TIME_BITS - 47)
 
 
 def step(fixed: Fixed, states: list[list[int]], inputs: list[int], time: int) -> None:
@@ -68,63 +82,79 @@ def step(fixed: Fixed, states: list[list[int]], inputs: list[int], time: int) ->
 def _advance(
     fixed: Fixed, population: FixedPopulation, v: list[int], inputs: list[int], inverse: Inverse
 ) -> None:
-    wiring, units = population.population.wiring, range(len(v))
-    from_inputs = [list(map(int, each)) for each in population.leak]
+    wiring, coupled = population.population.wiring, fixed.design.coupled
+    from_inputs = [list(map(int, each)) for each in population.rest]
     for i, k, synapse in zip(
         wiring.sensory_post.tolist(), wiring.sensory_pre.tolist(), population.sensory.tolist()
     ):
-        if inputs[k] != MISSING:
-            _add(fixed, from_inputs[i], synapse, inputs[k], population.sensory_shift)
-    post, pre = wiring.post.tolist(), wiring.pre.tolist()
-    exponents, synapses = population.exponent.tolist(), population.recurrent.tolist()
+        _add(fixed, from_inputs[i], synapse, inputs[k], population.sensory_shift)
+    scales = [_scale(fixed, inverse, exponent) for exponent in population.exponent.tolist()]
+    changes = [_change(fixed, v[i], from_inputs[i], scales[i]) for i in range(coupled, len(v))]
+    post, pre, synapses = wiring.post.tolist(), wiring.pre.tolist(), population.recurrent.tolist()
     for _ in range(fixed.design.unfolds or 1):
         x = [each >> 15 for each in v]
-        flows = [list(each) for each in from_inputs]
+        flows = [list(each) for each in from_inputs[:coupled]]
         for i, j, synapse in zip(post, pre, synapses):
             _add(fixed, flows[i], synapse, x[j], fixed.recurrent_shift)
-        for i in units:
-            own = Inverse(inverse.mantissa, inverse.shift + exponents[i])
-            v[i] = _moved(fixed, v[i], flows[i], own)
+        for i in range(coupled):
+            v[i] += _change(fixed, v[i], flows[i], scales[i]).next
+        for k, change in enumerate(changes):
+            v[coupled + k] += change.next
+            changes[k] = Change(_scaled(change.next, change.keep), change.keep)
 
 
 def _add(fixed: Fixed, flow: list[int], synapse: list[int], sent: int, shift: int) -> None:
     slope, offset, rate, drive = synapse
-    opened = sigmoid(fixed, ((slope * sent) >> shift) + offset)
+    y = ((slope * sent) >> shift) + offset * fixed.offset_one
+    opened = CLOSED if sent == MISSING else opening(fixed, y)
     flow[0] += rate * opened
     flow[1] += drive * opened
 
 
-def sigmoid(fixed: Fixed, y: int) -> int:
-    """In units of 2^-15."""
+def opening(fixed: Fixed, y: int) -> int:
+    """A sigmoid less one half, in units of 2^-15."""
     z, fine = abs(y), fixed.exponent_bits - TABLE_BITS
-    at, found = z >> fine, 32768
-    if at < TABLE_END << TABLE_BITS:
+    at, found = z >> fine, 2**14
+    if at < len(fixed.table) - 1:
         low, high = int(fixed.table[at]), int(fixed.table[at + 1])
         found = low + (((high - low) * (z - (at << fine))) >> fine)
-    return 32768 - found if y < 0 else found
+    return -found if y < 0 else found
 
 
 def bits_above(x: int) -> int:
-    """The bits by which x can be shifted up so that bit 30 is its highest one."""
-    return 31 - x.bit_length()
+    """The bits by which x can be shifted up so that bit 31 is its highest one."""
+    return 32 - x.bit_length()
 
 
-def _moved(fixed: Fixed, v: int, flow: list[int], inverse: Inverse) -> int:
-    rate, drive = flow
-    guard, x_bits = 16 - fixed.state_bits, fixed.state_bits
-    lost, shift = guard, inverse.shift - guard
+def reciprocal(x: int) -> int:
+    """2^31 / x, for x from 2^15 to 2^16 - 1."""
+    return 0x7FFFFFFF // x
+
+
+def _scale(fixed: Fixed, inverse: Inverse, exponent: int) -> Scale:
+    guard = 16 - fixed.state_bits
+    lost, shift = guard, inverse.shift + exponent - guard
     if shift > 6 - guard:
-        lost, shift = lost + shift - (6 - guard), 6 - guard
-    lost = min(lost, 31)
-    rate, x = rate >> lost, v >> 15
-    k = inverse.mantissa << shift if shift >= 0 else inverse.mantissa >> min(-shift, 32)
-    total = max(k + rate, 1)
+        lost, shift = min(lost + shift - (6 - guard), 31), 6 - guard
+    k = inverse.mantissa << shift if shift >= 0 else inverse.mantissa >> min(-shift, 31)
+    return Scale(k, lost)
+
+
+def _change(fixed: Fixed, v: int, flow: list[int], scale: Scale) -> Change:
+    guard = 16 - fixed.state_bits
+    rate, x = flow[0] >> scale.lost, v >> 15
+    total = max(scale.k + rate, 1)
     bits = bits_above(total)
-    product = (rate >> 16) * x * (1 << (16 - x_bits)) + (((rate & 0xFFFF) >> 1) * x >> (x_bits - 1))
-    change = ((drive >> lost) - product) * (1 << (bits - guard))
-    reciprocal = 0x7FFFFFFF // ((total << bits) >> 15)
-    scaled = (change >> 16) * reciprocal + (((change & 0xFFFF) * reciprocal) >> 16)
-    return v + 2 * scaled
+    inverse = reciprocal((total << bits) >> 16)
+    a = rate << guard
+    pull = (a >> 16) * x + ((a & 0xFFFF) * x >> 16) + (a >> 17)
+    change = ((flow[1] >> scale.lost) - pull) * (1 << (bits - 1 - guard))
+    return Change(2 * _scaled(change, inverse), ((scale.k << bits) >> 16) * inverse >> 15)
+
+
+def _scaled(a: int, b: int) -> int:
+    """a b / 2^16 without its fraction."""
+    return (a >> 16) * b + (((a & 0xFFFF) * b) >> 16)
 
 
 def read_out(fixed: Fixed, v: list[int]) -> list[int]:

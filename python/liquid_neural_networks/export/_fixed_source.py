@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from . import _text as text
-from ._fixed import TABLE_BITS, TABLE_END, TIME_BITS, Fixed, FixedPopulation, Integers
+from ._fixed import TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
 from ._fixed_run import inverse_of, to_time
-from ._ode import largest_potential
+from ._ode import coupled_sizes, largest_potential
 from ._parts import Types, lists
 from ._pieces import filled, piece
-from ._source import class_function, common_values, index_types, ports, start, summary
+from ._source import (
+    class_function,
+    common_values,
+    index_types,
+    ports,
+    start,
+    summary,
+)
 
 
 def files(fixed: Fixed, name: str) -> dict[str, str]:
@@ -96,7 +103,7 @@ def _source(fixed: Fixed, name: str, common: dict[str, object]) -> str:
         start(name),
         piece("numbers"),
         _sizes(fixed, name, types),
-        _integers("uint16_t", "sigmoids", fixed.table) + "\n",
+        _integers("int16_t", "openings", fixed.table) + "\n",
         piece("synapse_lists"),
         piece("fixed_point"),
         piece("fixed_time") if design.elapsed_time is None else "",
@@ -117,10 +124,13 @@ def _sizes(fixed: Fixed, name: str, types: Types) -> str:
         "UNFOLDS": design.unfolds,
         "X_BITS": fixed.state_bits,
         "Y_BITS": fixed.exponent_bits,
-        "RECURRENT_SHIFT": fixed.recurrent_shift,
+        "RECURRENT_Y(product, offset)": _recurrent_y(fixed),
         "GUARD": 16 - fixed.state_bits,
         "TABLE_BITS": f"{TABLE_BITS} /* the points of the table are 2^-TABLE_BITS apart */",
-        "TABLE_INTERVALS": TABLE_END * 2**TABLE_BITS,
+        "TABLE_INTERVALS": len(fixed.table) - 1,
+        "OFFSET_ONE": fixed.offset_one,
+        **coupled_sizes(design),
+        "SENSED": f"{design.sensed} /* and those from this one on from neurons alone */",
         "LARGEST_STATE": largest,
     }
     lines = [f"#define {macro} {value}" for macro, value in macros.items()]
@@ -128,8 +138,24 @@ def _sizes(fixed: Fixed, name: str, types: Types) -> str:
         "",
         f"typedef {types.sender} sender_number;",
         f"typedef {types.synapse} synapse_number;",
+        f"typedef int{fixed.constant_bits}_t constant;",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _recurrent_y(fixed: Fixed) -> str:
+    """The exponent of a recurrent synapse in C; limited where it could leave 16 bits."""
+    shift, largest = fixed.recurrent_shift, largest_potential(fixed.design) * 2.0**fixed.state_bits
+    reach = max(
+        (abs(slope) * largest / 2**shift + abs(offset) * fixed.offset_one + 1
+         for each in fixed.populations for slope, offset, _, _ in each.recurrent.tolist()),
+        default=0.0,
+    )  # fmt: skip
+    product = "upper(product)" if shift == 15 else f"((product) >> {shift})"
+    offset = "(offset)" if fixed.offset_one == 1 else f"(offset) * {fixed.offset_one}"
+    if reach <= 32767:
+        return f"((int){product} + {offset})"
+    return f"limited((int32_t){product} + (int32_t){offset})"
 
 
 def _integers(kind: str, name: str, values: Integers) -> str:
@@ -144,10 +170,10 @@ def _rows(kind: str, name: str, rows: Integers, remarks: list[str]) -> str:
 def _population(fixed: FixedPopulation, prefix: str, types: Types) -> str:
     wiring = fixed.population.wiring
     tables = [
-        _rows("flow", f"{prefix}_leak", fixed.leak, []),
+        _rows("flow", f"{prefix}_rest", fixed.rest, []),
         _integers("int8_t", f"{prefix}_exponent", fixed.exponent),
     ]
-    fields: dict[str, object] = {"leak": f"{prefix}_leak", "exponent": f"{prefix}_exponent"}
+    fields: dict[str, object] = {"rest": f"{prefix}_rest", "exponent": f"{prefix}_exponent"}
     for side, synapses, pre, post, sender in (
         ("recurrent", fixed.recurrent, wiring.pre, wiring.post, ""),
         ("sensory", fixed.sensory, wiring.sensory_pre, wiring.sensory_post, "input "),

@@ -18,7 +18,15 @@ LOG2E = 1 / log(2.0)
 def _solver_pieces(solver: Optional[str]) -> list[str]:
     if solver == "rk4":
         return ["rk4"]
-    return ["exponential_step" if solver == "exponential" else str(solver), "one_stage"]
+    return ["line", "exponential_step" if solver == "exponential" else str(solver), "one_stage"]
+
+
+def coupled_sizes(design: Design) -> dict[str, str]:
+    """Macros that tell the neurons that only inputs reach from the others."""
+    return {
+        "COUPLED": f"{design.coupled} /* neurons from this one on receive from inputs alone */",
+        "AT_LEAST_1(count)": "((count) > 0 ? (count) : 1) /* of arrays */",
+    }
 
 
 def _remarks(pre: IntArray, post: IntArray, sender: str) -> list[str]:
@@ -76,13 +84,17 @@ def conductance(design: Design) -> Kind:
         )
         return Part(
             [leak, *recurrent, *sensory],
-            {"leak": f"{prefix}_leak", "recurrent": refer, "sensory": refer_sensory},
+            {
+                "leak": f"{prefix}_leak",
+                "recurrent": refer,
+                "sensory": refer_sensory,
+            },
         )
 
     bound = _bound(design)
     opening = "unbounded" if bound is None else "bounded"
     pieces = [opening, "conductance", *_solver_pieces(design.solver)]
-    return Kind(pieces, part, largest_state=bound)
+    return Kind(pieces, part, coupled_sizes(design), largest_state=bound)
 
 
 def _bound(design: Design) -> Optional[float]:
@@ -116,18 +128,19 @@ def dense(design: Design) -> Kind:
     def part(population: Population, prefix: str, types: Types) -> Part:
         p, wiring = population.values, population.wiring
         each = text.structures("neuron", f"{prefix}_each", [p["b"], 1 / p["tau"], p["A"]])
-        tables, fields = [each], {"each": f"{prefix}_each"}
+        tables: list[str] = [each]
+        fields: dict[str, object] = {"each": f"{prefix}_each"}
         for field, weights, pre, post in (
             ("recurrent", p["W_rec"], wiring.pre, wiring.post),
             ("sensory", p["W_in"], wiring.sensory_pre, wiring.sensory_post),
         ):
             name = f"{prefix}_{field}"
             tables += [*lists(name, pre, post, wiring.units, types), text.floats(name, weights)]
-            fields[field] = (f"{name}_start", f"{name}_from", name)  # type: ignore[assignment]
+            fields[field] = (f"{name}_start", f"{name}_from", name)
         return Part(tables, fields)
 
     phi = f"phi_{design.dynamics['activation']}"
-    return Kind([phi, "dense", *_solver_pieces(design.solver)], part)
+    return Kind([phi, "dense", *_solver_pieces(design.solver)], part, coupled_sizes(design))
 
 
 # -- lrc -----------------------------------------------------------------------------------------
@@ -161,8 +174,12 @@ def lrc(design: Design) -> Kind:
         each = text.structures("neuron", f"{prefix}_each", [p["g"], p["p"], p["vleak"], window])
         return Part(
             [each, *recurrent, *sensory],
-            {"each": f"{prefix}_each", "recurrent": refer, "sensory": refer_sensory},
+            {
+                "each": f"{prefix}_each",
+                "recurrent": refer,
+                "sensory": refer_sensory,
+            },
         )
 
     elastance = f"elastance_{design.dynamics['elastance']}"
-    return Kind([elastance, "lrc", *_solver_pieces(design.solver)], part)
+    return Kind([elastance, "lrc", *_solver_pieces(design.solver)], part, coupled_sizes(design))

@@ -46,7 +46,7 @@ class Kind(NamedTuple):
 
     pieces: list[str]
     part: Callable[[Population, str, Types], Part]
-    macros: Mapping[str, int] = {}
+    macros: Mapping[str, object] = {}
     population: str = "population"
     largest_state: Optional[float] = None
 

@@ -41,9 +41,14 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
     return sum;
 }
 
+/* Rate and drive of a neuron that receives nothing else. */
+static inline flow flow_from(const population *p, int i, sensory_sum sum) {
+    (void)p, (void)i;
+    return sum;
+}
+
 /* Rate and drive of neuron i at the potentials x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
-    flow sum = *from_inputs;
+static flow flow_of(const population *p, int i, const float *x, sensory_sum sum) {
     for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
         const FLASH synapse *s = &p->recurrent.each[k];
         const float y = s->slope * x[p->recurrent.from[k]] + s->offset;

@@ -22,11 +22,16 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
     return p->each[i].bias + weigh(&p->sensory, i, inputs);
 }
 
-/* Rate and drive of neuron i at the states x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
-    const float f = phi(*from_inputs + weigh(&p->recurrent, i, x));
+/* Rate and drive of neuron i that receives this sum. */
+static flow flow_from(const population *p, int i, float sum) {
+    const float f = phi(sum);
     flow found;
     found.rate = p->each[i].leak + f;
     found.drive = f * p->each[i].target;
     return found;
+}
+
+/* Rate and drive of neuron i at the states x. */
+static flow flow_of(const population *p, int i, const float *x, sensory_sum sum) {
+    return flow_from(p, i, sum + weigh(&p->recurrent, i, x));
 }

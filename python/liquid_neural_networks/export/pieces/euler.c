@@ -1,2 +1,7 @@
-/* The state x a time h later: an explicit step of Euler's. */
-static float moved(float x, flow f, float h) { return x + h * (f.drive - f.rate * x); }
+/* A step of length h: an explicit one of Euler's, x + h (drive - rate x). */
+static line line_of(flow f, float h) {
+    line found;
+    found.keep = 1.0f - h * f.rate;
+    found.gain = h * f.drive;
+    return found;
+}

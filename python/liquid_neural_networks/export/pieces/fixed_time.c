@@ -2,6 +2,6 @@
 static uint32_t inverse_of(uint32_t elapsed_time, int *shift) {
     if (elapsed_time > 0x7fffffffu) elapsed_time = 0x7fffffffu;
     const int bits = bits_above(elapsed_time);
-    *shift = bits - 26;
-    return 0x7fffffffu / ((elapsed_time << bits) >> 15) * UNFOLDS;
+    *shift = bits - 27;
+    return (uint32_t)reciprocal((uint16_t)(elapsed_time << bits >> 16)) * UNFOLDS;
 }

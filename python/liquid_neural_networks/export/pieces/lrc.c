@@ -48,16 +48,20 @@ static sensory_sum sensory_sum_of(const population *p, int i, const float *input
     return sum;
 }
 
-/* Rate and drive of neuron i at the states x. */
-static flow flow_of(const population *p, int i, const float *x, const sensory_sum *from_inputs) {
-    sensory_sum sum = *from_inputs;
-    for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
-        add_synapse(&sum, &p->recurrent.each[k], x[p->recurrent.from[k]]);
-    }
+/* Rate and drive of neuron i that receives these sums. */
+static flow flow_from(const population *p, int i, sensory_sum sum) {
     float moved = elastance(sum.l, p->each[i].window);
     if (moved < 1e-9f) moved = 1e-9f;
     flow found;
     found.rate = moved * sigmoid(sum.f);
     found.drive = moved * p->each[i].vleak * hyperbolic_tangent(sum.z);
     return found;
+}
+
+/* Rate and drive of neuron i at the states x. */
+static flow flow_of(const population *p, int i, const float *x, sensory_sum sum) {
+    for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
+        add_synapse(&sum, &p->recurrent.each[k], x[p->recurrent.from[k]]);
+    }
+    return flow_from(p, i, sum);
 }

@@ -1,10 +1,26 @@
-/* Crosses a sample's interval in UNFOLDS steps of length h. */
+/* Crosses a sample's interval in UNFOLDS steps of length h. Neurons that receive from inputs alone take
+ * the same step each time. */
 static void advance(const population *p, float *x, const float *inputs, float h) {
-    sensory_sum from_inputs[NEURONS];
-    float next[NEURONS];
-    for (int i = 0; i < NEURONS; i++) from_inputs[i] = sensory_sum_of(p, i, inputs);
+    sensory_sum from_inputs[AT_LEAST_1(COUPLED)];
+    float next[AT_LEAST_1(COUPLED)];
+    line settled[AT_LEAST_1(NEURONS - COUPLED)];
+    for (int i = 0; i < NEURONS; i++) {
+        const sensory_sum sum = sensory_sum_of(p, i, inputs);
+        if (i < COUPLED) {
+            from_inputs[i] = sum;
+        } else {
+            settled[i - COUPLED] = line_of(flow_from(p, i, sum), h);
+        }
+    }
     for (int unfold = 0; unfold < UNFOLDS; unfold++) {
-        for (int i = 0; i < NEURONS; i++) next[i] = moved(x[i], flow_of(p, i, x, &from_inputs[i]), h);
-        for (int i = 0; i < NEURONS; i++) x[i] = next[i];
+        for (int i = 0; i < COUPLED; i++) {
+            const line step = line_of(flow_of(p, i, x, from_inputs[i]), h);
+            next[i] = step.keep * x[i] + step.gain;
+        }
+        for (int i = 0; i < COUPLED; i++) x[i] = next[i];
+        for (int i = COUPLED; i < NEURONS; i++) {
+            const line *step = &settled[i - COUPLED];
+            x[i] = step->keep * x[i] + step->gain;
+        }
     }
 }

@@ -1,7 +1,7 @@
 /* dx/dt of every neuron at the states y. */
 static void slopes_at(const population *p, const float *y, const sensory_sum *from_inputs, float *slope) {
     for (int i = 0; i < NEURONS; i++) {
-        const flow f = flow_of(p, i, y, &from_inputs[i]);
+        const flow f = flow_of(p, i, y, from_inputs[i]);
         slope[i] = f.drive - f.rate * y[i];
     }
 }
