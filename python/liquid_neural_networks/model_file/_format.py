@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import ModelFileError
 
-FORMAT, VERSION = "lnn", 2
+FORMAT, VERSION, WITH_LEARNER = "lnn", 2, 3
 FIELDS = (
     "format",
     "version",
@@ -15,6 +15,7 @@ FIELDS = (
     "scaling",
     "metadata",
 )
+"""Of version 2; one that keeps a learner has version 3 and the field ``learner``."""
 
 # A map of up to 15 fields, the first of them "format": "lnn". The rest tells files apart.
 _MAGIC = b"\xa6format\xa3lnn"

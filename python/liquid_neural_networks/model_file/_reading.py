@@ -11,6 +11,7 @@ import torch
 
 from .._model import Model
 from ..errors import LiquidError, ModelFileError
+from ..online import check_snapshot
 from ..wiring import Wiring
 from ..wiring._wiring import SYNAPSE_LISTS, WIRING_FIELDS
 from ._fields import (
@@ -24,7 +25,7 @@ from ._fields import (
     refuse,
     shown,
 )
-from ._format import FIELDS, VERSION
+from ._format import FIELDS, VERSION, WITH_LEARNER
 
 Array = npt.NDArray[Any]
 
@@ -36,9 +37,12 @@ def to_model(document: dict[str, Any]) -> Model:
         ModelFileError: a field is missing, unknown or not what it should be.
     """
     version = document.get("version")
-    if type(version) is not int or version != VERSION:
-        raise ModelFileError(f"this library reads {VERSION}, got {shown(version)}", "version")
-    map_of("document", document, FIELDS)
+    if type(version) is not int or version not in (VERSION, WITH_LEARNER):
+        raise ModelFileError(
+            f"this library reads {VERSION} and {WITH_LEARNER}, got {shown(version)}", "version"
+        )
+    learning = version == WITH_LEARNER
+    map_of("document", document, (*FIELDS, "learner") if learning else FIELDS)
     check_text("library", document["library"])
     config = checked_config(document["config"])
     if not isinstance(document["wirings"], list):
@@ -53,7 +57,18 @@ def to_model(document: dict[str, Any]) -> Model:
         },
         None if scaling is None else plain_map("scaling", scaling),
         plain_map("metadata", document["metadata"]),
+        _learner(document["learner"]) if learning else None,
     )
+
+
+def _learner(value: object) -> bytes:
+    if type(value) is not bytes:
+        refuse("learner", "bytes", value)
+    try:
+        check_snapshot(value)
+    except ModelFileError as error:
+        raise ModelFileError(str(error), "learner") from None
+    return value
 
 
 def _array(value: object, where: str, dtypes: Iterable[str]) -> Array:

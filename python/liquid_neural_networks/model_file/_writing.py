@@ -17,7 +17,7 @@ from .._version import VERSION as LIBRARY
 from ..errors import DomainError, DtypeError
 from ..wiring import Wiring
 from ..wiring._wiring import SYNAPSE_LISTS
-from ._format import FORMAT, VERSION
+from ._format import FORMAT, VERSION, WITH_LEARNER
 
 
 def to_document(model: Model) -> dict[str, Any]:
@@ -30,16 +30,20 @@ def to_document(model: Model) -> dict[str, Any]:
     for name, given in (("scaling", model.scaling), ("metadata", model.metadata)):
         if not (isinstance(given, Mapping) or (given is None and name == "scaling")):
             raise DtypeError(f"expected a dict, got {type(given).__name__}", name)
+    if model.learner is not None and not isinstance(model.learner, bytes):
+        raise DtypeError(f"expected bytes, got {type(model.learner).__name__}", "learner")
     _check_values(model.values)
+    learner = {} if model.learner is None else {"learner": model.learner}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": WITH_LEARNER if learner else VERSION,
         "library": LIBRARY,
         "config": plain(model.config, "config"),
         "wirings": [_wiring_to_map(each) for each in model.wirings],
         "tensors": {name: _tensor_to_map(value) for name, value in model.values.items()},
         "scaling": plain(model.scaling, "scaling"),
         "metadata": plain(model.metadata, "metadata"),
+        **learner,
     }
 
 
