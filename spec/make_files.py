@@ -250,6 +250,7 @@ def document(wirings: list[Document], dtype: str = "f4", **config: Any) -> Docum
         "tensors": tensors,
         "scaling": None,
         "metadata": {},
+        "learner": None,
     }
 
 
@@ -290,8 +291,27 @@ def valid_documents() -> dict[str, Document]:
         "bidirectional": document(
             both_ways, num_layers=2, bidirectional=True, return_sequences=False
         ),
+        "learner": with_learner(msgpack.packb(snapshot())),
         "time-first": document([full_wiring(1, 2)], batch_first=False, output_size=1),
     }
+
+
+def snapshot() -> Document:
+    """A learner's, of which only the form is looked at before it goes on."""
+    return {
+        "format": "lnn-learner",
+        "version": 1,
+        "kind": "learner",
+        "network": 1,
+        "options": {"method": "exact"},
+        "counts": {"samples": 3, "updates": 2},
+        "arrays": {"state": array([0.5, -0.5, 0.25], "f4")},
+        "inner": b"",
+    }
+
+
+def with_learner(learner: Any) -> Document:
+    return {**document([chain_wiring()]), "learner": learner}
 
 
 # -- hostile files -----------------------------------------------------------------------------
@@ -329,7 +349,9 @@ def sealed(data: bytes) -> bytes:
 
 def version_2() -> Document:
     """The chain file before there were checksums."""
-    return {**document([chain_wiring()]), "version": 2}
+    whole = {**document([chain_wiring()]), "version": 2}
+    del whole["learner"]
+    return whole
 
 
 def with_metadata(encoded: bytes) -> bytes:
@@ -405,6 +427,7 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
     edits: dict[str, tuple[str, Any, str]] = {
         "version-1": ("version", 1, "version"),
         "version-4": ("version", 4, "version"),
+        "learner-missing": ("learner", REMOVED, "learner is missing"),
         "version-true": ("version", True, "version"),
         "version-missing": ("version", REMOVED, "version"),
         "field-missing": ("config", REMOVED, "config is missing"),
@@ -515,6 +538,32 @@ def hostile_values() -> dict[str, tuple[bytes, str]]:
             edited("wirings/1/pre", indices([1, 0, 0, 1]), layers=2),
             "wirings[1]",
         ),
+        **{
+            f"learner-{name}": (pack(with_learner(learner)), "learner")
+            for name, learner in hostile_learners().items()
+        },
+    }
+
+
+def hostile_learners() -> dict[str, Any]:
+    """What stands where a snapshot should."""
+    wide = {"dtype": "f4", "shape": [2**31 - 1] * 3, "data": b""}
+    return {
+        "string": "snapshot",
+        "empty": b"",
+        "pickle": pickle.dumps({"learner": 1}, protocol=2),
+        "version-2": msgpack.packb({**snapshot(), "version": 2}),
+        "field-missing": msgpack.packb({k: v for k, v in snapshot().items() if k != "counts"}),
+        "field-unknown": msgpack.packb({**snapshot(), "code": "import os"}),
+        "count-true": msgpack.packb({**snapshot(), "counts": {"samples": True}}),
+        "array-huge": msgpack.packb({**snapshot(), "arrays": {"state": wide}}),
+        "array-of-objects": msgpack.packb(
+            {**snapshot(), "arrays": {"state": {"dtype": "O", "shape": [1], "data": b"x"}}}
+        ),
+        "nested": msgpack.packb(
+            {**snapshot(), "inner": msgpack.packb({**snapshot(), "inner": pack(snapshot())})}
+        ),
+        "cut-short": msgpack.packb(snapshot())[:-3],
     }
 
 

@@ -20,6 +20,8 @@ class Model(NamedTuple):
             :meth:`LiquidNetwork.values`.
         scaling: plain data saying how inputs and outputs were scaled, or None.
         metadata: plain data of any kind.
+        learner: a snapshot of one that goes on with the network, or None; see
+            :func:`~liquid_neural_networks.online.resume`.
     """
 
     config: Mapping[str, Any]
@@ -27,3 +29,4 @@ class Model(NamedTuple):
     values: Mapping[str, Tensor]
     scaling: Optional[Mapping[str, Any]]
     metadata: Mapping[str, Any]
+    learner: Optional[bytes] = None

@@ -536,15 +536,19 @@ class LiquidNetwork(nn.Module):
         self,
         scaling: Optional[Mapping[str, Any]] = None,
         metadata: Optional[Mapping[str, Any]] = None,
+        learner: Optional[bytes] = None,
     ) -> Model:
         """The network as plain data, and what is to be kept with it; what files are made of.
+
+        ``learner`` is the snapshot of one that is to go on with the network from the file.
 
         Raises:
             OptionError: populations were changed to differ in an option.
         """
         wirings = [neuron.wiring for _, neuron in self.populations()]
         values = {name: value.detach() for name, value in self.values().items()}
-        return Model(self.config(), wirings, values, scaling, {} if metadata is None else metadata)
+        kept = {} if metadata is None else metadata
+        return Model(self.config(), wirings, values, scaling, kept, learner)
 
     @staticmethod
     def from_model(model: Model) -> LiquidNetwork:

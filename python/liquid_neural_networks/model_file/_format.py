@@ -7,7 +7,7 @@ from zlib import crc32
 
 from .._document import pack, unpack
 from ..errors import ModelFileError
-from ._fields import shown
+from ._fields import map_of, shown
 
 FORMAT, VERSION = "lnn", 3
 FIELDS = (
@@ -19,10 +19,11 @@ FIELDS = (
     "tensors",
     "scaling",
     "metadata",
+    "learner",
     "checksum",
 )
 UNSEALED = 2
-"""The version before, which has no checksum."""
+"""The version before, which has neither a learner nor a checksum."""
 
 # A map of up to 15 fields, the first of them "format": "lnn". The rest tells files apart.
 _MAGIC = b"\xa6format\xa3lnn"
@@ -51,10 +52,10 @@ def seal(document: dict[str, Any]) -> bytes:
 
 
 def unsealed(data: bytes) -> dict[str, Any]:
-    """The document in these bytes: of a version that is known, as it was written.
+    """The document in these bytes, as of this version but without the checksum.
 
     Raises:
-        ModelFileError: it is of another version, or its bytes do not give its checksum.
+        ModelFileError: it is of an unknown version, or its bytes do not give its checksum.
     """
     check_magic(data)
     document: dict[str, Any] = unpack(data)
@@ -63,8 +64,9 @@ def unsealed(data: bytes) -> dict[str, Any]:
         raise ModelFileError(
             f"this library reads {UNSEALED} and {VERSION}, got {shown(version)}", "version"
         )
-    if version == VERSION:
-        kept = document.pop("checksum", None)
-        if data[-5:-4] != _INTEGER or kept != crc32(data[:-4]):
-            raise ModelFileError("is not that of the bytes: the file is damaged", "checksum")
+    if version == UNSEALED:
+        return {**map_of("document", document, FIELDS[:-2]), "learner": None}
+    kept = document.pop("checksum", None)
+    if data[-5:-4] != _INTEGER or kept != crc32(data[:-4]):
+        raise ModelFileError("is not that of the bytes: the file is damaged", "checksum")
     return document

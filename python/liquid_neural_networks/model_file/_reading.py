@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import torch
 
 from .._model import Model
 from ..errors import LiquidError, ModelFileError
+from ..online import check_snapshot
 from ..wiring import Wiring
 from ..wiring._wiring import SYNAPSE_LISTS, WIRING_FIELDS
 from ._fields import (
@@ -49,7 +50,20 @@ def to_model(document: dict[str, Any]) -> Model:
         },
         None if scaling is None else plain_map("scaling", scaling),
         plain_map("metadata", document["metadata"]),
+        _learner(document["learner"]),
     )
+
+
+def _learner(value: object) -> Optional[bytes]:
+    if value is None:
+        return None
+    if type(value) is not bytes:
+        refuse("learner", "bytes or nil", value)
+    try:
+        check_snapshot(value)
+    except ModelFileError as error:
+        raise ModelFileError(str(error), "learner") from None
+    return value
 
 
 def _array(value: object, where: str, dtypes: Iterable[str]) -> Array:

@@ -30,6 +30,8 @@ def to_document(model: Model) -> dict[str, Any]:
     for name, given in (("scaling", model.scaling), ("metadata", model.metadata)):
         if not (isinstance(given, Mapping) or (given is None and name == "scaling")):
             raise DtypeError(f"expected a dict, got {type(given).__name__}", name)
+    if model.learner is not None and not isinstance(model.learner, bytes):
+        raise DtypeError(f"expected bytes, got {type(model.learner).__name__}", "learner")
     _check_values(model.values)
     return {
         "format": FORMAT,
@@ -40,6 +42,7 @@ def to_document(model: Model) -> dict[str, Any]:
         "tensors": {name: _tensor_to_map(value) for name, value in model.values.items()},
         "scaling": plain(model.scaling, "scaling"),
         "metadata": plain(model.metadata, "metadata"),
+        "learner": model.learner,
     }
 
 

@@ -12,6 +12,7 @@ from ._methods import METHODS, Method
 from ._optimizers import OPTIMIZERS, Optimizer
 from ._resuming import resume
 from ._skip import SKIPS
+from ._snapshots import check_snapshot
 
 __all__ = [
     "EVENTS",
@@ -26,5 +27,6 @@ __all__ = [
     "Method",
     "Optimizer",
     "Scores",
+    "check_snapshot",
     "resume",
 ]

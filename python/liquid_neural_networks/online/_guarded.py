@@ -15,10 +15,10 @@ from .._samples import BEYOND, Sample
 from ..errors import DomainError, ModelFileError, OptionError, ShapeError
 from ._engine import Arrays
 from ._learner import Event, Learner, Target, positive
-from ._scaling import RunningScale
+from ._scaling import RunningScale, held
 from ._share import Share
 from ._skip import SKIPS, Skip
-from ._snapshots import check_arrays, check_origin, dumps, loads
+from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
 
 Array = npt.NDArray[np.float64]
 
@@ -86,8 +86,8 @@ class Guarded:
         scale: scale inputs and targets. If not, they reach the network as they are, and the spread
             is 1.
         warm_up: targets to be known before anything is learned.
-        skip: learn a linear map of the inputs beside the network: ``"gradient"`` or
-            ``"least_squares"``. Default: none.
+        skip: learn a linear map of the inputs beside the network: ``"gradient"`` (default) or
+            ``"least_squares"``; None: do not.
         changes: the network says by how much the target changes from the last one known, rather
             than where it is.
         shadow: ``"last_value"``, the last target known, or ``"frozen"``, the network with the
@@ -110,7 +110,7 @@ class Guarded:
     Example:
         >>> from liquid_neural_networks import LiquidNetwork
         >>> from liquid_neural_networks.online import Guarded
-        >>> guarded = Guarded(LiquidNetwork(2, 8, 1, seed=0).learner(), skip="gradient")
+        >>> guarded = Guarded(LiquidNetwork(2, 8, 1, seed=0).learner())
         >>> for reading in (20.5, 20.7, 21.0):
         ...     forecast = guarded.step([reading, 0.3])
         ...     loss = guarded.learn(reading + 0.1)
@@ -124,7 +124,7 @@ class Guarded:
         *,
         scale: bool = True,
         warm_up: int = 50,
-        skip: Optional[str] = None,
+        skip: Optional[str] = "gradient",
         changes: bool = False,
         shadow: str = "last_value",
         limit: float = 4.0,
@@ -224,8 +224,8 @@ class Guarded:
         features = self._skip.features(scaled)
         shadow = self._shadow(scaled, elapsed_time, base, spread)
         with np.errstate(over="ignore"):
-            own = base + spread * np.nan_to_num(network + self._skip.outputs(features))
-            distance = np.clip(own - shadow, -self._limit * spread, self._limit * spread)
+            own = base + spread * _finite(network + self._skip.outputs(features))
+            distance = held(own - shadow, self._limit * spread)
         used = np.array([share if heard else -1.0])
         self._made.append(_Made(base, spread, network, features, shadow, distance, used))
         if self._guard["scale"]:
@@ -249,15 +249,14 @@ class Guarded:
             scaled = (values - scale.center) / scale.spread
         # Of a first value nothing is known.
         scaled = np.where((scale.count == 0) & ~np.isnan(values), 0.0, scaled)
-        held: Array = np.clip(scaled, -FARTHEST_INPUT, FARTHEST_INPUT)
-        return held
+        return held(scaled, FARTHEST_INPUT)
 
     def _base(self) -> tuple[Array, Array]:
         """Where a scaled target of 0 lies, and how far one of 1 lies from it."""
         scale = self._targets_scale
         spread = scale.spread if self._guard["scale"] else np.ones_like(scale.center)
         if self._changes:
-            return np.nan_to_num(self._last), spread
+            return np.where(np.isnan(self._last), 0.0, self._last), spread
         center = scale.center if self._guard["scale"] else np.zeros_like(spread)
         return center, spread
 
@@ -265,7 +264,7 @@ class Guarded:
         if self._frozen is None:
             return np.where(np.isnan(self._last), base, self._last)
         network = self._frozen.step(scaled, elapsed_time).astype(np.float64)
-        return base + spread * np.clip(np.nan_to_num(network), -self._limit, self._limit)
+        return base + spread * held(_finite(network), self._limit)
 
     def learn(self, target: Target, delay: int = 0) -> Optional[float]:
         """Scores an output, and moves the weights by what it should have been.
@@ -311,20 +310,20 @@ class Guarded:
         share = float(made.share[0])
         learner = _excess(error, distance, spread)
         self._sums += (shadow, learner, _excess(error, share * distance, spread), 1.0)
-        held = min(max(learner, -self._limit), self._limit)
-        self._share.score((self.learner.samples - 1 - delay) % self._late, held)
-        self._window += (held, 1.0)
+        excess = min(max(learner, -self._limit), self._limit)  # but for rounding it is already
+        self._share.score((self.learner.samples - 1 - delay) % self._late, excess)
+        self._window += (excess, 1.0)
 
     def _teach(
         self, made: _Made, values: Array, known: npt.NDArray[np.bool_], delay: int
     ) -> Optional[float]:
         with np.errstate(over="ignore"):
             scaled = (values - made.base) / made.spread
-        scaled = np.clip(scaled, -self._limit, self._limit)
+        scaled = held(scaled, self._limit)
         skipped = self._skip.outputs(made.features)
         loss = self.learner.learn(scaled - skipped, delay)
-        missing = np.where(known, np.nan_to_num(scaled) - skipped - made.network, 0.0)
-        self._skip.learn(made.features, np.clip(missing, -self._limit, self._limit))
+        missing = np.where(known, scaled - skipped - made.network, 0.0)
+        self._skip.learn(made.features, held(_finite(missing), self._limit))
         return loss
 
     def _remember(self, values: Array, known: npt.NDArray[np.bool_]) -> None:
@@ -383,10 +382,7 @@ class Guarded:
         """
         found = loads(snapshot)
         check_origin(found, "guarded", self.learner.network)
-        for name, value in self._guard.items():
-            if found["options"].get(name, Ellipsis) != value:
-                given = found["options"].get(name)
-                raise OptionError(f"the snapshot has {given!r}, this one {value!r}", name)
+        check_options(found["options"], self._guard)
         arrays, good = _apart(found["arrays"])
         if good is not None:
             check_arrays(good, self.learner.weights())
@@ -397,6 +393,9 @@ class Guarded:
         own.pop("made.count")
         check_arrays(arrays, {name: each for name, each in own.items() if name[:5] != "good."},
                      missing=("last",))  # fmt: skip
+        for part in ("inputs", "targets", "share"):
+            if not self._parts()[part].fits(_within(arrays, part)):
+                raise ModelFileError("are out of range", f"snapshot.arrays.{part}")
         self.learner.restore(found["inner"])
         self._take(arrays, int(made[0]))
         self._good = good
@@ -435,8 +434,7 @@ class Guarded:
 
     def _take(self, arrays: Arrays, count: int) -> None:
         for part, owner in self._parts().items():
-            start = f"{part}."
-            owner.restore({n[len(start) :]: e for n, e in arrays.items() if n.startswith(start)})
+            owner.restore(_within(arrays, part))
         self._made.clear()
         for index in range(count):
             self._made.append(_Made(*(arrays[f"made.{n}"][index].copy() for n in _Made._fields)))
@@ -446,13 +444,23 @@ class Guarded:
             self._frozen.state = arrays["frozen"]
 
 
+def _finite(values: Array) -> Array:
+    """0 in place of NaN, the largest number in place of infinity."""
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
+
+
 def _excess(error: Array, distance: Array, spread: Array) -> float:
     """How much larger an error gets by a distance, in spreads: the mean."""
     size = np.abs(error)
     near = np.abs(error + distance) - size
     # Of far values the difference of two errors would have no digits left.
-    found = np.where(size >= np.abs(distance), np.sign(error) * distance, near)
-    return float((found / spread).mean())
+    found = np.where(size >= np.abs(distance), np.sign(error) * distance, near) / spread
+    return float(found.sum() / len(found))
+
+
+def _within(arrays: Arrays, part: str) -> Arrays:
+    start = f"{part}."
+    return {name[len(start) :]: each for name, each in arrays.items() if name.startswith(start)}
 
 
 def _apart(arrays: Arrays) -> tuple[Arrays, Optional[Arrays]]:

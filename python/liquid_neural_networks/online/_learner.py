@@ -29,7 +29,7 @@ from ._methods import METHODS, choose
 from ._optimizers import OPTIMIZERS
 from ._readout import LEAST_SQUARES, Readout
 from ._reference import Reference
-from ._snapshots import check_arrays, check_origin, dumps, loads
+from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
 from ._window import Window
 
 Target = Union[Sample, None]
@@ -262,11 +262,10 @@ class Learner:
 
     def _restore(self, found: dict[str, Any]) -> None:
         check_origin(found, "learner", self.network)
-        own = self.options
-        for name, value in found["options"].items():
-            if name != "learning_rate" and own.get(name) != value:
-                raise OptionError(f"the snapshot has {value!r}, this one {own.get(name)!r}", name)
-        rate = positive("learning_rate", found["options"].get("learning_rate"))
+        check_options(found["options"], self.options, changing=("learning_rate",))
+        rate = found["options"]["learning_rate"]
+        if type(rate) is not float or not 0 < rate < np.inf:
+            raise ModelFileError("expected a rate above 0", "snapshot.options.learning_rate")
         if set(found["counts"]) != {"samples", "updates"}:
             raise ModelFileError("expected samples and updates", "snapshot.counts")
         check_arrays(found["arrays"], self._engine.arrays())

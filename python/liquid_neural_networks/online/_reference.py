@@ -57,7 +57,9 @@ class Reference:
         self._sensitivities = like.new_zeros(self._state.numel(), self.parameters)
         self._rows = None if rows is None else torch.from_numpy(rows).to(like)
         size = max(kept, 1)
-        self._kept = deque([(self._state, self._sensitivities)] * size, maxlen=size)
+        outputs = self._outputs(self._state).detach()
+        nothing = outputs, like.new_zeros(len(outputs), self.parameters)
+        self._kept = deque([nothing] * size, maxlen=size)
 
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
@@ -67,8 +69,14 @@ class Reference:
             return None
         for _ in range(self._unfolds):
             self._advance(*found, elapsed_time / self._unfolds, time_constants)
-        self._kept.append((self._state, self._sensitivities))
-        return np.asarray(self._outputs(self._state).detach().cpu())
+        state = self._state.clone().requires_grad_()
+        with torch.enable_grad():
+            outputs = self._outputs(state)
+        by_state, *by_readout = _jacobian(outputs, [state, *self._copies.moving])
+        direct = torch.cat([each.reshape(len(by_state), -1) for each in by_readout], 1)
+        by_parameters = by_state.reshape(len(by_state), -1) @ self._sensitivities + direct
+        self._kept.append((outputs.detach(), by_parameters))
+        return np.asarray(outputs.detach().cpu())
 
     def _advance(
         self,
@@ -92,28 +100,12 @@ class Reference:
         return outputs
 
     def learn(self, lesson: Lesson) -> tuple[int, float]:
-        state, sensitivities = self._kept[-1 - lesson.delay]
-        with torch.enable_grad():
-            state = state.clone().requires_grad_()
-            outputs = self._outputs(state)
+        outputs, by_parameters = self._kept[-1 - lesson.delay]
 
         def gradient_of(slope: Array) -> Array:
-            by_state, *by_readout = torch.autograd.grad(
-                outputs,
-                [state, *self._copies.moving],
-                torch.from_numpy(slope).to(outputs),
-                allow_unused=True,
-            )
-            assert by_state is not None
-            parts = [
-                torch.zeros_like(parameter) if each is None else each
-                for parameter, each in zip(self._copies.moving, by_readout)
-            ]
-            through_state = by_state.reshape(-1) @ sensitivities
-            total = through_state + torch.cat([each.reshape(-1) for each in parts])
-            return np.asarray(total.cpu())
+            return np.asarray((torch.from_numpy(slope).to(by_parameters) @ by_parameters).cpu())
 
-        return self._copies.learn(np.asarray(outputs.detach().cpu()), gradient_of, lesson)
+        return self._copies.learn(np.asarray(outputs.cpu()), gradient_of, lesson)
 
     def gradients(self) -> Arrays:
         return self._copies.gradients()
@@ -136,7 +128,7 @@ class Reference:
             **self._copies.arrays(),
             "state": self.state(),
             "sensitivities": self._sensitivities.cpu().numpy().copy(),
-            "kept_states": np.stack([each.cpu().numpy() for each, _ in self._kept]),
+            "kept_outputs": np.stack([each.cpu().numpy() for each, _ in self._kept]),
             "kept_sensitivities": np.stack([each.cpu().numpy() for _, each in self._kept]),
         }
 
@@ -144,7 +136,7 @@ class Reference:
         self._copies.restore(arrays)
         self.set_state(arrays["state"])
         self._sensitivities = torch.from_numpy(arrays["sensitivities"]).to(self._state)
-        for kept, sensitivities in zip(arrays["kept_states"], arrays["kept_sensitivities"]):
+        for kept, sensitivities in zip(arrays["kept_outputs"], arrays["kept_sensitivities"]):
             self._kept.append(
                 (
                     torch.from_numpy(kept).to(self._state),

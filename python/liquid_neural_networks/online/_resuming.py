@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Union
 
-from ..errors import DtypeError, ModelFileError, OptionError
+from ..errors import LiquidError, ModelFileError
 from ._guarded import Guarded
 from ._learner import Learner
 from ._snapshots import loads
@@ -39,14 +39,14 @@ def resume(network: Network, snapshot: bytes) -> Union[Learner, Guarded]:
         'snap1'
     """
     found = loads(snapshot)
+    resumed: Union[Learner, Guarded]
     try:
         if found["kind"] == "guarded":
             inner = loads(found["inner"])
-            guarded = Guarded(network.learner(**inner["options"]), **found["options"])
-            guarded.restore(snapshot)
-            return guarded
-        learner = network.learner(**found["options"])
-    except (OptionError, DtypeError, TypeError) as error:
+            resumed = Guarded(network.learner(**inner["options"]), **found["options"])
+        else:
+            resumed = network.learner(**found["options"])
+    except (LiquidError, TypeError) as error:
         raise ModelFileError(f"has options that make no learner: {error}", "snapshot") from None
-    learner.restore(snapshot)
-    return learner
+    resumed.restore(snapshot)
+    return resumed

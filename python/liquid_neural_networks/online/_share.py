@@ -73,6 +73,12 @@ class Share:
             "scored": self._scored.copy(),
         }
 
+    @staticmethod
+    def fits(arrays: dict[str, Any]) -> bool:
+        """Whether these can be weights."""
+        learner = arrays["learner"]
+        return bool(((learner >= 0) & (learner <= LARGEST)).all() and (arrays["shadow"] > 0).all())
+
     def restore(self, arrays: dict[str, Any]) -> None:
         self._learner[:] = arrays["learner"]
         self._shadow[:] = arrays["shadow"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._document import pack, unpack
-from ..errors import DtypeError, ModelFileError
+from ..errors import DtypeError, ModelFileError, OptionError
 from ._engine import Arrays
 
 FORMAT, VERSION = "lnn-learner", 1
@@ -86,12 +86,36 @@ def loads(data: object) -> dict[str, Any]:
     return document
 
 
+def check_snapshot(data: object) -> None:
+    """Whether bytes have the form of a snapshot, and those within it.
+
+    Raises:
+        DtypeError: this is not bytes.
+        ModelFileError: they are no snapshot, or one of an unknown version.
+    """
+    inner = loads(data)["inner"]
+    if inner and loads(inner)["inner"]:
+        raise ModelFileError("holds a snapshot within one within one", "snapshot.inner")
+
+
 def check_origin(found: Mapping[str, Any], kind: str, network: int) -> None:
     """Raises ModelFileError for a snapshot of something else."""
     if found["kind"] != kind:
         raise ModelFileError(f"is a snapshot of a {found['kind'][:20]}, not a {kind}", "snapshot")
     if found["network"] != network:
         raise ModelFileError("is a snapshot of a learner of another network", "snapshot")
+
+
+def check_options(
+    given: Mapping[str, Any], own: Mapping[str, Any], changing: Sequence[str] = ()
+) -> None:
+    """Raises OptionError for one that is missing or another than one's own, but for those that
+    change while a learner runs."""
+    for name in {**own, **given}:
+        if name not in given or name not in own:
+            raise ModelFileError("has other options than this learner", "snapshot.options")
+        if name not in changing and given[name] != own[name]:
+            raise OptionError(f"the snapshot has {given[name]!r}, this one {own[name]!r}", name)
 
 
 def check_arrays(given: Arrays, own: Arrays, missing: Sequence[str] = ()) -> None:

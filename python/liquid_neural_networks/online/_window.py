@@ -138,9 +138,36 @@ class Window:
         self._past.clear()
 
     def arrays(self) -> Arrays:
-        return {**self._copies.arrays(), "state": self.state()}
+        """Samples are kept in as many rows as there may be, the oldest first."""
+        found: Arrays = {**self._copies.arrays(), "state": self.state()}
+        found["count"] = np.array([float(len(self._past))])
+        first, rows = self._copies.neurons[0], self._past.maxlen
+        for name, shape in (
+            ("before", tuple(self._state.shape)),
+            ("sample", (first.input_size,)),
+            ("mask", (first.input_size,)),
+            ("elapsed_time", ()),
+            ("time_constants", (first.hidden_size,)),
+        ):
+            kept = np.zeros((rows or 0, *shape), found["state"].dtype)
+            for index, each in enumerate(self._past):
+                value = getattr(each, name)
+                kept[index] = 0 if value is None else np.asarray(value)
+            found[f"past_{name}"] = kept
+        return found
 
     def restore(self, arrays: Arrays) -> None:
         self._copies.restore(arrays)
         self.set_state(arrays["state"])
         self._past.clear()
+        for index in range(min(int(arrays["count"][0]), self._past.maxlen or 0)):
+            given = arrays["past_time_constants"][index]
+            self._past.append(
+                _Past(
+                    torch.from_numpy(arrays["past_before"][index].copy()),
+                    torch.from_numpy(arrays["past_sample"][index].copy()),
+                    arrays["past_mask"][index] != 0,
+                    float(arrays["past_elapsed_time"][index]),
+                    given.copy() if given.any() else None,  # time constants are above 0
+                )
+            )

@@ -68,12 +68,11 @@ static void gradient_of_kept(const Learner *p, const LearnerWork *w, ptrdiff_t a
         for (ptrdiff_t j = 0; j < p->readout; j++) to[j] += w->by_output[o] * kept[j];
 }
 
-/* By what is stored, 0 where there is no parameter. */
-static void finish_gradient(const Learner *p, const LearnerWork *w) {
+/* 0 where there is no parameter. */
+static void finish_gradient(const Learner *p) {
     real *gradient = p->gradient;
     for (ptrdiff_t j = 0; j < p->columns; j += LANES) {
         vec g = load(gradient + j);
-        if (p->softplus) g *= load(w->slopes + j);
         bits_vec wanted = (bits_vec)(load((const real *)p->wanted + j) > splat(0));
         store(gradient + j, choose(wanted, g, splat(0)));
     }
@@ -158,9 +157,10 @@ static Outcome learner_learn(const Learner *p, void *memory, Lesson *lesson) {
     } else {
         through_readout(p, &w, w.by_output, w.by_state);
         by_parameters(p, w.by_state, gradient);
+        by_stored(p, &w, gradient);
     }
     readout_gradient(p, state, w.by_output, gradient + p->readout);
-    finish_gradient(p, &w);
+    finish_gradient(p);
     double norm = norm_of(gradient, p->columns);
     if (!(norm < INFINITY)) return NOT_FINITE;
     double scale = lesson->largest_norm / (norm + 1e-6);

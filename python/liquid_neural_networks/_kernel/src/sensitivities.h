@@ -112,6 +112,12 @@ static void by_parameters(const Learner *p, const real *by_state, real *to) {
     }
 }
 
+/* From the derivative by a value to that by what is stored. */
+INLINE void by_stored(const Learner *p, const LearnerWork *w, real *gradient) {
+    if (!p->softplus) return;
+    for (ptrdiff_t j = 0; j < p->readout; j++) gradient[j] *= w->slopes[j];
+}
+
 /* Keeps what a label that comes later needs. */
 static void keep_output(const Learner *p, const LearnerWork *w, ptrdiff_t at) {
     memcpy((real *)p->kept_states + at * p->units, p->state, (size_t)p->units * sizeof(real));
@@ -120,8 +126,9 @@ static void keep_output(const Learner *p, const LearnerWork *w, ptrdiff_t at) {
     for (ptrdiff_t o = 0; o < p->output_size; o++) {
         for (ptrdiff_t k = 0; k < p->output_size; k++) w->by_output[k] = k == o;
         through_readout(p, w, w->by_output, w->by_state);
-        by_parameters(p, w->by_state, (real *)p->kept_sensitivities +
-                                          (at * p->output_size + o) * p->columns);
+        real *to = (real *)p->kept_sensitivities + (at * p->output_size + o) * p->columns;
+        by_parameters(p, w->by_state, to);
+        by_stored(p, w, to);
     }
 }
 

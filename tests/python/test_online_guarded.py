@@ -1,0 +1,288 @@
+"""A guarded learner: scaling, the share of an output, rolling back, and streams that mean harm."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from liquid_neural_networks import LiquidNetwork, online, wiring
+from liquid_neural_networks.errors import DomainError, OptionError, ShapeError
+from liquid_neural_networks.online import Guarded, _scaling, _share
+
+NCP = wiring.ncp(inter=4, command=3, motor=1)
+
+
+def guarded(inputs: int = 2, seed: int = 0, **options: Any) -> Guarded:
+    own = {name: options.pop(name) for name in ("max_delay", "learning_rate") if name in options}
+    return Guarded(network_of(inputs, seed).learner(**own), **options)
+
+
+@cache
+def network_of(inputs: int, seed: int) -> LiquidNetwork:
+    return LiquidNetwork(inputs, wiring=NCP, seed=seed).double()
+
+
+# -- hostile streams -----------------------------------------------------------------------------
+
+
+def hostile(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Targets that mean harm."""
+    scale = 10.0 ** rng.integers(-6, 7)
+    noise = rng.normal(size=count)
+    if kind == "constant":
+        return np.full(count, scale)
+    if kind == "step":
+        return noise + np.where(np.arange(count) >= rng.integers(count), 1e6, 0)
+    if kind == "constant, then a step":
+        return np.where(np.arange(count) >= rng.integers(count), 1e6, 0.0)
+    if kind == "NaN bursts":
+        return np.where((np.arange(count) // 5 + rng.integers(2)) % 2 == 0, np.nan, scale * noise)
+    if kind == "heavy tails":
+        return scale * rng.standard_cauchy(count)
+    if kind == "far outliers":
+        return np.where(rng.random(count) < 0.1, 1e150 * noise, noise)
+    if kind == "alternating":
+        return scale * np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+    if kind == "random walk":
+        return scale * np.cumsum(noise)
+    raise ValueError(kind)
+
+
+KINDS = (
+    "constant",
+    "step",
+    "constant, then a step",
+    "NaN bursts",
+    "heavy tails",
+    "far outliers",
+    "alternating",
+    "random walk",
+)
+
+
+def run(guard: Guarded, targets: np.ndarray, rng: np.random.Generator) -> float:
+    """The output's errors over the shadow's, in spreads, worked out apart from the guard."""
+    excess, last = 0.0, np.nan
+    for target in targets:
+        inputs = [last if rng.random() < 0.9 else np.nan, 1e6 * rng.normal()]
+        output = float(guard.step(inputs)[0])
+        made = guard._made[-1]
+        assert np.isfinite(output)
+        shadow, spread = float(made.shadow[0]), float(made.spread[0])
+        assert abs(output - shadow) <= 4 * spread + 1e-9 * abs(shadow)
+        if not np.isnan(target):
+            # Digits that numbers so large do not have are none of the guard's doing.
+            slack = 4e-16 * (abs(shadow) + abs(target)) / spread
+            excess += (abs(output - target) - abs(shadow - target)) / spread - slack
+            last = target
+        guard.learn(float(target))
+    return excess
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_stream_makes_it_worse_than_the_shadow_by_more_than_the_bound(kind: str) -> None:
+    # 125 streams a kind: 1,000 in all.
+    for seed in range(125):
+        rng = np.random.default_rng(seed)
+        guard = guarded(
+            seed=seed % 7,
+            warm_up=5,
+            window=20,
+            changes=bool(seed % 2),
+            skip=(None, "gradient", "least_squares")[seed % 3],
+            shadow=online.SHADOWS[seed // 2 % 2],
+            learning_rate=(1e-3, 1.0)[seed // 4 % 2],
+        )
+        count = 300 if seed % 25 == 0 else 30
+        excess = run(guard, hostile(kind, count, rng), rng)
+        assert guard.bound == pytest.approx(8 * np.log(2))
+        assert excess <= guard.bound, seed
+        assert guard.scores.output <= guard.bound, seed
+
+
+def test_the_bound_holds_for_any_learner_and_any_delay() -> None:
+    """The share by itself, against excesses chosen by an enemy who knows it."""
+    for late in (1, 3):
+        rng = np.random.default_rng(late)
+        for _ in range(50):
+            share, limit, total = _share.Share(late, 2.0), 2.0, 0.0
+            flip = rng.random()
+            for count in range(500):
+                part = share.of(count % late)
+                excess = limit if part > flip or rng.random() < 0.3 else -limit
+                total += part * excess
+                share.score(count % late, excess)
+            assert total <= _share.Share.bound(late, limit)
+
+
+def test_a_learner_that_was_bad_for_long_is_heard_again_soon() -> None:
+    share = _share.Share(1, 4.0)
+    for _ in range(10_000):
+        share.score(0, 0.5)
+    assert share.of(0) < 1e-3
+    count = 0
+    while share.of(0) < 0.9:
+        share.score(0, -0.5)
+        count += 1
+    assert count < 400
+    for _ in range(10_000):
+        share.score(0, -0.5)
+    count = 0
+    while share.of(0) > 0.1:
+        share.score(0, 0.5)
+        count += 1
+    assert count < 150
+
+
+# -- scaling -------------------------------------------------------------------------------------
+
+
+def test_running_scaling_is_that_of_all_values_so_far() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(3.0, 2.0, size=(800, 2))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    scale = _scaling.RunningScale(2, warm_up=50)
+    for each in values:
+        scale.update(each)
+    assert scale.center == pytest.approx(np.nanmean(values, 0), abs=1e-9)
+    assert scale.spread == pytest.approx(np.nanstd(values, 0), abs=1e-9)
+
+
+def test_an_outlier_changes_the_scaling_little_and_a_lasting_change_soon() -> None:
+    rng = np.random.default_rng(0)
+    scale = _scaling.RunningScale(1, warm_up=50)
+    for each in rng.normal(size=(1000, 1)):
+        scale.update(each)
+    scale.update(np.array([1e12]))
+    assert scale.spread[0] < 1.2 and abs(scale.center[0]) < 0.2
+    for each in rng.normal(1e6, 1.0, size=(4000, 1)):
+        scale.update(each)
+    assert scale.center[0] == pytest.approx(1e6, rel=0.05)
+
+
+def test_until_it_is_warm_the_output_is_the_shadow_and_nothing_is_learned() -> None:
+    guard = guarded(warm_up=10)
+    for count in range(10):
+        output = guard.step([count, -count])
+        assert output[0] == (count - 1 if count else 0.0)
+        assert guard.learn(float(count)) is None
+    assert guard.learner.updates == 0 and guard.scores.samples == 0 and guard.share == 0.0
+    guard.step([10.0, -10.0])
+    assert guard.learn(10.0) is not None
+    assert guard.scores.samples == 1
+
+
+@pytest.mark.parametrize("skip", [None, "gradient", "least_squares"])
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_learnable_stream_is_learned_whatever_its_units(skip: Any, changes: bool) -> None:
+    time = np.arange(2000)
+    series = 5e4 + 1e3 * np.sin(time / 4)
+    guard = guarded(inputs=3, skip=skip, changes=changes, learning_rate=5e-3)
+    errors = []
+    for count in range(3, len(series)):
+        output = guard.step(series[count - 3 : count])
+        errors.append(abs(output[0] - series[count]))
+        guard.learn(float(series[count]))
+    part = 0.9 if skip is None else 0.5
+    assert np.mean(errors[-200:]) < part * np.abs(np.diff(series)).mean()
+    assert guard.scores.output < 0
+
+
+def test_without_scaling_numbers_reach_the_network_as_they_are() -> None:
+    guard, plain = guarded(scale=False, warm_up=1, skip=None), guarded().learner
+    assert guard.step([0.3, -0.2])[0] == 0.0
+    plain.step([0.3, -0.2])
+    guard.learn(0.4)
+    guard.step([0.1, 0.2])
+    assert guard._made[-1].network == pytest.approx(plain.step([0.1, 0.2]), abs=1e-15)
+
+
+# -- rolling back --------------------------------------------------------------------------------
+
+
+def test_a_learner_that_goes_wrong_is_rolled_back_and_says_so() -> None:
+    time = np.arange(3000)
+    series = np.sin(time / 2)
+    guard = guarded(inputs=3, skip="least_squares", window=100)
+
+    def feed(start: int, end: int) -> None:
+        for count in range(start, end):
+            guard.step(series[count - 3 : count])
+            guard.learn(float(series[count]))
+
+    feed(3, 1000)
+    assert guard._good is not None and not guard.events
+    good = {name: each.copy() for name, each in guard._good.items()}
+    broken = {name: np.full_like(each, 50.0) for name, each in good.items()}
+    guard.learner.set_weights(broken)
+    guard.learner.learning_rate = 1e-12
+    feed(1000, 1300)
+    (event,) = guard.events
+    assert event.kind == "rolled_back" and "worse than the shadow" in event.message
+    assert guard.learner.weights()["parameters"] == pytest.approx(good["parameters"], abs=0.1)
+
+
+# -- labels, snapshots, refusals -----------------------------------------------------------------
+
+
+def test_late_and_partial_labels() -> None:
+    network = LiquidNetwork(2, 5, 2, seed=0).double()
+    guard = Guarded(network.learner(max_delay=3), warm_up=4)
+    rng = np.random.default_rng(0)
+    targets = rng.normal(size=(60, 2))
+    targets[rng.random(targets.shape) < 0.3] = np.nan
+    for count in range(len(targets)):
+        guard.step(rng.normal(size=2))
+        if count >= 3:
+            guard.learn(targets[count - 3], delay=3)
+    assert guard.scores.output <= guard.bound == pytest.approx(4 * 8 * np.log(2))
+    assert guard.learn(None) is None and guard.learn([np.nan, np.nan]) is None
+    before = guard.scores
+    guard.learn(targets[-1] if np.isfinite(targets[-1]).any() else [0.0, 1.0], delay=0)
+    guard.learn([0.0, 1.0], delay=0)  # counted once
+    assert guard.scores.samples == before.samples + 1
+    with pytest.raises(DomainError, match="delay"):
+        guard.learn([0.0, 1.0], delay=4)
+
+
+@pytest.mark.parametrize("shadow", online.SHADOWS)
+def test_a_snapshot_goes_on_as_if_nothing_had_happened(shadow: str) -> None:
+    rng = np.random.default_rng(0)
+    options = {"max_delay": 2, "warm_up": 5, "window": 10, "skip": "least_squares"}
+    guard = guarded(shadow=shadow, **options)
+    stream = rng.normal(size=(120, 3))
+    for row in stream[:60]:
+        guard.step(row[:2])
+        guard.learn(float(row[2]))
+    other = online.resume(network_of(2, 0), guard.snapshot())
+    assert isinstance(other, Guarded) and other.options == guard.options
+    for row in stream[60:]:
+        assert np.array_equal(guard.step(row[:2]), other.step(row[:2]))
+        guard.learn(float(row[2]), delay=1)
+        other.learn(float(row[2]), delay=1)
+    assert guard.scores == other.scores and guard.snapshot() == other.snapshot()
+
+
+def test_wrong_options_and_samples_are_refused() -> None:
+    for options, error, name in (
+        ({"skip": "linear"}, OptionError, "skip"),
+        ({"shadow": "mean"}, OptionError, "shadow"),
+        ({"limit": 0.0}, DomainError, "limit"),
+        ({"warm_up": 0}, DomainError, "warm_up"),
+        ({"window": 0}, DomainError, "window"),
+    ):
+        with pytest.raises(error, match=name):
+            guarded(**options)
+    classes = LiquidNetwork(2, 4, 3).learner(loss="cross_entropy")
+    with pytest.raises(OptionError, match="loss"):
+        Guarded(classes)
+    guard = guarded()
+    with pytest.raises(ShapeError, match="inputs"):
+        guard.step([1.0])
+    with pytest.raises(DomainError, match="inputs"):
+        guard.step([1.0, np.inf])
+    with pytest.raises(DomainError, match="delay"):
+        guard.learn(1.0)
