@@ -14,6 +14,7 @@ from __future__ import annotations
 from ._attribute import Attribution, attribute
 from ._currents import Currents, synapse_currents
 from ._describe import Description, Population, describe
+from ._saliency import gradient_times_input, integrated_gradients, occlusion
 
 __all__ = [
     "Attribution",
@@ -22,5 +23,8 @@ __all__ = [
     "Population",
     "attribute",
     "describe",
+    "gradient_times_input",
+    "integrated_gradients",
+    "occlusion",
     "synapse_currents",
 ]
