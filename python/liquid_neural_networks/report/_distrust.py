@@ -7,8 +7,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from ..training import Forecaster
-from ..training import best_baseline
+from ..training import Forecaster, best_baseline
 from ._subject import Subject
 
 FAR = 4.0

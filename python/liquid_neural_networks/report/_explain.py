@@ -225,9 +225,7 @@ def _sure(forecaster: Forecaster, values: Array) -> str:
     test, quantiles = forecaster.test, forecaster.quantiles
     if quantiles is not None:
         low, high = quantiles.levels[0], quantiles.levels[-1]
-        return (
-            f"Between {values[0]:.6g} (q{100 * low:g}) and {values[-1]:.6g} (q{100 * high:g})."
-        )
+        return f"Between {values[0]:.6g} (q{100 * low:g}) and {values[-1]:.6g} (q{100 * high:g})."
     if test is None or test.get("mse") is None:
         return "How sure is not known: the network was not tested."
     return f"In its test, forecasts were off by {test['mse'] ** 0.5:.4g} (root mean square)."

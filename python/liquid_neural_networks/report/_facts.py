@@ -135,8 +135,9 @@ def _strength(values: Mapping[str, torch.Tensor], prefix: str, sign: Array) -> A
     """How much a synapse does when it is open."""
     weight = values.get(f"{prefix}w")
     if weight is None or weight.numel() != len(sign):
-        return np.abs(sign)
-    return np.abs(weight.double().cpu().numpy() * np.sign(sign))
+        weight = torch.from_numpy(sign)
+    found: Array = np.abs(weight.double().cpu().numpy())
+    return found
 
 
 def activity(subject: Subject) -> Plain:
@@ -174,5 +175,3 @@ def lesions(found: Optional[Iterable[Lesion]], label: str) -> Optional[Plain]:
     if found is None:
         return None
     return {"label": label, "change": numbers([each.change for each in found])}
-
-

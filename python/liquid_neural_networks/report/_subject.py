@@ -22,11 +22,11 @@ from ..training import Forecaster
 Array = npt.NDArray[Any]
 
 UNITS = {
-    1.0: "seconds",
-    60.0: "minutes",
-    3600.0: "hours",
-    86_400.0: "days",
     604_800.0: "weeks",
+    86_400.0: "days",
+    3600.0: "hours",
+    60.0: "minutes",
+    1.0: "seconds",
 }
 
 
@@ -67,7 +67,7 @@ class Subject:
     def neurons(self) -> tuple[str, ...]:
         """(N,) their layers and numbers."""
         layers = self.neuron.wiring.layers
-        named = {i: f"{name} {i}" for name, ids in layers.items() for i in ids}
+        named = {i: f"{_one(name)} {i}" for name, ids in layers.items() for i in ids}
         return tuple(named[i] for i in sorted(named))
 
     def newest(self, count: int) -> Subject:
@@ -111,6 +111,11 @@ class Subject:
         _, state = self.network(**self.arguments(rows), return_state=True)
         after: Tensor = state
         return after
+
+
+def _one(layer: str) -> str:
+    """What one neuron of a layer is called."""
+    return "neuron" if layer == "neurons" else layer
 
 
 def of_forecaster(forecaster: Forecaster, recording: Recording, rows: int) -> Subject:
@@ -206,7 +211,10 @@ def unit_of(columns: Columns) -> str:
         return "months"
     if 365 <= days <= 366:
         return "years"
-    return UNITS.get(size, f"units of {size:g} seconds")
+    if size in UNITS:
+        return UNITS[size]
+    unit = next((each for each in UNITS if size % each == 0), 1.0)
+    return f"units of {size / unit:g} {UNITS[unit]}"
 
 
 def place_of(recordings: Sequence[Recording], row: Optional[int]) -> tuple[Recording, int]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from string import Template
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 from .._files import PathOrName, check_writable, replace
-from .._model import Model
-from .. import model_file
 from ..data import Table
 from ..errors import DtypeError, OptionError
 from ..network import LiquidNetwork
@@ -18,6 +16,7 @@ from . import _facts as facts
 from ._distrust import warnings_of
 from ._explain import explain, parts_of
 from ._lesions import lesions_of
+from ._rest import rest_of
 from ._subject import Subject, of_forecaster, of_network
 
 ROWS = 200
@@ -121,9 +120,7 @@ def data(
     }
 
 
-def _of_forecaster(
-    forecaster: Forecaster, table: Table, title: str, progress: bool
-) -> facts.Plain:
+def _of_forecaster(forecaster: Forecaster, table: Table, title: str, progress: bool) -> facts.Plain:
     columns = forecaster.columns
     read = columns.read(table)
     known = all(name in read.columns for name in columns.targets)
@@ -155,23 +152,15 @@ def _common(
         "title": title,
         "about": facts.about(subject, forecaster),
         "names": list(subject.names),
+        "neurons": list(subject.neurons),
         "outputs": list(subject.outputs),
         "wiring": facts.wiring_of(subject),
         "activity": facts.activity(subject),
         "lesions": facts.lesions(
             lesions_of(subject, progress), f"change of {unit} (root mean square)"
         ),
+        "fixed": rest_of(subject),
     }
-
-
-def opened(path: PathOrName) -> Union[LiquidNetwork, Forecaster]:
-    """The forecaster in a file, or the network where there is none."""
-    found: Model = model_file.load(path)
-    from ..training._forecaster import trained_on_table
-
-    if trained_on_table(found.metadata):
-        return Forecaster.of(found, path)
-    return LiquidNetwork.from_model(found)
 
 
 def _escaped(text: str) -> str:

@@ -53,14 +53,14 @@ function logTicks(low, high) {
       if (t >= low && t <= high) found.push(t);
     }
   }
-  return found.length > 1 ? found : [low, high];
+  return found.length > 2 ? found : ticks(10 ** low, 10 ** high, 4).filter((t) => t > 0).map(Math.log10);
 }
 
 /**
  * Lines over time: {name, values, colour, width, dots} and bands {name, low, high, colour}.
  * Returns what moves its cursor to a row.
  */
-function chart(place, { times, lines, bands = [], label, log = false, describe, width = 900, height = 260 }) {
+function chart(place, { times, lines, bands = [], label, log = false, describe, width = place.clientWidth > 600 ? 900 : 440, height = 260 }) {
   const left = 62, right = 8, top = 10, bottom = 40;
   const scaled = (x) => (log ? Math.log10(x) : x);
   const all = [...lines.flatMap((l) => l.values), ...bands.flatMap((b) => [...b.low, ...b.high])]
@@ -193,7 +193,7 @@ function tell() {
   }
   if (shown.fixed) {
     byId("fixed-note").textContent = shown.fixed.note;
-    byId("fixed-table").append(table(shown.fixed.caption, shown.fixed.heads, shown.fixed.rows));
+    if (shown.fixed.rows.length) byId("fixed-table").append(table(shown.fixed.caption, shown.fixed.heads, shown.fixed.rows));
   }
 }
 
@@ -248,11 +248,10 @@ function why() {
 // -- the wiring ---------------------------------------------------------------------------------
 
 const layers = shown.wiring.layers, act = shown.activity;
-const layerOf = {};
-layers.forEach(([name, ids], k) => ids.forEach((i) => { layerOf[i] = [name, k]; }));
+const called = (i) => shown.neurons[i];
 const nodes = [
   ...shown.names.map((name, k) => ({ key: `u${k}`, name, values: act.inputs[k], input: true })),
-  ...layers.flatMap(([name, ids]) => ids.map((i) => ({ key: `n${i}`, id: i, name: `${name} ${i}`, values: act.states[i] }))),
+  ...layers.flatMap(([name, ids]) => ids.map((i) => ({ key: `n${i}`, id: i, name: called(i), values: act.states[i] }))),
 ];
 const nodeOf = Object.fromEntries(nodes.map((node) => [node.key, node]));
 const synapses = [["sensory", "u"], ["synapses", "n"]].flatMap(([kind, from]) => {
@@ -307,9 +306,9 @@ function curve(p, q) {
 
 function drawWiring(choose) {
   const { found, width, height, headings } = places();
-  const faint = Math.max(0.06, Math.min(0.75, 14 / Math.sqrt(synapses.length + 1)));
+  const faint = Math.max(0.05, Math.min(0.75, 90 / (synapses.length + 1)));
   const single = layers.length === 1;
-  const always = single ? 300 : 3000;  // the rest only with its neuron
+  const always = single ? 300 : 1000;  // the rest only with its neuron
   synapses.forEach((s, k) => {
     const d = curve(found[s.from], found[s.to]);
     s.path = svg("path", { class: `synapse ${s.sign > 0 ? "up" : "down"}`, d, "stroke-width": (0.5 + 2.5 * Math.sqrt(s.strength)).toFixed(2), opacity: faint });
@@ -361,7 +360,7 @@ function look(moves) {
     ...layers.map(([name, ids]) => html("optgroup", { label: name }, ...options(ids.map((i) => nodeOf[`n${i}`])))));
   moment.max = act.times.length - 1; moment.value = moment.max;
   const order = layers.flatMap(([, ids]) => ids);
-  const raster = map(byId("raster"), { names: order.map((i) => `${layerOf[i][0]} ${i}`), values: order.map((i) => act.states[i]),
+  const raster = map(byId("raster"), { names: order.map(called), values: order.map((i) => act.states[i]),
     times: act.times, high: Math.max(120, Math.min(14 * order.length, 520)),
     describe: "The state of every neuron at every row; choose a neuron above for its values",
     choose: (r, t) => { moment.value = t; choose(`n${order[r]}`); at(t); } });
@@ -430,7 +429,6 @@ function look(moves) {
   moment.addEventListener("input", () => at(Number(moment.value)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => at(Number(moment.value)));
   choose(`n${layers[layers.length - 1][1][0]}`);
-  group.classList.remove("quiet");
 }
 
 function lesions() {
@@ -442,7 +440,7 @@ function lesions() {
   const bars = top.flatMap((i) => {
     const bar = html("div", { class: "bar" });
     bar.style.width = `${100 * change[i] / most}%`;
-    return [html("span", {}, `${layerOf[i][0]} ${i}`), bar, html("span", {}, short(change[i]))];
+    return [html("span", {}, called(i)), bar, html("span", {}, short(change[i]))];
   });
   byId("lesions-bars").append(html("div", { class: "bars" }, ...bars));
 }
