@@ -17,7 +17,8 @@ from ..errors import LiquidError
 from ._results import printable
 
 COMMANDS = (
-    *("train", "predict", "evaluate", "backtest", "inspect", "export", "stream"),
+    *("train", "predict", "evaluate", "backtest", "inspect", "explain", "report"),
+    *("export", "stream"),
     *("demo", "data", "conformance", "bench", "doctor", "completion"),
 )
 

@@ -85,6 +85,8 @@ class Dynamics(ParameterModule, ABC):
     of_sensory_synapses: ClassVar[tuple[str, ...]] = ()
     strengths: ClassVar[tuple[str, ...]] = ()
     """Those of either kind with which a synapse is silent if they are 0."""
+    keeps_own_past: ClassVar[bool] = False
+    """Whether a neuron has a weight for its own past where no synapse leads back to it."""
     derived: Derived
 
     def __init__(

@@ -92,6 +92,7 @@ class ClosedFormDynamics(Dynamics):
     """
 
     name = "closed_form"
+    keeps_own_past = True
     lower_bounds = {}
 
     def _set_options(

@@ -139,15 +139,16 @@ def attribute(
             "solver",
         )
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
-    start = baseline_of(baseline, subject, network)
-    path = _Path(subject, start, *_question(subject, network, output, at))
+    start = baseline_of(baseline, subject)
+    asking = question(subject, network, output, at)
+    path = _Path(subject, start, asking)
     batch = len(start)
     total, pieces = integrate(batch, start.device, path.measure, tolerance, most_pieces)
     inward, past, *others = total.parts
     found = _by_kind(others, path.kinds)
     first = found["sensory"][: subject.network.directions]
     memory = found["memory"]
-    explained, compared = (path.score(each, subject) for each in (subject.sequences.inputs, start))
+    explained, compared = (asking(subject, each) for each in (subject.sequences.inputs, start))
     error = (explained - compared - inward.flatten(1).sum(1)).abs()
     _warn_of(float(error.max()), tolerance)
     tensors = {
@@ -176,7 +177,7 @@ def _warn_of(error: float, tolerance: float) -> None:
         )
 
 
-def baseline_of(baseline: Optional[Number], subject: Subject, network: LiquidNetwork) -> Tensor:
+def baseline_of(baseline: Optional[Number], subject: Subject) -> Tensor:
     """(B, T, I) inputs to compare with; where one is missing, the same as the inputs.
 
     Raises:
@@ -214,14 +215,8 @@ class _Kind(NamedTuple):
 class _Path:
     """The straight line from the baseline to the inputs, and what is asked about along it."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        start: Tensor,
-        ask: Callable[[Tensor], Tensor],
-        places: list[int],
-    ):
-        self.subject, self.start, self.ask, self.places = subject, start, ask, places
+    def __init__(self, subject: Subject, start: Tensor, asking: Question):
+        self.subject, self.start, self.asking = subject, start, asking
         self.change = subject.sequences.inputs - start
         self.kinds: list[_Kind] = []
         wirings = [neuron.wiring for _, neuron in subject.network.populations()]
@@ -230,11 +225,6 @@ class _Path:
         )
         steps, features = self.change.shape[1:]
         self._at_once = max(ROOM // (15 * max(numbers, steps * features)), 1)
-
-    def score(self, inputs: Tensor, subject: Subject) -> Tensor:
-        """(B,) what is asked about, for inputs (B, T, I)."""
-        states = _read_out_states(subject, inputs, self.places)
-        return self.ask(states)
 
     def measure(self, pieces: Pieces) -> Integral:
         """Everything along these pieces."""
@@ -261,7 +251,7 @@ class _Path:
             return torch.einsum("pq,pq...->p...", weights, nodes)
 
         flow = network_flow(
-            subject, self.start[rows] + positions * change, change, self.ask, self.places, reduce
+            subject, self.start[rows] + positions * change, change, *self.asking, reduce
         )
         along = (flow.inputs * change).view(count, 15, *change.shape[1:])
         inward = torch.einsum("pq,pq...->p...", weights, along)
@@ -278,15 +268,7 @@ class _Path:
         """(P,) what is asked about at one position of each piece."""
         rows = pieces.rows
         inputs = self.start[rows] + positions.view(-1, 1, 1) * self.change[rows]
-        return self.score(inputs, self.subject.repeated(rows))
-
-
-def _read_out_states(subject: Subject, inputs: Tensor, places: list[int]) -> Tensor:
-    """(B, O) outputs from each direction's states at its place."""
-    outputs = subject.outputs(inputs)
-    if len(set(places)) == 1:
-        return outputs[:, places[0]]
-    return subject.final_outputs(inputs)
+        return self.asking(self.subject.repeated(rows), inputs)
 
 
 def _tensors(populations: list[Flows]) -> dict[_Kind, Tensor]:
@@ -305,17 +287,38 @@ def _by_kind(tensors: list[Tensor], kinds: list[_Kind]) -> dict[str, list[Tensor
     return found
 
 
-def _question(
+class Question(NamedTuple):
+    """What is asked about a network: ``question(subject, inputs)`` is (B,).
+
+    Attributes:
+        ask: outputs (B, O) -> (B,).
+        places: for each direction, the sample whose states are read out.
+    """
+
+    ask: Callable[[Tensor], Tensor]
+    places: list[int]
+
+    def __call__(self, subject: Subject, inputs: Tensor) -> Tensor:
+        if len(set(self.places)) > 1:
+            return self.ask(subject.final_outputs(inputs))
+        return self.ask(subject.outputs(inputs)[:, self.places[0]])
+
+
+def question(
     subject: Subject, network: LiquidNetwork, output: Output, at: Optional[int]
-) -> tuple[Callable[[Tensor], Tensor], list[int]]:
-    """What is asked of outputs (B, O), and the sample where each direction is read."""
+) -> Question:
+    """What is asked by an output and the sample of it.
+
+    Raises:
+        DtypeError, DomainError: there is no such output or sample.
+    """
     steps, directions = subject.sequences.inputs.shape[1], subject.network.directions
     last = steps - 1
     if at is None:
         places = [last, last if network.return_sequences else 0][:directions]
     else:
         places = [check_integer("at", at, 0, last)] * directions
-    return asked(output, network.output_size), places
+    return Question(asked(output, network.output_size), places)
 
 
 def asked(output: Output, size: int) -> Callable[[Tensor], Tensor]:

@@ -7,6 +7,14 @@ registry, so they need no display and no closing.
 Colours are those of Okabe and Ito, which differ with any colour vision.
 """
 
+from .._extras import missing
+
+try:
+    import matplotlib  # noqa: F401
+except ImportError:
+    raise missing("matplotlib", "plots") from None
+
+from ._attribution import plot_attribution
 from ._figure import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, save
 from ._forecast import plot_forecast
 from ._history import plot_history
@@ -21,6 +29,7 @@ __all__ = [
     "ORANGE",
     "PINK",
     "SKY",
+    "plot_attribution",
     "plot_forecast",
     "plot_history",
     "plot_states",

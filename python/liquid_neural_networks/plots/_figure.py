@@ -8,18 +8,13 @@ from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from .._checks import check_choice
-from .._extras import missing
 from ..errors import ShapeError
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
-except ImportError:
-    raise missing("matplotlib", "plots") from None
 
 BLACK, BLUE, ORANGE = "#000000", "#0072b2", "#d55e00"
 GREEN, PINK, SKY, GREY = "#009e73", "#cc79a7", "#56b4e9", "#999999"

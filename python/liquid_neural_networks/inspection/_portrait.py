@@ -1,0 +1,91 @@
+"""The plane of two neurons: where states go from each point of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+import torch
+from torch import Tensor
+
+from .._checks import check_integer
+from .._inputs import as_reals, check_finite
+from .._sequences import Number
+from ..errors import DomainError, ShapeError
+from ..network import LiquidNetwork
+from ._field import held
+
+
+class PhasePortrait(NamedTuple):
+    """How two neurons change on a grid, all others held.
+
+    Attributes:
+        neurons: which two.
+        first, second: (K,) the states of either on the grid.
+        first_speed, second_speed: (K, K) how fast either changes, row by state of the first, column
+            by state of the second; 0 along a nullcline. By time of a flow, by sample of a map.
+        around: (N,) the state of the others.
+        kind: ``"flow"`` or ``"map"``, see :class:`FixedPoints`.
+    """
+
+    neurons: tuple[int, int]
+    first: Tensor
+    second: Tensor
+    first_speed: Tensor
+    second_speed: Tensor
+    around: Tensor
+    kind: str
+
+
+@torch.no_grad()
+def phase_portrait(
+    network: LiquidNetwork,
+    inputs: Number,
+    neurons: tuple[int, int] = (0, 1),
+    time_constants: Optional[Number] = None,
+    *,
+    around: Optional[Number] = None,
+    span: Optional[tuple[float, float]] = None,
+    size: int = 25,
+    elapsed_time: float = 1.0,
+    mask: Optional[Number] = None,
+    population: int = 0,
+) -> PhasePortrait:
+    """Where two neurons go from every point of their plane while the input is held.
+
+    Args:
+        neurons: which two.
+        around: (N,) the state of the others, with a memory (2 N,). Default: where the population
+            settles from zero.
+        span: the least and the most on both axes. Default: each neuron's own bounds.
+        size: K, points along an axis.
+
+    The other arguments and the errors are those of :func:`fixed_points`.
+    """
+    subject = held(network, inputs, time_constants, elapsed_time, mask, population)
+    units = network.hidden_size
+    one, other = (check_integer("neurons", each, 0, units - 1) for each in neurons)
+    if one == other:
+        raise DomainError("expected two different ones", "neurons")
+    check_integer("size", size, 2)
+    if around is None:
+        centre = subject.settled()[0]
+    else:
+        centre = as_reals("around", around, subject.inputs)
+        check_finite("around", centre)
+        if tuple(centre.shape) != (subject.size,):
+            raise ShapeError(f"expected ({subject.size},), got {tuple(centre.shape)}", "around")
+    low, high = subject.bounds()
+    if span is not None:
+        if not span[0] < span[1]:
+            raise DomainError(f"expected the lower end first, got {span!r}", "span")
+        low, high = (torch.full_like(low, float(end)) for end in span)
+    axes = [
+        torch.linspace(float(low[i]), float(high[i]), size, dtype=torch.float64).to(low.device)
+        for i in (one, other)
+    ]
+    grid = centre.expand(size, size, -1).clone()
+    grid[..., one], grid[..., other] = axes[0].unsqueeze(1), axes[1].unsqueeze(0)
+    speed = subject.speed(grid.view(size * size, -1)).view(size, size, -1)
+    return PhasePortrait(
+        (one, other), axes[0], axes[1], speed[..., one], speed[..., other], centre, subject.kind
+    )

@@ -1,0 +1,59 @@
+"""What each input brought to an output, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from ..errors import ShapeError
+from ._figure import BLUE, ORANGE, check_length, new_axes
+
+_SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f7f7f7", BLUE])
+MOST_LABELS = 6
+
+
+def plot_attribution(
+    parts: npt.ArrayLike,
+    names: Sequence[str],
+    times: Optional[Sequence[str]] = None,
+    axes: Optional[Axes] = None,
+    *,
+    label: str = "part",
+) -> Axes:
+    """What each input brought at each time: blue raised the output, orange lowered it.
+
+    The sum over time stands behind each name.
+
+    Args:
+        parts: (T, I), such as ``inputs`` of :func:`inspection.attribute` for one sequence.
+        names: (I,) of the inputs.
+        times: (T,) of the samples, as text. Default: how many samples ago.
+        axes: where to draw. Default: a new figure.
+        label: of the colours, with the unit.
+
+    Raises:
+        ShapeError: the sizes do not fit together.
+    """
+    values = np.asarray(parts, dtype=float)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise ShapeError(f"expected (T, {len(names)}), got {values.shape}", "parts")
+    steps = len(values)
+    shown = [f"-{steps - 1 - t}" for t in range(steps)] if times is None else list(times)
+    check_length("times", np.array(shown), steps)
+    axes = new_axes(axes, width=8.0, height=min(1.6 + 0.3 * len(names), 12.0))
+    most = float(np.abs(values).max()) or 1.0
+    mesh = axes.pcolormesh(values.T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
+    sums = values.sum(axis=0)
+    axes.set_yticks(np.arange(len(names)) + 0.5, [f"{n}  {s:+.3g}" for n, s in zip(names, sums)])
+    places = np.unique(np.linspace(0, steps - 1, min(MOST_LABELS, steps)).astype(int))
+    axes.set_xticks(places + 0.5, [shown[t] for t in places])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    assert axes.figure is not None
+    axes.figure.colorbar(mesh, ax=axes, label=label)
+    return axes

@@ -1,0 +1,252 @@
+"""One forecast in words: which inputs, when, through which neurons, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from ..data import Table
+from ..errors import DataError
+from ..inspection import attribute
+from ..training import Forecaster
+from ._subject import Array, Subject, of_forecaster, place_of
+
+TOLERANCE = 1e-4
+"""By which attributions may be off, in deviations of what the network puts out."""
+MOST_ROWS = 100
+"""Rows that are looked back on, at most; far fewer where there are many synapses."""
+MOST_WORK = 20_000
+"""Synapses times rows, at most."""
+SHOWN = 5
+"""Inputs and neurons named in words."""
+
+
+class Parts(NamedTuple):
+    """What made an output, in the table's units.
+
+    Attributes:
+        times: (W,) of the rows looked back on.
+        inputs: (W, I) what each input brought at each row.
+        neurons: (N,) what each neuron passed on to others over these rows.
+        before: what the state before these rows gives with every input at its mean.
+        total: the output.
+        error: by how much ``before`` and ``inputs`` together are off it.
+    """
+
+    times: tuple[str, ...]
+    inputs: Array
+    neurons: Array
+    before: float
+    total: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a forecast is what it is; ``str()`` of it says so in words.
+
+    Attributes:
+        question: what was forecast, and when.
+        answer: the forecast.
+        sure: how sure it is.
+        start: what the network's part is added to, or compared with.
+        names: (I,) of the inputs.
+        neurons: (N,) of the neurons: their layer and number.
+        parts: what made it.
+        unit: of the parts.
+    """
+
+    question: str
+    answer: str
+    sure: str
+    start: str
+    names: tuple[str, ...]
+    neurons: tuple[str, ...]
+    parts: Parts
+    unit: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"{self.question}: {self.answer}",
+                self.sure,
+                self.start,
+                "",
+                *self._inputs(),
+                "",
+                *self._neurons(),
+            ]
+        )
+
+    def _inputs(self) -> list[str]:
+        """Which inputs, and when."""
+        parts = self.parts
+        totals = parts.inputs.sum(axis=0)
+        order = np.argsort(-np.abs(parts.inputs).sum(axis=0))[:SHOWN]
+        width = max(len(self.names[k]) for k in order)
+        rows = len(parts.times)
+        since = f"Over the last {rows} rows, since {parts.times[0]}," if rows > 1 else "The row"
+        lines = [f"{since} compared with inputs at their means ({self.unit}):"]
+        for k in order:
+            lines.append(f"  {self.names[k]:<{width}}  {totals[k]:+10.4g}  {self._when(k)}")
+        rest = totals.sum() - totals[order].sum()
+        if len(self.names) > SHOWN:
+            lines.append(f"  {'all others':<{width}}  {rest:+10.4g}")
+        return lines
+
+    def _when(self, k: int) -> str:
+        """When an input mattered: the fewest newest rows with most of its weight."""
+        weights = np.abs(self.parts.inputs[:, k])
+        if weights.sum() == 0:
+            return "never"
+        backwards = np.cumsum(weights[::-1]) / weights.sum()
+        rows = int(np.searchsorted(backwards, 0.8)) + 1
+        strongest = len(weights) - 1 - int(weights.argmax())
+        ago = "now" if strongest == 0 else f"{strongest} row{'s' * (strongest > 1)} ago"
+        within = "in this row" if rows == 1 else f"in the last {rows} rows"
+        return f"80 % of it {within}, most {ago}"
+
+    def _neurons(self) -> list[str]:
+        """Through which neurons."""
+        passed = self.parts.neurons
+        order = [i for i in np.argsort(-np.abs(passed))[:SHOWN] if passed[i] != 0]
+        if not order:
+            return ["No neuron passed anything on to another."]
+        told = ", ".join(f"{self.neurons[i]} ({passed[i]:+.3g})" for i in order)
+        return [f"Passed on most by {told}."]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: strings, lists and numbers."""
+        parts = self.parts
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "sure": self.sure,
+            "start": self.start,
+            "unit": self.unit,
+            "inputs": list(self.names),
+            "times": list(parts.times),
+            "parts": parts.inputs.tolist(),
+            "neurons": dict(zip(self.neurons, parts.neurons.tolist())),
+            "before": parts.before,
+            "total": parts.total,
+            "error": parts.error,
+        }
+
+
+def explain(
+    forecaster: Forecaster,
+    table: Table,
+    *,
+    row: Optional[int] = None,
+    target: Optional[str] = None,
+) -> Explanation:
+    """Why a forecaster predicts what it predicts at one row of a table.
+
+    What inputs bring is found by :func:`~liquid_neural_networks.inspection.attribute`, over the
+    100 rows up to it, of large networks fewer.
+
+    Args:
+        forecaster: made by :func:`~liquid_neural_networks.training.fit_table`.
+        table: as :meth:`Forecaster.predict` takes it.
+        row: of the table at which the forecast is made, counted from 1. Default: the newest.
+        target: which one, of several. Default: the first.
+
+    Raises:
+        DataError: the table cannot be read, or there is no such target.
+        DomainError: there is no such row.
+        OptionError: the solver is ``"adaptive"``, whose outputs have no exact parts.
+    """
+    columns = forecaster.columns
+    if target is not None and target not in columns.targets:
+        raise DataError(f"expected one of {', '.join(columns.targets)}, got {target!r}", "target")
+    index = 0 if target is None else columns.targets.index(target)
+    recordings = columns.recordings(columns.read(table), targets=columns.classes is None)
+    recording, place = place_of(recordings, row)
+    if columns.label_per_group:
+        place = len(recording.rows) - 1
+    subject = of_forecaster(forecaster, recording, place + 1)
+    made = forecaster.run(recording.series).values[place]
+    when = subject.times[-1]
+    if columns.classes is not None:
+        return _of_classes(forecaster, subject, made[0], when)
+    return _of_value(forecaster, subject, made, index, when)
+
+
+def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str) -> Explanation:
+    first, second = np.argsort(-made)[:2]
+    names = subject.outputs
+    parts = parts_of(subject, (int(first), int(second)))
+    return Explanation(
+        question=f"{forecaster.columns.targets[0]} at {when}",
+        answer=names[first],
+        sure=f"Its probability is {made[first]:.3g}, that of {names[second]} {made[second]:.3g}.",
+        start=f"What follows is the score of {names[first]} minus that of {names[second]}, "
+        f"{parts.total:.4g}; {parts.before:.4g} were inputs at their means.",
+        names=subject.names,
+        neurons=subject.neurons,
+        parts=parts,
+        unit="score",
+    )
+
+
+def _of_value(
+    forecaster: Forecaster, subject: Subject, made: Array, index: int, when: str
+) -> Explanation:
+    """Of the row farthest ahead, and the middle quantile if there are several."""
+    columns, quantiles = forecaster.columns, forecaster.quantiles
+    step, count = len(forecaster.aim.steps) - 1, len(columns.targets)
+    values = made[step, index]
+    output, answer = step * count + index, values
+    if quantiles is not None:
+        answer = values[quantiles.middle]
+        output = output * len(quantiles.levels) + quantiles.middle
+    parts = parts_of(subject, output)
+    ahead = forecaster.horizon
+    rows = "" if ahead == 0 else f", {ahead} row{'s' * (ahead > 1)} after"
+    baseline = forecaster.aim.baseline
+    starts = "" if baseline == "none" else f" on top of the baseline {baseline}"
+    return Explanation(
+        question=f"{columns.targets[index]}{rows or ' at'} {when}",
+        answer=f"{float(answer):.6g}",
+        sure=_sure(forecaster, values),
+        start=f"The network's own part is {parts.total:+.4g}{starts}; it would be "
+        f"{parts.before:+.4g} were inputs at their means.",
+        names=subject.names,
+        neurons=subject.neurons,
+        parts=parts,
+        unit=f"in units of {columns.targets[index]}",
+    )
+
+
+def _sure(forecaster: Forecaster, values: Array) -> str:
+    test, quantiles = forecaster.test, forecaster.quantiles
+    if quantiles is not None:
+        low, high = quantiles.levels[0], quantiles.levels[-1]
+        return f"Between {values[0]:.6g} (q{100 * low:g}) and {values[-1]:.6g} (q{100 * high:g})."
+    if test is None or test.get("mse") is None:
+        return "How sure is not known: the network was not tested."
+    return f"In its test, forecasts were off by {test['mse'] ** 0.5:.4g} (root mean square)."
+
+
+def parts_of(subject: Subject, output: Any) -> Parts:
+    """What made an output at the last row."""
+    wiring = subject.neuron.wiring
+    synapses = wiring.synapse_count + wiring.sensory_synapse_count
+    seen = subject.newest(max(min(MOST_ROWS, MOST_WORK // (synapses + 1)), 10))
+    found = attribute(seen.network, output=output, tolerance=TOLERANCE, **seen.arguments())
+    scale = float(subject.scale[output if isinstance(output, int) else output[0]])
+    flow = found.recurrent[:, : wiring.synapse_count].sum(dim=0).cpu().numpy() * scale
+    passed = np.zeros(wiring.units)
+    others = wiring.pre != wiring.post
+    np.add.at(passed, wiring.pre[others], flow[others])
+    return Parts(
+        seen.times,
+        found.inputs.cpu().numpy() * scale,
+        passed,
+        float(found.baseline_output) * scale,
+        float(found.output) * scale,
+        float(found.error) * abs(scale),
+    )

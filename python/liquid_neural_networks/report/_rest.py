@@ -1,0 +1,77 @@
+"""Where a network comes to rest while its newest input is held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import LiquidError
+from ..inspection import FixedPoints, fixed_points
+from ._subject import Subject
+
+STARTS = 16
+"""Random states from which a state of rest is looked for."""
+MOST_NEURONS = 64
+"""Neurons of a network that is looked at: of more the search takes minutes."""
+SHOWN = 8
+
+Plain = dict[str, Any]
+
+
+def rest_of(subject: Subject) -> Plain:
+    """States of rest as a table, or why there is none."""
+    units = subject.neuron.wiring.units
+    if units > MOST_NEURONS:
+        return _none(
+            f"Not looked for in {units} neurons; inspection.fixed_points does, in minutes."
+        )
+    newest = subject.inputs[-1]
+    known = ~np.isnan(newest)
+    try:
+        found = fixed_points(
+            subject.network,
+            np.where(known, newest, 0.0),
+            elapsed_time=float(np.median(subject.elapsed_time)) or 1.0,
+            mask=None if known.all() else known,
+            starts=STARTS,
+        )
+    except LiquidError as error:
+        return _none(f"Not looked for: {error}.")
+    if len(found) == 0:
+        return _none(f"None found from {STARTS} random states, with the newest input held.")
+    return {
+        "note": f"With the newest input held, from {STARTS} random states. A stable one draws the "
+        "network in; an unstable one it leaves.",
+        "caption": "States of rest, the most visited first",
+        "heads": ["state of rest", "stable", "starts that led there", "output", "slowest return"],
+        "rows": [_row(subject, found, k) for k in range(min(len(found), SHOWN))],
+    }
+
+
+def _none(why: str) -> Plain:
+    return {"note": why, "caption": "", "heads": [], "rows": []}
+
+
+def _row(subject: Subject, found: FixedPoints, k: int) -> list[Any]:
+    outputs = "unknown"
+    if found.outputs is not None:
+        values = found.outputs[k].cpu().numpy() * subject.scale
+        outputs = ", ".join(f"{value:.4g}" for value in values[:4])
+    return [
+        str(k + 1),
+        "yes" if bool(found.stable[k]) else "no",
+        f"{int(found.found[k])} of {STARTS}",
+        outputs,
+        _return(subject, found, k),
+    ]
+
+
+def _return(subject: Subject, found: FixedPoints, k: int) -> str:
+    """How long the slowest deviation takes to fall to a third."""
+    if not bool(found.stable[k]):
+        return "never"
+    values = found.eigenvalues[k]
+    if found.kind == "flow":
+        return f"{float(-1 / values.real.max()):.3g} {subject.unit}"
+    return f"{float(-1 / np.log(max(float(values.abs().max()), 1e-12))):.3g} rows"
