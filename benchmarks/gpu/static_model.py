@@ -20,7 +20,7 @@ import torch
 
 from liquid_neural_networks import LiquidNeuron, wiring
 from liquid_neural_networks._sequences import Layout, Sequences
-from liquid_neural_networks.gpu import _closed_form, _conductance, _dense
+from liquid_neural_networks.gpu import _closed_form, _closed_form_passes, _conductance, _dense
 
 from .card import LIMITS
 from .compiled import TARGETS, Launch, Machine, inspected, recording
@@ -61,7 +61,9 @@ CLASSES: dict[str, dict[str, Any]] = {
 """Populations that between them take every kernel through each of its size classes."""
 
 
-def launches(options: dict[str, Any], batch: int = 32, steps: int = 32) -> list[Launch]:
+def launches(
+    options: dict[str, Any], batch: int = 32, steps: int = 32, target: str = "sm_90"
+) -> list[Launch]:
     """What a training step of a population launches, forward first; each kernel once."""
     neuron = LiquidNeuron(INPUTS, seed=0, **options)
     sequences = Sequences(
@@ -71,15 +73,25 @@ def launches(options: dict[str, Any], batch: int = 32, steps: int = 32) -> list[
     call = (neuron.dynamics, neuron.method, sequences, None, neuron.memory)
     refused = engine.why_not(neuron.dynamics, neuron.method, neuron.memory)
     assert not refused, refused
-    with recording() as found:
+    with recording(target) as found:
         engine.integrate(*call).sum().backward()
     return list({each.key(): each for each in found}.values())
 
 
 @cache
-def class_launches(name: str) -> list[Launch]:
+def class_launches(name: str, target: str) -> list[Launch]:
     """Those of one of :data:`CLASSES`."""
-    return launches(CLASSES[name])
+    return launches(CLASSES[name], target=target)
+
+
+def shared_bytes(name: str) -> int:
+    """Shared memory that the engine wants a card to have before it runs a class there."""
+    dynamics: Any = LiquidNeuron(INPUTS, seed=0, **CLASSES[name]).dynamics
+    layers = getattr(dynamics, "backbone_layers", 0)
+    if not layers:
+        return 0
+    heads, hidden = len(dynamics.heads), dynamics.backbone_units
+    return _closed_form_passes.shared_bytes(heads, dynamics.units, hidden, layers)
 
 
 def is_recurrent(launch: Launch) -> bool:
@@ -106,7 +118,7 @@ class Found(NamedTuple):
 def found(name: str, target: str) -> list[Found]:
     """The kernels of a class."""
     kernels = []
-    for launch in class_launches(name):
+    for launch in class_launches(name, target):
         machine = inspected(launch, target)
         loops = [modelled(body) for body in machine.loops] if is_recurrent(launch) else []
         rows = launch.constants.get("ROWS", 1)
