@@ -54,18 +54,20 @@ class Launch(NamedTuple):
 
 
 @contextmanager
-def recording() -> Iterator[list[Launch]]:
-    """What is launched inside the ``with`` block, which does not run."""
+def recording(target: str) -> Iterator[list[Launch]]:
+    """What is launched inside the ``with`` block on a target, which does not run."""
     launches: list[Launch] = []
 
     def record(self: Any, *args: Any, grid: Any, warmup: bool, **given: Any) -> None:
         launches.append(_launch(self, dict(zip(self.arg_names, args)) | given, grid))
 
-    run, JITFunction.run = JITFunction.run, record
+    run, hip = JITFunction.run, torch.version.hip
+    JITFunction.run = record
+    torch.version.hip = "as on that card" if target.startswith("gfx") else None
     try:
         yield launches
     finally:
-        JITFunction.run = run
+        JITFunction.run, torch.version.hip = run, hip
 
 
 def _launch(kernel: Any, given: dict[str, Any], grid: tuple[int, ...]) -> Launch:
@@ -92,10 +94,7 @@ def compiled(launch: Launch, target: str) -> Any:
         and not parameter.do_not_specialize_on_alignment
     }
     source = ASTSource(launch.kernel, launch.signature, launch.constants, aligned)
-    options = dict(launch.options)
-    if target.startswith("gfx"):
-        options.pop("maxnreg", None)
-    return triton.compile(source, target=TARGETS[target], options=options)
+    return triton.compile(source, target=TARGETS[target], options=dict(launch.options))
 
 
 class Machine(NamedTuple):
@@ -103,7 +102,8 @@ class Machine(NamedTuple):
 
     Attributes:
         registers: of a thread.
-        spilled: instructions, or on AMD registers, that go to memory and back.
+        spilled: instructions that move a register to memory or back, or on AMD such registers;
+            its scalar ones go to vector registers instead, and do not count.
         shared: bytes of shared memory.
         loops: the instructions of each loop but those of loops inside it, outer loops first; none
             on AMD.
@@ -134,8 +134,8 @@ def _inspect(launch: Launch, target: str) -> Machine:
     by_columns = _by_columns(kernel.asm["ttgir"])
     if target.startswith("gfx"):
         text = kernel.asm["amdgcn"]
-        spilled = _number(text, "vgpr_spill_count") + _number(text, "sgpr_spill_count")
-        return Machine(_number(text, "vgpr_count"), spilled, kernel.metadata.shared, [], by_columns)
+        registers, spilled = (_number(text, f"vgpr_{what}count") for what in ("", "spill_"))
+        return Machine(registers, spilled, kernel.metadata.shared, [], by_columns)
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / "kernel.cubin"
         binary.write_bytes(kernel.asm["cubin"])
@@ -144,7 +144,7 @@ def _inspect(launch: Launch, target: str) -> Machine:
     found = re.search(r"REG:(\d+)", usage)
     assert found is not None, usage
     instructions, labels = _instructions(code)
-    spilled = sum(opcode(each).startswith(("LDL", "STL")) for each in instructions)
+    spilled = spills(instructions)
     loops = _loops(instructions, labels)
     return Machine(int(found[1]), spilled, kernel.metadata.shared, loops, by_columns)
 
@@ -175,6 +175,11 @@ def _by_columns(intermediate: str) -> bool:
 def opcode(instruction: str) -> str:
     """The operation with its modifiers: ``"LDS.128"``."""
     return re.sub(r"^@!?U?P\w+\s+", "", instruction).split()[0]
+
+
+def spills(instructions: list[str]) -> int:
+    """How many of them move a register to memory or back."""
+    return sum(opcode(each).startswith(("LDL", "STL")) for each in instructions)
 
 
 def _instructions(code: str) -> tuple[list[str], dict[str, int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..org import with_table
 
@@ -74,18 +74,24 @@ def memory_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 def kernel_cells(kernels: list[dict[str, Any]]) -> list[list[str]]:
     """The machine code of recurrent kernels."""
-    cells = [["class", "kernel", "warps", "registers", "spills", "shared KiB",
+    cells = [["class", "kernel", "warps", "registers", "spills", "sm_80", "gfx942", "shared KiB",
               "instructions a synapse", "unfold / special functions"]]  # fmt: skip
     for each in filter(lambda each: each["loops"], kernels):
         unfold = each["loops"][-1]
         known = each["per_synapse"] is not None
         cells.append([
             each["class"], each["kernel"], str(each["warps"]), str(each["registers"]),
-            str(each["spilled"]), f"{each['shared'] / 1024:.0f}",
+            str(each["spilled"]), *map(elsewhere, each["elsewhere"].values()),
+            f"{each['shared'] / 1024:.0f}",
             f"{each['per_synapse']:.1f}" if known else "",
             f"{unfold['work'] / unfold['special']:.2f}" if known else "",
         ])  # fmt: skip
     return cells
+
+
+def elsewhere(found: Optional[dict[str, int]]) -> str:
+    """Registers and spills on another target."""
+    return "does not fit" if found is None else f"{found['registers']}, {found['spilled']}"
 
 
 def predicted_cells(predicted: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[list[str]]:

@@ -2,9 +2,10 @@
 
     python -m benchmarks.gpu.static_model
 
-Every kernel is compiled in each of its size classes: registers, instructions, and by a model of a
-Hopper card's units the time of each pass. Such times are predictions of the kernel alone, published
-beside measurements and never instead: ``python -m benchmarks.gpu.page`` writes them to the page.
+Every kernel is compiled in each of its size classes for three targets: registers and spills, and
+for a Hopper card instructions and by a model of its units the time of each pass. Such times are
+predictions of the kernel alone, published beside measurements and never instead:
+``python -m benchmarks.gpu.page`` writes them to the page.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 
 from liquid_neural_networks import LiquidNeuron, wiring
 from liquid_neural_networks._sequences import Layout, Sequences
-from liquid_neural_networks.gpu import _closed_form, _conductance, _dense
+from liquid_neural_networks.gpu import _closed_form, _closed_form_passes, _conductance, _dense
 
 from .card import LIMITS
 from .compiled import TARGETS, Launch, Machine, inspected, recording
@@ -28,6 +29,8 @@ from .model import Loop, modelled, time
 
 ENGINES = {"conductance": _conductance, "dense": _dense, "closed_form": _closed_form}
 INPUTS = 10
+HOPPER = "sm_90"
+"""The target whose times are predicted; of the others the record says registers and spills."""
 RECORD = Path(__file__).parent / "static_model.json"
 
 
@@ -61,7 +64,9 @@ CLASSES: dict[str, dict[str, Any]] = {
 """Populations that between them take every kernel through each of its size classes."""
 
 
-def launches(options: dict[str, Any], batch: int = 32, steps: int = 32) -> list[Launch]:
+def launches(
+    options: dict[str, Any], batch: int = 32, steps: int = 32, target: str = HOPPER
+) -> list[Launch]:
     """What a training step of a population launches, forward first; each kernel once."""
     neuron = LiquidNeuron(INPUTS, seed=0, **options)
     sequences = Sequences(
@@ -71,15 +76,30 @@ def launches(options: dict[str, Any], batch: int = 32, steps: int = 32) -> list[
     call = (neuron.dynamics, neuron.method, sequences, None, neuron.memory)
     refused = engine.why_not(neuron.dynamics, neuron.method, neuron.memory)
     assert not refused, refused
-    with recording() as found:
+    with recording(target) as found:
         engine.integrate(*call).sum().backward()
     return list({each.key(): each for each in found}.values())
 
 
 @cache
-def class_launches(name: str) -> list[Launch]:
+def class_launches(name: str, target: str) -> list[Launch]:
     """Those of one of :data:`CLASSES`."""
-    return launches(CLASSES[name])
+    return launches(CLASSES[name], target=target)
+
+
+SHARED = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "gfx942": 64 * 1024}
+"""Bytes of shared memory that a program can have on each target."""
+
+
+def fits(name: str, target: str) -> bool:
+    """Whether the engine runs a class on a target: else it says what shared memory is missing."""
+    dynamics: Any = LiquidNeuron(INPUTS, seed=0, **CLASSES[name]).dynamics
+    layers = getattr(dynamics, "backbone_layers", 0)
+    if not layers:
+        return True
+    heads, hidden = len(dynamics.heads), dynamics.backbone_units
+    needed = _closed_form_passes.shared_bytes(heads, dynamics.units, hidden, layers)
+    return needed <= SHARED[target]
 
 
 def is_recurrent(launch: Launch) -> bool:
@@ -106,7 +126,7 @@ class Found(NamedTuple):
 def found(name: str, target: str) -> list[Found]:
     """The kernels of a class."""
     kernels = []
-    for launch in class_launches(name):
+    for launch in class_launches(name, target):
         machine = inspected(launch, target)
         loops = [modelled(body) for body in machine.loops] if is_recurrent(launch) else []
         rows = launch.constants.get("ROWS", 1)
@@ -114,15 +134,26 @@ def found(name: str, target: str) -> list[Found]:
     return kernels
 
 
-def all_found(targets: dict[str, list[str]], processes: int = 2) -> dict[str, list[Found]]:
-    """The kernels of classes by name, each compiled for its targets, in several processes."""
-    work = [(name, target) for name, chosen in targets.items() for target in chosen]
+def all_found(processes: int) -> dict[str, list[Found]]:
+    """The kernels of each class, compiled for every target, in several processes."""
+    work = [(name, target) for name in CLASSES for target in TARGETS]
     with ProcessPoolExecutor(processes) as pool:
         each = list(pool.map(found, *zip(*work)))
-    results: dict[str, list[Found]] = {name: [] for name in targets}
+    results: dict[str, list[Found]] = {name: [] for name in CLASSES}
     for (name, _), kernels in zip(work, each):
         results[name] += kernels
     return results
+
+
+def elsewhere(name: str, kernels: list[Found]) -> dict[str, Optional[dict[str, int]]]:
+    """A kernel's registers and spills on the other targets; None where it does not fit."""
+    return {
+        each.target: {"registers": each.machine.registers, "spilled": each.machine.spilled}
+        if fits(name, each.target)
+        else None
+        for each in kernels
+        if each.target != HOPPER
+    }
 
 
 # -- times -----------------------------------------------------------------------------------------
@@ -148,7 +179,7 @@ def kernel_times(name: str, batch: int, card: str) -> dict[str, dict[str, float]
     unfolds = LiquidNeuron(INPUTS, seed=0, **CLASSES[name]).unfolds
     times = {}
     for launch in filter(is_recurrent, launches(CLASSES[name], batch, STEPS)):
-        machine, kernel = inspected(launch, "sm_90"), launch.kernel.fn.__name__
+        machine, kernel = inspected(launch, HOPPER), launch.kernel.fn.__name__
         tiles = -(-batch // int(launch.constants["ROWS"]))
         counts = passes(kernel, -(-tiles // launch.programs), unfolds)
         if len(counts) == len(machine.loops):
@@ -168,14 +199,13 @@ def instructions_per_synapse(name: str, each: Found) -> Optional[float]:
     return sum(loop.instructions for loop in loops) * each.warps * 32 / (each.rows * synapses)
 
 
-def record(processes: int, target: str = "sm_90") -> dict[str, Any]:
+def record(processes: int) -> dict[str, Any]:
     """Everything the page shows, as plain data."""
     import triton
 
-    kernels = all_found({name: [target] for name in CLASSES}, processes)
     return {
         "triton": triton.__version__,
-        "target": target,
+        "target": HOPPER,
         "kernels": [
             {
                 "class": name,
@@ -183,12 +213,14 @@ def record(processes: int, target: str = "sm_90") -> dict[str, Any]:
                 "warps": each.warps,
                 "registers": each.machine.registers,
                 "spilled": each.machine.spilled,
+                "elsewhere": elsewhere(name, [k for k in several if k.kernel == each.kernel]),
                 "shared": each.machine.shared,
                 "per_synapse": instructions_per_synapse(name, each) if each.loops else None,
                 "loops": [loop._asdict() for loop in each.loops],
             }
-            for name, several in kernels.items()
+            for name, several in all_found(processes).items()
             for each in several
+            if each.target == HOPPER
         ],
         "predicted": [
             {"network": name, "batch": batch, "steps": STEPS, "kernel": kernel, **predicted}
@@ -201,16 +233,15 @@ def record(processes: int, target: str = "sm_90") -> dict[str, Any]:
 
 @click.command(help=__doc__)
 @click.option("--output", type=click.Path(path_type=Path), default=RECORD, show_default="beside me")
-@click.option("--target", type=click.Choice(list(TARGETS)), default="sm_90", show_default=True)
 @click.option("--processes", default=2, show_default=True)
-def main(output: Path, target: str, processes: int) -> None:
-    made = record(processes, target)
+def main(output: Path, processes: int) -> None:
+    made = record(processes)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(made, indent=1) + "\n")
     for each in made["kernels"]:
         click.echo(
             f"{each['class']:22} {each['kernel']:28} {each['registers']:4} registers "
-            f"{each['spilled']:4} spilled"
+            f"{each['spilled']:4} spilled; {each['elsewhere']}"
         )
     for each in made["predicted"]:
         click.echo(

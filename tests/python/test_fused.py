@@ -409,7 +409,7 @@ def peak() -> int:
 
 
 @pytest.mark.parametrize("dynamics", ["conductance", "closed_form"])
-def test_ten_thousand_calls_leak_nothing(dynamics: str) -> None:
+def test_thousands_of_calls_leak_nothing(dynamics: str) -> None:
     network = LiquidNetwork(4, 9, 2, dynamics=dynamics, seed=0)
     torch.set_num_threads(1)
     inputs = torch.randn(40, 2, 4)
@@ -420,9 +420,9 @@ def test_ten_thousand_calls_leak_nothing(dynamics: str) -> None:
 
     train(500)
     before = peak()
-    train(9_500)
+    train(3_500)
     # One call works on about 250 KiB, so even one in a hundred lost would show.
-    assert peak() - before < 20_000
+    assert peak() - before < 8_000
 
 
 def test_a_thousand_live_sessions_leak_nothing() -> None:

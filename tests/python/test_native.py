@@ -66,6 +66,20 @@ def test_any_number_of_synapses(dynamics: str, density: float) -> None:
         assert_right(step_problem(dynamics, density=density, units=21, batch=batch, inputs=2))
 
 
+@pytest.mark.parametrize("unfolds", [1, 6, 7, 11])
+@pytest.mark.parametrize("dynamics", ["conductance", "dense"])
+def test_any_number_of_unfolds(dynamics: str, unfolds: int) -> None:
+    """The usual number has a loop of its own."""
+    for batch in (1, 3):
+        assert_right(step_problem(dynamics, unfolds=unfolds, batch=batch))
+
+
+def test_a_row_alone_in_a_group_of_whole_chunks() -> None:
+    """Its gradients join theirs, as chunks are more than the 16 groups; for any number of lanes."""
+    for lanes in (2, 4, 8, 16):
+        assert_right(step_problem(batch=16 * lanes + 1, steps=1, unfolds=1, units=2, inputs=1))
+
+
 STORED: dict[str, dict[str, Any]] = {
     "clip": {"c": ("clip", 0.6), "g": ("clip", 0.7), "w": ("clip", 0.5), "sensory_w": ("clip", 1)},
     "softplus": dict.fromkeys(("c", "g", "w", "sensory_w", "sensory_E"), ("softplus", 0.1)),
@@ -185,9 +199,9 @@ def test_states_and_inputs_far_beyond_saturation(size: float) -> None:
 
 
 def test_lower_bounds() -> None:
-    """What is stored below is taken as the bound, and has no gradient."""
-    change = {"c": torch.tensor([-1.0, 0.1, 0.5, 0.7, 0.2], dtype=torch.float64)}
-    bounds = {name: ("clip", low) for name, low in (("c", 0.3), ("w", 0.4), ("sensory_w", 0.2))}
+    """What is stored below is taken as the bound, and has no gradient; on it there is one."""
+    change = {"c": torch.tensor([-1.0, 0.1, 0.25, 0.7, 0.2], dtype=torch.float64)}
+    bounds = {name: ("clip", low) for name, low in (("c", 0.25), ("w", 0.4), ("sensory_w", 0.2))}
     problem = step_problem(constraints=bounds, change=change)
     assert_right(problem)
     gradient = problem.run(KERNELS[0])["grad_c"]

@@ -72,6 +72,7 @@ BAD: dict[str, Callable[[Tensor], Any]] = {
     "of int64": lambda t: t.long(),
     "complex": lambda t: t.to(torch.complex64),
     "one dimension more": lambda t: t.unsqueeze(0),
+    "one dimension more at the end": lambda t: t.unsqueeze(-1),
     "one number fewer": lambda t: t[..., :-1],
     "flat": lambda t: torch.cat([t.flatten(), t.flatten()]),
     "many dimensions": lambda t: t[(None,) * 20],

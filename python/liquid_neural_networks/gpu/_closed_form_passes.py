@@ -417,14 +417,21 @@ def launch(
     }
     named = {name: arguments[name] for name in kernel.arg_names}
     with torch.cuda.device_of(state):
-        kernel[(triton.cdiv(batch, ROWS),)](**named, **options(weights))
+        kernel[(triton.cdiv(batch, ROWS),)](**named, **options(kernel, weights))
 
 
-def options(weights: Weights) -> dict[str, Any]:
+AMD_WARPS = {kernels.forward: 16, kernels.backward: 4}
+"""Of the largest size class without a backbone: with these nothing moves to memory."""
+
+
+def options(kernel: Any, weights: Weights) -> dict[str, Any]:
     """How a kernel is compiled: with a thread for each head of each neuron."""
-    warps = size_class(weights.units, NEURONS) // 8
+    neurons = size_class(weights.units, NEURONS)
+    warps = neurons // 8
     if weights.heads is not None:
         warps = max(warps, 4 * weights.backbone_layers)
+    elif torch.version.hip and neurons == NEURONS[-1]:
+        warps = AMD_WARPS[kernel]
     chosen = {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
     if not torch.version.hip:
         # Else the compiler moves some numbers to memory to let one more program in.

@@ -392,7 +392,7 @@ def backward(
                 of_rate_0 += of_rate
                 of_drive_0 += of_drive
                 of_length += of_h
-                of_log_c -= of_rate * (rate - leak_then) + of_drive * (drive - leak_then * vleak)
+                of_log_c -= of_rate * rate + of_drive * drive
 
                 of_rate *= inverse_c
                 of_drive *= inverse_c
@@ -421,6 +421,8 @@ def backward(
             of_leak_then = of_rate_0 + vleak * of_drive_0
             if time_constants is None:
                 of_leak += of_leak_then
+            else:  # a given leak does not depend on the capacitance
+                of_log_c += leak_then * of_leak_then
             store_times_gradient(
                 grad_elapsed_time, grad_time_constants, of_length, of_leak_then, leak_then, row, t,
                 neurons, batch, steps, unfolds, units,
@@ -447,7 +449,6 @@ def backward(
         of_neurons += 4 * synapses
     of_neurons += neurons
     exists = neurons < units
-    of_log_c -= of_leak * leak
     of_c = tl.sum(of_log_c * inverse_c, 0)[None, :]
     of_c = at_least_gradient(of_c, tl.load(c + neurons, mask=exists, other=0.0), LEAST_C)
     of_g = tl.sum(of_leak * inverse_c, 0)[None, :]
@@ -478,18 +479,16 @@ def store_synapse_gradients(
     ``of_slope`` and ``of_shift`` of the gradient of its argument sigma (x - mu) times x and alone.
     """
     exists = which >= 0
-    of_weight = tl.sum(of_weight, 0)[None, :, :]
-    of_current = tl.sum(of_current, 0)[None, :, :]
-    of_slope = tl.sum(of_slope, 0)[None, :, :]
-    of_shift = tl.sum(of_shift, 0)[None, :, :]
-    weight = tl.load(w + which, mask=exists, other=0.0)
-    of_w = of_weight + tl.load(E + which, mask=exists, other=0.0) * of_current
-    of_w = at_least_gradient(of_w, weight, LEAST_W)
-    of_sigma = of_slope - tl.load(mu + which, mask=exists, other=0.0) * of_shift
-    of_mu = -tl.load(sigma + which, mask=exists, other=0.0) * of_shift
     to += which
-    tl.store(to, of_w, mask=exists)
-    tl.store(to + synapses, of_sigma, mask=exists)
+    of_shift = tl.sum(of_shift, 0)[None, :, :]
+    of_mu = -tl.load(sigma + which, mask=exists, other=0.0) * of_shift
     tl.store(to + 2 * synapses, of_mu, mask=exists)
-    of_current *= at_least(weight, LEAST_W)
-    tl.store(to + 3 * synapses, of_current, mask=exists)
+    of_slope = tl.sum(of_slope, 0)[None, :, :]
+    of_sigma = of_slope - tl.load(mu + which, mask=exists, other=0.0) * of_shift
+    tl.store(to + synapses, of_sigma, mask=exists)
+    weight = tl.load(w + which, mask=exists, other=0.0)
+    of_current = tl.sum(of_current, 0)[None, :, :]
+    tl.store(to + 3 * synapses, of_current * at_least(weight, LEAST_W), mask=exists)
+    of_weight = tl.sum(of_weight, 0)[None, :, :]
+    of_w = of_weight + tl.load(E + which, mask=exists, other=0.0) * of_current
+    tl.store(to, at_least_gradient(of_w, weight, LEAST_W), mask=exists)
