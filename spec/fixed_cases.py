@@ -26,6 +26,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "int16-steep": ("sigmoids that end at once", 16, {}),
     "int16-small": ("potentials about 0.05", 16, {}),
     "int16-large": ("potentials about 40", 16, {}),
+    "int16-leaks": ("on their bound, where whole numbers raise them", 16, {"kind": "ncp"}),
     "int8-full": ("constants of 8 bits", 8, {}),
     "int8-ncp": ("neurons that receive from inputs alone", 8, {"kind": "ncp", "units": 9}),
     "int8-random": ("some of each", 8, {"kind": "random", "units": 7, "readout": "dense"}),
@@ -41,6 +42,10 @@ def _changed(name: str, draw: Draw, made: dict[str, Any]) -> None:
         parameter = each.split(".")[-1]
         if what == "capacitances" and parameter == "c":
             tensors[each] = as_single(10 ** draw(-6, 0, len(tensors[each])))
+        if what == "leaks" and parameter == "g":
+            tensors[each] = as_single(tensors[each] * 0 + 1e-5)
+        if what == "leaks" and parameter in ("w", "sensory_w"):
+            tensors[each] = as_single(tensors[each] * 20)
         if what == "steep" and parameter in ("sigma", "sensory_sigma"):
             tensors[each] = as_single(tensors[each] * 25)
         factor = {"small": 0.05, "large": 40.0}.get(what)

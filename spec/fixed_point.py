@@ -167,7 +167,7 @@ def constants_of(model: Model, ranges: Array, bits: int) -> Constants:
     shift = min(_shift(own[0], y, limit) for own in slopes)
     populations = []
     for p, (own, wiring, each) in enumerate(zip(tensors, model["wirings"], slopes)):
-        exponent, rest, rates, sensory_rates = _rates(own, wiring, limit)
+        exponent, rest, rates, sensory_rates = _rates(own, wiring, limit, 16 - state_bits)
         sensory_shift = _shift(each[2], y, limit)
         h = 0.0 if p == 0 else 0.5
         populations.append({
@@ -225,7 +225,7 @@ def _synapses(
 
 
 def _rates(
-    own: dict[str, Array], wiring: dict[str, Any], limit: int
+    own: dict[str, Array], wiring: dict[str, Any], limit: int, guard: int
 ) -> tuple[Array, Array, Array, Array]:
     """exponent, rest, and the rates and drives of recurrent and sensory synapses."""
     count, c = wiring["units"], own["c"]
@@ -245,6 +245,8 @@ def _rates(
             bound = min(bound, (limit - 0.5) / max(np.abs(each).max(), 1e-30))
         exponent[i] = 15 + floor(log2(bound))
         rest[i] = _rint(leak[i] * 2.0 ** exponent[i])
+        if rest[i, 0] < 256 << guard:
+            rest[i] = (256 << guard), _rint(own["vleak"][i] * (256 << guard))
         for s, m, mantissas in zip(synapses, mine, found):
             mantissas[m] = _rint(s[m] * 2.0 ** (exponent[i] - 15))
             rest[i] += 2**14 * mantissas[m].sum(axis=0)

@@ -8,7 +8,6 @@
  *     c NETWORK                        answers whether the state can be used
  */
 #include <stdint.h>
-#include <stdlib.h>
 
 #ifdef __FLASH
 #define IN_FLASH __flash
@@ -53,6 +52,7 @@ static word *room(int count) {
 #define done(words) (void)(words)
 #else
 #include <stdio.h>
+#include <stdlib.h>
 #define next_char getchar
 #define write_char putchar
 #define leave exit

@@ -55,7 +55,7 @@ class Program:
 
     Args:
         times: elapsed times that are fixed at export, by name.
-        numbers: ``"float32"``; else (T, I) tables to calibrate with have to be given, by name.
+        tables: (T, I) to calibrate whole numbers with, by name.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Program:
                 network, folder, name=name, elapsed_time=times.get(name), numbers=numbers,
                 calibrate=None if tables is None else tables[name],
             )  # fmt: skip
-        types = ("float", "value") if numbers == "float32" else ("int16_t", "whole")
+        types = ("float", "value") if numbers.startswith("float") else ("int16_t", "whole")
         (folder / "exports.h").write_text(_listing(list(networks), set(times), types))
         self._compile([f"{name}.c" for name in networks])
         if not self.target.bare:
@@ -98,7 +98,7 @@ class Program:
             if "arm-none" in self.target.compiler:
                 how += ["-nostartfiles", "-T", str(RUNNER.parent / "cortex-m.ld")]
             if "riscv" in self.target.compiler:
-                how += ["-nostdlib", "-ffreestanding"]
+                how += ["-nostdlib", "-Wl,--no-relax"]  # no register points at the variables
         runner = [str(RUNNER), "-I", ".", *self._objects, "-o", "run"]
         libraries = ["-lgcc"] if self.target.bare else []
         options = [*self.target.options, "-Wno-unused", "-fno-strict-aliasing"]

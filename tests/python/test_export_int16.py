@@ -149,12 +149,12 @@ def test_short_steps_do_not_stall() -> None:
     """1,000 steps of a thousandth add up."""
     network = pilot()
     inputs = np.tile(np.linspace(-1, 1, 10), (1000, 1))
-    assert export.int16_error(network, inputs, 1e-3) < 3e-4
+    assert export.error(network, inputs, 1e-3) < 3e-4
 
 
 def test_a_network_of_extremes_comes_close() -> None:
     inputs, times = sequence(200)
-    assert export.int16_error(extreme(), inputs, times) < 2e-2
+    assert export.error(extreme(), inputs, times) < 2e-2
 
 
 def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_what_whole_numbers_cannot_express(options: dict[str, Any], tmp_path: Pa
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="numbers"):
-        export.c(pilot(), tmp_path, numbers="int8")
+        export.c(pilot(), tmp_path, numbers="int4")
     with pytest.raises(OptionError, match="calibrate"):
         export.c(pilot(), tmp_path, calibrate=np.zeros((3, 10)))
     for table in (np.zeros((3, 9)), np.zeros(10), np.full((3, 10), np.nan)):

@@ -42,16 +42,24 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--numbers",
-    type=click.Choice(["float32", "int16"]),
+    type=click.Choice(["float32", "float16", "int16", "int8"]),
     default="float32",
     show_default=True,
-    help="int16: whole numbers, for processors without floating point.",
+    help="float16: constants take half the room; int16, int8: whole numbers, for processors "
+    "without floating point.",
 )
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
-    help="For int16, a table of inputs as they will come, to learn their ranges from and to "
-    "measure the error on (its first 1,000 rows).",
+    help="A table of inputs as they will come, to measure the error on (its first 1,000 rows), and "
+    "for whole numbers to learn the ranges from.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["plain", "arduino"]),
+    default="plain",
+    show_default=True,
+    help="arduino: a library of Arduino's and PlatformIO's, with an example sketch.",
 )
 def export(
     model: Path,
@@ -61,6 +69,7 @@ def export(
     elapsed_time: Optional[float],
     numbers: str,
     calibrate: Optional[Path],
+    layout: str,
 ) -> None:
     """Export MODEL, a .lnn file, as C for a microcontroller, as ONNX, or as a page.
 
@@ -69,6 +78,7 @@ def export(
       lnn export co2.lnn --output firmware
       lnn export pilot.lnn --output firmware --name pilot --elapsed-time 0.02
       lnn export pilot.lnn --output firmware --numbers int16 --calibrate flights.csv
+      lnn export pilot.lnn --output libraries/pilot --layout arduino
       lnn export co2.lnn --to onnx --output models
       lnn export co2.lnn --to html --output pages
 
@@ -95,12 +105,16 @@ def export(
     chosen = name_from(model.stem) if name is None else check_name(name)
     found = model_file.load(model)
     if to != "c":
-        if (elapsed_time, numbers, calibrate) != (None, "float32", None):
-            raise click.UsageError("--elapsed-time, --numbers and --calibrate are for --to c")
+        if (elapsed_time, numbers, calibrate, layout) != (None, "float32", None, "plain"):
+            raise click.UsageError(
+                "--elapsed-time, --numbers, --calibrate and --layout are for --to c"
+            )
         output.mkdir(parents=True, exist_ok=True)
         write = {"onnx": exports.onnx, "html": exports.html}[to]
         click.echo(write(found, output / f"{chosen}.{to}"))
         return
+    if calibrate is not None and numbers == "float32":
+        raise click.UsageError("--calibrate is for --numbers float16, int16 and int8")
     table = None if calibrate is None else _inputs(found, calibrate)
     for path in exports.c(
         found,
@@ -108,13 +122,14 @@ def export(
         name=chosen,
         elapsed_time=elapsed_time,
         numbers=numbers,
-        calibrate=None if table is None else table[0],
+        calibrate=table[0] if table is not None and numbers.startswith("int") else None,
+        layout=layout,
     ):
         click.echo(path)
     if table is not None:
         inputs, times = (each[:1000] for each in table)
         fixed = times if elapsed_time is None else elapsed_time
-        error = exports.int16_error(found, inputs, fixed, calibrate=table[0])
+        error = exports.error(found, inputs, fixed, numbers=numbers, calibrate=table[0])
         click.echo(f"largest error over {len(inputs)} rows of {calibrate}: {error:.2g}", err=True)
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Optional
 
@@ -17,15 +18,18 @@ from .._checks import check_choice, check_flag
 from .._files import PathOrName, replace
 from .._inputs import real_array
 from ..errors import OptionError
-from . import _fixed_source, _onnx, _page, _source
-from ._design import Exportable, design, model_of
+from . import _arduino, _fixed_source, _onnx, _page, _source
+from ._design import Design, Exportable, design, model_of
+from ._error import half_differences, whole_differences
 from ._fixed import fixed
-from ._fixed_error import differences
+from ._half import check_half
 from ._text import check_name
 
-__all__ = ["c", "html", "int16_error", "onnx"]
+__all__ = ["c", "error", "html", "onnx"]
 
-NUMBERS = ("float32", "int16", "int8")
+NUMBERS = ("float32", "float16", "int16", "int8")
+LAYOUTS = ("plain", "arduino")
+BITS = {"int16": 16, "int8": 8}
 
 
 def c(
@@ -36,6 +40,7 @@ def c(
     elapsed_time: Optional[float] = None,
     numbers: str = "float32",
     calibrate: Optional[npt.ArrayLike] = None,
+    layout: str = "plain",
 ) -> list[Path]:
     """Writes a network as C: ``NAME.h``, ``NAME.c``, and ``main.c`` with a ``Makefile`` to try it.
 
@@ -51,55 +56,72 @@ def c(
         name: what files, functions and macros begin with.
         elapsed_time: the time between all samples, in the network's unit, for code in which
             ``NAME_step`` has no such argument: it is smaller and faster. Default: an argument.
-        numbers: ``"float32"``, or ``"int16"`` for processors without floating point: constants of
-            16 bits and states of 32, for conductance dynamics with the fused solver.
-        calibrate: (T, I) inputs as they will come, NaN where missing, from which ``"int16"``
-            learns the range of each. Default: 8 deviations of the training table, or from -8 to 8.
+        numbers: ``"float32"``; ``"float16"``: constants of synapses are stored in half precision,
+            for conductance dynamics; ``"int16"`` or ``"int8"`` for processors without floating
+            point: constants of synapses of 16 or 8 bits and states of 32, for conductance
+            dynamics with the fused solver. :func:`error` says what each costs.
+        calibrate: (T, I) inputs as they will come, NaN where missing, from which whole numbers
+            learn the range of each. Default: 8 deviations of the training table, or from -8 to 8.
+        layout: ``"plain"``, or ``"arduino"``: a library of Arduino's and PlatformIO's, with an
+            example sketch in place of ``main.c`` and ``Makefile``.
 
     Returns:
         The files that were written.
 
     Raises:
         OptionError: the name is no C identifier; the network is bidirectional, or its solver
-            is ``"adaptive"``; or ``"int16"`` cannot express it.
+            is ``"adaptive"``; or ``numbers`` cannot express it.
         DtypeError: this is no network.
         DomainError: the elapsed time is negative or not finite, or a number of the network is
-            beyond float32.
+            beyond float32 or float16.
         OSError: the system could not write.
     """
+    check_choice("layout", layout, LAYOUTS)
     check_choice("numbers", numbers, NUMBERS)
-    made = design(network, elapsed_time)
-    if numbers == "float32":
-        if calibrate is not None:
-            raise OptionError("is for numbers='int16' and 'int8'", "calibrate")
-        files = _source.files(made, check_name(name))
-    else:
+    made, whole = design(network, elapsed_time), numbers.startswith("int")
+    if not whole and calibrate is not None:
+        raise OptionError("is for numbers='int16' and 'int8'", "calibrate")
+    if whole:
         table = None if calibrate is None else real_array("calibrate", calibrate)
-        made_whole = fixed(made, table, 8 if numbers == "int8" else 16)
-        files = _fixed_source.files(made_whole, check_name(name))
+        files = _fixed_source.files(fixed(made, table, BITS[numbers]), check_name(name))
+    else:
+        files = _source.files(_stored(made, numbers), check_name(name))
+    if layout == "arduino":
+        files = _arduino.files(made, name, files, whole)
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     for file, contents in files.items():
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
         replace(target / file, contents.encode("ascii"))
     return [target / file for file in files]
 
 
-def int16_error(
+def _stored(made: Design, numbers: str) -> Design:
+    if numbers == "float32":
+        return made
+    check_half(made)
+    return dataclasses.replace(made, half=True)
+
+
+def error(
     network: Exportable,
     inputs: npt.ArrayLike,
     elapsed_time: npt.ArrayLike = 1.0,
     *,
+    numbers: str = "int16",
     calibrate: Optional[npt.ArrayLike] = None,
 ) -> float:
-    """The largest difference of an output of ``numbers="int16"`` from the network's own.
+    """The largest difference of an output of an export to C from the network's own.
 
-    Computes in Python the very numbers that the exported C computes; about a thousand samples a
-    second for 19 neurons.
+    Computes in Python the very numbers that exported whole numbers compute, about a thousand
+    samples a second for 19 neurons; and ``"float16"`` in float64 with the constants that are
+    stored.
 
     Args:
-        network, calibrate: as for :func:`c`. Default of the latter: ``inputs``.
+        network: as for :func:`c`.
         inputs: (T, I) one sequence, from the zero state; NaN where missing.
         elapsed_time: a number or (T,).
+        numbers: ``"float16"``, ``"int16"`` or ``"int8"``.
+        calibrate: as for :func:`c`, for whole numbers. Default: ``inputs``.
 
     Returns:
         It, in the units of the outputs; for classes, of their scores.
@@ -107,11 +129,17 @@ def int16_error(
     Raises:
         OptionError, ShapeError, DtypeError, DataError: as :func:`c`.
     """
+    check_choice("numbers", numbers, NUMBERS[1:])
     given = real_array("inputs", inputs)
     ranges = given if calibrate is None else real_array("calibrate", calibrate)
     times = np.broadcast_to(real_array("elapsed_time", elapsed_time), given.shape[:1])
     model = model_of(network)
-    return float(np.abs(differences(fixed(design(model), ranges), model, given, times)).max())
+    made = design(model)
+    if numbers == "float16":
+        found = half_differences(_stored(made, numbers), model, given, times)
+    else:
+        found = whole_differences(fixed(made, ranges, BITS[numbers]), model, given, times)
+    return float(np.abs(found).max())
 
 
 def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:

@@ -86,6 +86,7 @@ class Design:
         change_inputs: for a network that is fed changes, the input of each target; else empty.
         horizon: rows from a sample to what is predicted at it.
         elapsed_time: the time between all samples, or None: it is known at run time only.
+        half: constants of synapses are stored in half precision.
     """
 
     populations: list[Population]
@@ -98,6 +99,7 @@ class Design:
     change_inputs: list[int]
     horizon: int
     elapsed_time: Optional[float]
+    half: bool = False
 
     @property
     def input_size(self) -> int:

@@ -40,7 +40,10 @@ MARGIN = 1.25
 
 SMALLEST_LEAK = 256
 """Of rates as a step takes them: less than that, and their rounding moves a potential's rest by
-more than the margin of :func:`.largest_potential`, so that it could overflow."""
+more than the margin of :func:`.largest_potential`, so that it could overflow. Smaller leaks are
+raised to it..."""
+RAISED_LEAK = 1e-3
+"""... where that is at most so much of what a neuron's rates add up to."""
 
 
 class FixedPopulation(NamedTuple):
@@ -307,6 +310,7 @@ def _rates(
     for each, post in lists:
         np.add.at(total, post, np.abs(each))
         np.maximum.at(largest, post, np.abs(each).max(axis=1))
+    rates = total[:, 0]
     count = np.bincount(wiring.post, minlength=units) + np.bincount(
         wiring.sensory_post, minlength=units
     )
@@ -315,12 +319,17 @@ def _rates(
     factor = np.minimum(factor, (limit - 0.5) / np.maximum(largest, 1e-30))
     exponent = np.floor(np.log2(factor)).astype(np.int64) + 15
     leak = _whole(own * 2.0 ** exponent[:, None])
-    if (leak[:, 0] >> guard < SMALLEST_LEAK).any():
+    smallest = SMALLEST_LEAK << guard
+    small = leak[:, 0] < smallest
+    if (small & (smallest > RAISED_LEAK * rates * 2.0**exponent)).any():
         raise OptionError(
-            "a leak is too small beside the synapses' weights and potentials for int16; "
+            "a leak is too small beside the synapses' weights and potentials for whole numbers; "
             "take float32",
             "numbers",
         )
+    leak[small] = np.column_stack(
+        [np.full(units, smallest), _whole(p["vleak"] * smallest)]
+    )[small]  # fmt: skip
     mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 15)) for each, post in lists]
     rest = leak
     for mantissa, (_, post) in zip(mantissas, lists):

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _text as text
 from ._design import Array, Design, Population
+from ._half import half_words
 from ._parts import IntArray, Kind, Part, Types, lists
 
 LOG2E = 1 / log(2.0)
@@ -34,16 +35,22 @@ def _remarks(pre: IntArray, post: IntArray, sender: str) -> list[str]:
 
 
 def _synapses(
-    name: str, population: Population, sensory: bool, columns: Sequence[Array], types: Types
+    name: str,
+    population: Population,
+    sensory: bool,
+    columns: Sequence[Array],
+    types: Types,
+    half: bool = False,
 ) -> tuple[list[str], tuple[str, str, str]]:
     """The tables of structures ``synapse``, and the reference to them."""
     wiring = population.wiring
     pre, post = (wiring.sensory_pre, wiring.sensory_post) if sensory else (wiring.pre, wiring.post)
     remarks = _remarks(pre, post, "input " if sensory else "")
-    tables = [
-        *lists(name, pre, post, wiring.units, types),
-        text.structures("synapse", name, columns, remarks),
-    ]
+    if half:
+        table = text.rows("synapse", name, half_words(columns, name), len(columns), remarks)
+    else:
+        table = text.structures("synapse", name, columns, remarks)
+    tables = [*lists(name, pre, post, wiring.units, types), table]
     return tables, (f"{name}_start", f"{name}_from", name)
 
 
@@ -55,8 +62,10 @@ def conductance(design: Design) -> Kind:
 
     def part(population: Population, prefix: str, types: Types) -> Part:
         p, wiring = population.values, population.wiring
-        # A fixed step length goes into the tables: a step is then one of length 1.
-        per_c = (1.0 if length is None else length) / p["c"]
+        # A fixed step length goes into the tables: a step is then one of length 1. Half precision
+        # holds no weight over a capacitance of a millionth.
+        capacity = (1.0 if length is None else length) / p["c"]
+        per_c = np.ones(wiring.units) if design.half else capacity
 
         def columns(start: str, post: IntArray, slope: Array, shift: Array) -> list[Array]:
             sigma, weight = p[f"{start}sigma"], p[f"{start}w"] * per_c[post]
@@ -70,30 +79,32 @@ def conductance(design: Design) -> Kind:
         one, zero = np.ones(len(wiring.pre)), np.zeros(len(wiring.pre))
         pre = wiring.sensory_pre
         recurrent, refer = _synapses(
-            f"{prefix}_recurrent", population, False, columns("", wiring.post, one, zero), types
-        )
+            f"{prefix}_recurrent", population, False, columns("", wiring.post, one, zero),
+            types, design.half,
+        )  # fmt: skip
         sensory, refer_sensory = _synapses(
             f"{prefix}_sensory",
             population,
             True,
             columns("sensory_", wiring.sensory_post, p["a"][pre], p["b"][pre]),
             types,
+            design.half,
         )
         leak = text.structures(
             "flow", f"{prefix}_leak", [p["g"] * per_c, p["g"] * p["vleak"] * per_c]
         )
-        return Part(
-            [leak, *recurrent, *sensory],
-            {
-                "leak": f"{prefix}_leak",
-                "recurrent": refer,
-                "sensory": refer_sensory,
-            },
-        )
+        tables, fields = [leak, *recurrent, *sensory], {"leak": f"{prefix}_leak"}
+        if design.half:
+            tables.insert(1, text.floats(f"{prefix}_per_capacitance", capacity))
+            fields["per_capacitance"] = f"{prefix}_per_capacitance"
+        return Part(tables, {**fields, "recurrent": refer, "sensory": refer_sensory})
 
     bound = _bound(design)
     opening = "unbounded" if bound is None else "bounded"
-    pieces = [opening, "conductance", *_solver_pieces(design.solver)]
+    kind = ["constants_float16", "conductance_types", "flow_by_capacitance"]
+    if not design.half:
+        kind = ["constants_float32", "conductance_types", "flow_as_it_is"]
+    pieces = [*kind, opening, "conductance", *_solver_pieces(design.solver)]
     return Kind(pieces, part, coupled_sizes(design), largest_state=bound)
 
 

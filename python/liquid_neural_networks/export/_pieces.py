@@ -11,6 +11,7 @@ from string import Template
 HELPERS = (
     "not_a_number",
     "magnitude",
+    "half",
     "power_within",
     "power_of_two",
     "opening",
@@ -28,6 +29,9 @@ HELPERS = (
 )
 """Pieces that others use by their name, each after those that it uses itself."""
 
+_CALLED = {"half": "of_half"}
+"""What the texts call a helper, where it is not its name."""
+
 _FOLDER = Path(__file__).parent
 
 
@@ -42,7 +46,7 @@ def helpers_of(texts: Iterable[str]) -> list[str]:
     used: list[str] = []
     seen = "\n".join(texts)
     for name in reversed(HELPERS):
-        if re.search(rf"\b{name}\b", seen):
+        if re.search(rf"\b{_CALLED.get(name, name)}\b", seen):
             used.insert(0, name)
             seen += piece(name)
     return used

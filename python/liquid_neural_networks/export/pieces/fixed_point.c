@@ -154,7 +154,7 @@ static uint32_t inverse_in(uint32_t inverse, int shift, uint8_t *lost) {
     shift -= GUARD;
     if (shift > 6 - GUARD) { /* k would exceed 2^(30 - GUARD): smaller units */
         shift += GUARD - (6 - GUARD);
-        *lost = shift > 31 ? 31 : (uint8_t)shift;
+        *lost = (uint8_t)(shift > 31 ? 31 : shift);
         shift = 6 - GUARD;
     }
     if (shift >= 0) return inverse << shift;

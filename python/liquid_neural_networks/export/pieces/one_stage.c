@@ -4,13 +4,9 @@ static void advance(const population *p, float *x, const float *inputs, float h)
     sensory_sum from_inputs[AT_LEAST_1(COUPLED)];
     float next[AT_LEAST_1(COUPLED)];
     line settled[AT_LEAST_1(NEURONS - COUPLED)];
-    for (int i = 0; i < NEURONS; i++) {
-        const sensory_sum sum = sensory_sum_of(p, i, inputs);
-        if (i < COUPLED) {
-            from_inputs[i] = sum;
-        } else {
-            settled[i - COUPLED] = line_of(flow_from(p, i, sum), h);
-        }
+    for (int i = 0; i < COUPLED; i++) from_inputs[i] = sensory_sum_of(p, i, inputs);
+    for (int i = COUPLED; i < NEURONS; i++) {
+        settled[i - COUPLED] = line_of(flow_from(p, i, sensory_sum_of(p, i, inputs)), h);
     }
     for (int unfold = 0; unfold < UNFOLDS; unfold++) {
         for (int i = 0; i < COUPLED; i++) {

@@ -1,0 +1,2 @@
+typedef float constant;
+#define VALUE(constant) (constant)
