@@ -405,7 +405,7 @@ def hostile_bytes() -> dict[str, tuple[bytes, str]]:
         "bad-utf8": (with_metadata(b"\x81\xa1a\xa2\xc3\x28"), "not UTF-8"),
         "bad-utf8-key": (with_metadata(b"\x81\xa1\xff\xc0"), "not UTF-8"),
         "duplicate-key": (with_metadata(b"\x82\xa1a\x01\xa1a\x02"), "twice"),
-        "duplicate-field": (b"\x8a" + good[1:] + b"\xa7version\x01", "twice"),
+        "duplicate-field": (bytes([good[0] + 1]) + good[1:] + b"\xa7version\x01", "twice"),
         "bit-flipped-number": (flipped(good, good.index(b"\xa4data") + 8), "checksum"),
         "bit-flipped-name": (flipped(good, good.index(b"spec")), "checksum"),
         "checksum-wrong": (flipped(good, len(good) - 1), "checksum"),
