@@ -465,6 +465,18 @@ def test_huge_gradients_are_shortened_and_infinite_ones_left_out() -> None:
     assert learner.learn(0.0) is not None
 
 
+def test_a_state_that_is_not_finite_is_let_go() -> None:
+    network = LiquidNetwork(2, wiring=NCP, solver="euler", seed=0).double()
+    learner = network.learner()
+    for _ in range(200):
+        learner.step([0.1, 0.2], 1e3)
+    assert not np.isfinite(learner.state).all()
+    assert learner.learn(0.5) is None
+    assert "state too" in learner.events[-1].message
+    assert np.isfinite(learner.step([0.1, 0.2], 0.1)).all()
+    assert learner.learn(0.5) is not None
+
+
 def test_options_out_of_range_are_refused() -> None:
     network = network_of("fused")
     for options, error, name in (
