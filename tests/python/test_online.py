@@ -433,7 +433,7 @@ def test_commit_writes_what_was_learned(name: str) -> None:
     learner.commit()
     assert any(not torch.equal(each, untouched[n]) for n, each in network.values().items())
     for n, bound in network.neurons[0].dynamics.lower_bounds.items():
-        assert float(network.values()[f"neurons.0.{n}"].min()) >= bound
+        assert float(network.values()[f"neurons.0.{n}"].detach().min()) >= bound
     stream = network.stream(state)
     assert stream.step(samples.inputs[0]) == pytest.approx(
         learner.step(samples.inputs[0]), abs=1e-12
