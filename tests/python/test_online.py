@@ -433,7 +433,7 @@ def test_commit_writes_what_was_learned(name: str) -> None:
     learner.commit()
     assert any(not torch.equal(each, untouched[n]) for n, each in network.values().items())
     for n, bound in network.neurons[0].dynamics.lower_bounds.items():
-        assert float(network.values()[f"neurons.0.{n}"].min()) >= bound
+        assert float(network.values()[f"neurons.0.{n}"].detach().min()) >= bound
     stream = network.stream(state)
     assert stream.step(samples.inputs[0]) == pytest.approx(
         learner.step(samples.inputs[0]), abs=1e-12
@@ -463,6 +463,18 @@ def test_huge_gradients_are_shortened_and_infinite_ones_left_out() -> None:
     assert learner.updates == 1
     learner.step([0.1, 0.2])
     assert learner.learn(0.0) is not None
+
+
+def test_a_state_that_is_not_finite_is_let_go() -> None:
+    network = LiquidNetwork(2, wiring=NCP, solver="euler", seed=0).double()
+    learner = network.learner()
+    for _ in range(200):
+        learner.step([0.1, 0.2], 1e3)
+    assert not np.isfinite(learner.state).all()
+    assert learner.learn(0.5) is None
+    assert "state too" in learner.events[-1].message
+    assert np.isfinite(learner.step([0.1, 0.2], 0.1)).all()
+    assert learner.learn(0.5) is not None
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -24,7 +24,10 @@ Array = npt.NDArray[np.float64]
 
 SHADOWS = ("last_value", "frozen")
 
-FARTHEST_INPUT = 10.0
+LARGEST_TARGET = 1e6
+"""Of the network, scaled and without what the skip says."""
+
+FARTHEST_INPUT = 5.0
 """Spreads from the centre beyond which an input reaches the network as if it were there."""
 
 
@@ -78,8 +81,9 @@ class Guarded:
     ``limit`` (``max_delay`` + 1) more than the shadow's: :attr:`bound`. With the defaults and
     no delay that is 5.6 spreads in all, however long the stream.
 
-    When the learner did worse than the shadow over ``window`` samples, its weights go back to those
-    after the last window in which it did better; :attr:`events` says so.
+    When the learner's errors were more than half as large again as the shadow's over ``window``
+    samples, its weights go back to those after the last window in which they were smaller;
+    :attr:`events` says so.
 
     Args:
         learner: of values (not ``cross_entropy``), new; it belongs to this guard from now on.
@@ -155,7 +159,7 @@ class Guarded:
         self._frozen = learner.frozen() if shadow == "frozen" else None
         self._last = np.full(outputs, np.nan)
         self._sums, self._labels = np.zeros(4), np.zeros(1)
-        self._window = np.zeros(2)  # excess, samples scored
+        self._window = np.zeros(3)  # excess, the shadow's errors, samples scored
         self._good: Optional[Arrays] = None
         self._made: deque[_Made] = deque(maxlen=self._late)
 
@@ -203,6 +207,7 @@ class Guarded:
 
     # -- running and learning --------------------------------------------------------------------
 
+    @np.errstate(over="ignore")
     def step(self, inputs: Sample, elapsed_time: float = 1.0) -> Array:
         """Feeds one sample and returns the output, in the unit of the targets.
 
@@ -223,9 +228,8 @@ class Guarded:
         base, spread = self._base()
         features = self._skip.features(scaled)
         shadow = self._shadow(scaled, elapsed_time, base, spread)
-        with np.errstate(over="ignore"):
-            own = base + spread * _finite(network + self._skip.outputs(features))
-            distance = held(own - shadow, self._limit * spread)
+        own = base + spread * _finite(network + self._skip.outputs(features))
+        distance = held(own - shadow, self._limit * spread)
         used = np.array([share if heard else -1.0])
         self._made.append(_Made(base, spread, network, features, shadow, distance, used))
         if self._guard["scale"]:
@@ -245,8 +249,7 @@ class Guarded:
         if not self._guard["scale"]:
             return values
         scale = self._inputs_scale
-        with np.errstate(over="ignore"):
-            scaled = (values - scale.center) / scale.spread
+        scaled = (values - scale.center) / scale.spread
         # Of a first value nothing is known.
         scaled = np.where((scale.count == 0) & ~np.isnan(values), 0.0, scaled)
         return held(scaled, FARTHEST_INPUT)
@@ -266,6 +269,7 @@ class Guarded:
         network = self._frozen.step(scaled, elapsed_time).astype(np.float64)
         return base + spread * held(_finite(network), self._limit)
 
+    @np.errstate(over="ignore")
     def learn(self, target: Target, delay: int = 0) -> Optional[float]:
         """Scores an output, and moves the weights by what it should have been.
 
@@ -283,8 +287,8 @@ class Guarded:
         if target is None:
             return None
         check_integer("delay", delay, 0, self._late - 1)
-        values = np.asarray(self.learner.checked_target(target), dtype=np.float64)
-        values = np.broadcast_to(values, self._last.shape)
+        values = np.empty_like(self._last)
+        values[:] = self.learner.checked_target(target)
         if delay >= len(self._made):
             raise DomainError(f"only {len(self._made)} outputs are remembered", "delay")
         known = ~np.isnan(values)
@@ -303,54 +307,51 @@ class Guarded:
         return loss
 
     def _score(self, made: _Made, values: Array, known: npt.NDArray[np.bool_], delay: int) -> None:
-        with np.errstate(over="ignore"):
-            error = made.shadow[known] - values[known]
-            shadow = float(np.minimum(np.abs(error) / made.spread[known], 1e100).mean())
+        error = (made.shadow - values)[known]
         spread, distance = made.spread[known], made.distance[known]
+        shadow = float(np.minimum(np.abs(error) / spread, 1e100).sum()) / len(error)
         share = float(made.share[0])
         learner = _excess(error, distance, spread)
         self._sums += (shadow, learner, _excess(error, share * distance, spread), 1.0)
         excess = min(max(learner, -self._limit), self._limit)  # but for rounding it is already
         self._share.score((self.learner.samples - 1 - delay) % self._late, excess)
-        self._window += (excess, 1.0)
+        self._window += (excess, shadow, 1.0)
 
     def _teach(
         self, made: _Made, values: Array, known: npt.NDArray[np.bool_], delay: int
     ) -> Optional[float]:
-        with np.errstate(over="ignore"):
-            scaled = (values - made.base) / made.spread
+        scaled = (values - made.base) / made.spread
         scaled = held(scaled, self._limit)
         skipped = self._skip.outputs(made.features)
-        loss = self.learner.learn(scaled - skipped, delay)
+        loss = self.learner.learn(held(scaled - skipped, LARGEST_TARGET), delay)
         missing = np.where(known, scaled - skipped - made.network, 0.0)
         self._skip.learn(made.features, held(_finite(missing), self._limit))
         return loss
 
     def _remember(self, values: Array, known: npt.NDArray[np.bool_]) -> None:
         if self._guard["scale"]:
-            with np.errstate(over="ignore"):
-                self._targets_scale.update(values - self._last if self._changes else values)
+            self._targets_scale.update(values - self._last if self._changes else values)
         self._last = np.where(known, values, self._last)
 
     # -- the guard -------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         """After every window: keeps the weights if the learner did better, else goes back."""
-        excess, count = self._window.tolist()
+        excess, shadow, count = self._window.tolist()
         if count < self._guard["window"]:
             return
         self._window[:] = 0
         if excess <= 0:
             self._good = self.learner.weights()
-        elif self._good is not None:
+        elif self._good is not None and excess > shadow / 2:
             self.learner.set_weights(self._good)
             # They were good once: if they no longer are, learning goes on from where it is.
             self._good = None
             self.learner.note(
                 "rolled_back",
                 f"the learner did worse than the shadow over {int(count)} samples, by "
-                f"{excess / count:.2g} spreads a sample; its weights are again those of the last "
-                "window in which it did better",
+                f"{excess / count:.2g} spreads a sample; its weights are again those after the "
+                "last window in which it did better",
             )
 
     def commit(self) -> None:

@@ -69,7 +69,8 @@ class Learner:
         learning_rate: above 0.
         max_gradient_norm: longer gradients are shortened to it; None: they are not.
         loss: ``"mse"``, ``"mae"``, ``"huber"``, or ``"cross_entropy"`` of a class.
-        max_delay: how many samples late a label may come.
+        max_delay: how many samples late a label may come. It takes memory for ``max_delay`` + 1
+            times O gradients.
         window: samples that ``"window"`` looks back on.
 
     Attributes:
@@ -210,7 +211,8 @@ class Learner:
             target: (O,) numbers, or one for a single output; NaN where not known; None: nothing is
                 known. For ``cross_entropy`` the number of a class.
             delay: how many samples ago the output was made, up to ``max_delay``. The gradient is
-                the one of that output with the weights of then.
+                exactly the one it had with the weights of then; with ``"window"`` and
+                ``"readout"`` the one it has with those of now.
 
         Returns:
             The loss of that output, or None if the weights did not move: nothing is known, or the
@@ -237,10 +239,21 @@ class Learner:
             self.updates += 1
             return loss
         if outcome == NOT_FINITE:
-            self._engine.forget()
-            self.note("not_finite", "a gradient was not finite; the weights stayed, and what "
-                                     "earlier samples did to it was forgotten")  # fmt: skip
+            self._recover()
         return None
+
+    def _recover(self) -> None:
+        """From a gradient that is not finite."""
+        state = self._engine.state()
+        lost = not np.isfinite(state).all()
+        if lost:
+            self._engine.set_state(np.zeros_like(state))
+        self._engine.forget()
+        self.note(
+            "not_finite",
+            "a gradient was not finite: the weights stayed, and the influence of earlier samples "
+            "was forgotten" + (", the state too, which was not finite either" if lost else ""),
+        )
 
     def snapshot(self) -> bytes:
         """Everything it needs to go on: weights, state, sensitivities, optimiser; no pickle.

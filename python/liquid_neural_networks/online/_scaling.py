@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 MEMORY = 1000
 """Samples that count: older ones fade."""
 
-FAR = 10.0
+FAR = 4.0
 """Spreads from the centre beyond which a value counts as an outlier, taken to be there itself,"""
 
 LASTING = 5
@@ -35,6 +35,11 @@ class RunningScale:
     Args:
         size: how many features.
         warm_up: samples up to which all count in full.
+
+    Attributes:
+        count: of values of each feature.
+        center: their mean.
+        spread: their standard deviation; above 0, also of features that never changed.
     """
 
     def __init__(self, size: int, warm_up: int):
@@ -43,10 +48,9 @@ class RunningScale:
         self.center = np.zeros(size)
         self._variance = np.zeros(size)
         self._outliers = np.zeros(size)
+        self.spread = self._spread()
 
-    @property
-    def spread(self) -> Array:
-        """Above 0, also of features that never changed."""
+    def _spread(self) -> Array:
         least = 1e-12 + 1e-9 * np.abs(self.center)
         found: Array = np.maximum(np.sqrt(self._variance), least)
         return found
@@ -66,6 +70,7 @@ class RunningScale:
         rate = known / np.minimum(np.maximum(self.count, 1), MEMORY)
         self.center = self.center + rate * distance
         self._variance = (1 - rate) * (self._variance + rate * distance**2)
+        self.spread = self._spread()
 
     def arrays(self) -> dict[str, Array]:
         return {
@@ -83,3 +88,4 @@ class RunningScale:
     def restore(self, arrays: dict[str, Any]) -> None:
         self.count, self.center = arrays["count"].copy(), arrays["center"].copy()
         self._variance, self._outliers = arrays["variance"].copy(), arrays["outliers"].copy()
+        self.spread = self._spread()
