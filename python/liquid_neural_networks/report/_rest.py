@@ -61,7 +61,7 @@ def _row(subject: Subject, found: FixedPoints, k: int) -> list[Any]:
     return [
         str(k + 1),
         "yes" if bool(found.stable[k]) else "no",
-        f"{int(found.found[k])} of {STARTS}",
+        str(int(found.found[k])),
         outputs,
         _return(subject, found, k),
     ]

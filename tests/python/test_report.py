@@ -1,0 +1,248 @@
+"""Explanations add up to what was forecast; pages show what the library says, and need nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+from click.testing import CliRunner
+
+from liquid_neural_networks import LiquidNetwork, inspection, report, wiring
+from liquid_neural_networks.cli import main
+from liquid_neural_networks.errors import DataError, DomainError, DtypeError, OptionError
+from liquid_neural_networks.report import _subject
+from liquid_neural_networks.training import Forecaster, fit_table
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ROWS = 120
+
+
+def wave() -> polars.DataFrame:
+    rng = np.random.default_rng(0)
+    hours = np.arange(ROWS) * 0.5
+    level = 20 + 3 * np.sin(hours) + 0.1 * rng.normal(size=ROWS)
+    valve = np.where(np.arange(ROWS) % 17 == 3, np.nan, np.cos(hours))
+    kind = np.where(level > 21, "high", np.where(level < 19, "</script><b>low", "mid"))
+    return polars.DataFrame(
+        {"hour": hours, "level": level, "valve": valve, "kind": kind}
+    ).with_columns(polars.col("valve").fill_nan(None))
+
+
+OPTIONS = {
+    "time": "hour",
+    "epochs": 2,
+    "window": 24,
+    "hidden_size": 6,
+    "progress": False,
+    "seed": 0,
+}
+FORECASTERS: dict[str, dict[str, Any]] = {
+    "value": {"targets": "level", "horizon": 2, "features": ["level", "valve"]},
+    "no baseline": {"targets": ["level", "valve"], "baseline": "none", "path": True, "horizon": 3},
+    "quantiles": {"targets": "level", "loss": "quantile", "features": ["level", "valve"]},
+    "classes": {"targets": "kind"},
+    "closed form": {"targets": "level", "dynamics": "closed_form", "features": ["level"]},
+}
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, Forecaster]:
+    return {name: fit_table(wave(), **OPTIONS, **each) for name, each in FORECASTERS.items()}
+
+
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_the_parts_add_up_to_the_forecast(name: str, trained: dict[str, Forecaster]) -> None:
+    forecaster = trained[name]
+    found = report.explain(forecaster, wave(), row=90)
+    parts = found.parts
+    assert parts.inputs.shape == (90, forecaster.network.input_size)
+    assert parts.times[-1] == "44.5"
+    assert abs(parts.before + parts.inputs.sum() - parts.total) <= parts.error + 1e-9
+    assert parts.error < 1e-3
+    row = forecaster.predict(wave()[:90], latest=True).row(-1, named=True)
+    if name == "classes":
+        assert found.answer == row["predicted_kind"]
+    else:
+        key = "predicted_level_q50" if name == "quantiles" else "predicted_level"
+        assert float(found.answer) == pytest.approx(row[key], rel=1e-5)
+
+
+def test_without_a_baseline_the_total_is_the_forecast(trained: dict[str, Forecaster]) -> None:
+    forecaster = trained["no baseline"]
+    found = report.explain(forecaster, wave(), row=90, target="valve")
+    assert forecaster.outputs is not None
+    # Outputs are scaled: the mean of the training rows is added.
+    mean = forecaster.outputs.mean[2 * 2 + 1]
+    assert found.parts.total + mean == pytest.approx(float(found.answer), abs=1e-4)
+
+
+def test_words_name_what_mattered_most(trained: dict[str, Forecaster]) -> None:
+    found = report.explain(trained["value"], wave())
+    said = str(found)
+    weights = np.abs(found.parts.inputs).sum(axis=0)
+    first = re.search(r"means \(.*\):\n  (.*?)  ", said)
+    assert first is not None and first[1].strip() == found.names[int(weights.argmax())]
+    assert said.startswith("level, 2 rows after 59.5: ")
+    assert "In its test, forecasts were off by" in said
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["inputs"] == list(trained["value"].input_names)
+    assert np.array(plain["parts"]).shape == found.parts.inputs.shape
+    strongest = max(plain["neurons"], key=lambda name: abs(plain["neurons"][name]))
+    assert f"Passed on most by {strongest} (" in said
+
+
+def test_long_gone_rows_are_carried_by_the_state(trained: dict[str, Forecaster]) -> None:
+    """Looking back on fewer rows leaves the output as it is."""
+    forecaster = trained["value"]
+    recordings = forecaster.columns.recordings(forecaster.columns.read(wave()))
+    whole = _subject.of_forecaster(forecaster, recordings[0], ROWS)
+    newest = whole.newest(30)
+    assert len(newest.inputs) == 30 and newest.times == whole.times[-30:]
+    np.testing.assert_allclose(newest.run(), whole.run()[-30:], atol=1e-6)
+
+
+def test_what_cannot_be_explained_is_said(trained: dict[str, Forecaster]) -> None:
+    forecaster = trained["value"]
+    with pytest.raises(DomainError, match=r"row: expected .* from 1 to 120"):
+        report.explain(forecaster, wave(), row=121)
+    with pytest.raises(DataError, match="target: expected one of level, got 'speed'"):
+        report.explain(forecaster, wave(), target="speed")
+    with pytest.raises(DtypeError, match="network: expected a LiquidNetwork or a Forecaster"):
+        report.write("pilot.lnn", wave(), "page.html")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="time: the table trained on says"):
+        report.write(forecaster, wave(), "page.html", time="hour")
+    with pytest.raises(DataError, match="the network has 5 inputs, the table 2 columns beside"):
+        report.write(
+            LiquidNetwork(5, 4, 1), wave()[["hour", "level", "valve"]], "p.html", time="hour"
+        )
+
+
+def shown(page: Path) -> dict[str, Any]:
+    text = page.read_text("utf-8")
+    # Nothing is fetched; the one address is the name of SVG.
+    assert set(re.findall(r"https?://[^\"' ]*", text)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"\bsrc=|@import|url\(|fetch\(|XMLHttp|eval\(", text)
+    assert text.count("</script>") == 2
+    found: dict[str, Any] = json.loads(text.split('id="data">', 1)[1].split("</script>", 1)[0])
+    return found
+
+
+@pytest.mark.parametrize("name", ["value", "quantiles", "classes"])
+def test_the_page_shows_what_the_library_says(
+    name: str, trained: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    forecaster, page = trained[name], tmp_path / "page.html"
+    report.write(forecaster, wave(), page, title="<Tanks> & $data", progress=False)
+    found = shown(page)
+    assert "<title>&lt;Tanks&gt; &amp; $data</title>" in page.read_text("utf-8")
+    scores = forecaster.evaluate(wave())
+    own = next(value for label, value, _ in found["quality"]["rows"] if label == "this network")
+    assert own == pytest.approx(scores[forecaster.measure])
+    network, wired = forecaster.network, forecaster.network.wiring
+    assert wired is not None
+    assert found["names"] == list(forecaster.input_names)
+    assert found["wiring"]["synapses"]["count"] == wired.synapse_count
+    assert np.array(found["activity"]["states"]).shape == (wired.units, ROWS)
+    assert len(found["lesions"]["change"]) == wired.units
+    if name == "value":
+        subject = _subject.of_forecaster(
+            forecaster, forecaster.columns.recordings(forecaster.columns.read(wave()))[0], ROWS
+        )
+        change = (subject.run(network.ablate(neurons=[2])) - subject.run()) * subject.scale
+        assert found["lesions"]["change"][2] == pytest.approx(
+            np.sqrt(np.square(change).mean()), rel=1e-3
+        )
+        rests = inspection.fixed_points(
+            network,
+            np.nan_to_num(subject.inputs[-1]),
+            mask=~np.isnan(subject.inputs[-1]),
+            starts=16,
+        )
+        assert len(found["fixed"]["rows"]) == min(len(rests), 8)
+
+
+def test_distrust_is_said_where_it_is_due(trained: dict[str, Forecaster], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    strange = wave().with_columns(
+        polars.when(polars.int_range(ROWS) == ROWS - 1)
+        .then(1000.0)
+        .otherwise(polars.col("level"))
+        .alias("level")
+    )
+    report.write(trained["value"], strange[60:], page, progress=False)
+    said = " ".join(shown(page)["distrust"])
+    assert re.search(r"change of level is \d+\.\d deviations from its mean in the newest row", said)
+    assert "A simple rule, " in said or "better" in shown(page)["quality"]["verdict"]
+
+
+def test_any_network_has_a_page_and_large_ones_a_small_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = polars.DataFrame({"s": np.arange(30) * 0.1, "a": rng.normal(size=30), "b": 0.5})
+    page = tmp_path / "worm.html"
+    report.write(
+        LiquidNetwork(2, wiring=wiring.c_elegans(4), seed=0), table, page, time="s", progress=False
+    )
+    found = shown(page)
+    assert page.stat().st_size < 5e6
+    assert found["quality"] is None and found["activity"]["unit"] == "units of s"
+    assert sum(len(ids) for _, ids in found["wiring"]["layers"]) == 302
+    assert "Not looked for in 302 neurons" in found["fixed"]["note"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="PAGES ARE NOT OPENED: there is no chromium")
+@pytest.mark.parametrize("name", ["value", "classes"])
+def test_the_page_draws_itself_without_an_error(
+    name: str, trained: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    report.write(trained[name], wave(), page, progress=False)
+    done = subprocess.run(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()),
+        ],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    network = trained[name].network
+    assert network.wiring is not None
+    assert done.stdout.count('class="node') == network.hidden_size + network.input_size
+    synapses = network.wiring.synapse_count + network.wiring.sensory_synapse_count
+    assert len(re.findall(r'class="synapse (?:up|down)', done.stdout)) == synapses
+    assert done.stdout.count("<canvas") == 2 and "time constant (hour)" in done.stdout
+
+
+def test_the_commands(trained: dict[str, Forecaster], tmp_path: Path) -> None:
+    model, table = str(tmp_path / "tank.lnn"), str(tmp_path / "tank.csv")
+    trained["value"].save(model)
+    wave().write_csv(table)
+    picture, page = tmp_path / "why.png", tmp_path / "tank.html"
+    done = CliRunner().invoke(
+        main, ["explain", model, table, "--row", "90", "--picture", str(picture)]
+    )
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("level, 2 rows after 44.5: ")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    done = CliRunner().invoke(main, ["explain", model, table, "--json"])
+    assert json.loads(done.stdout)["times"][-1] == "59.5"
+    done = CliRunner().invoke(main, ["report", model, table, "-o", str(page)])
+    assert (done.exit_code, done.stdout) == (0, f"{page}\n")
+    assert shown(page)["title"] == "tank"
+    LiquidNetwork(2, 4, 1, seed=0).save(tmp_path / "plain.lnn")
+    for arguments, code, words in (
+        (["explain", model, table, "--row", "0"], 2, "--row"),
+        (["explain", model, table, "--row", "500"], 1, "row: expected"),
+        (["explain", str(tmp_path / "plain.lnn"), table], 1, "was not trained on a table"),
+        (["report", model, table, "-o", table], 2, "is read by this command"),
+        (["report", str(tmp_path / "plain.lnn"), table, "-o", str(page)], 1, "has 2 inputs"),
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == code and words in done.output, done.output
+    assert shown(page)["title"] == "tank"  # as it was
