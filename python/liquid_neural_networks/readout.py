@@ -120,10 +120,10 @@ def check_fed(readout: nn.Module, neurons: Tensor) -> None:
     Raises:
         DtypeError: it was converted by itself.
     """
-    if not readout._forward_pre_hooks:
-        for each in readout._parameters.values():
-            if each is not None:
-                check_alike("readout", each, neurons.dtype)
+    dtype = neurons.dtype
+    for each in readout._parameters.values():
+        if each is not None and each.dtype != dtype and not readout._forward_pre_hooks:
+            check_alike("readout", each, dtype)
 
 
 def kind_of(readout: nn.Module) -> str:

@@ -26,6 +26,7 @@ from ._calls import (
     forward,
     kept_rows,
     make_plan,
+    room_for,
 )
 from ._fields import CLOSED_FORM
 
@@ -224,14 +225,14 @@ def _gradients(
     elapsed = tensors["elapsed_time"]
     assert states is not None and z is not None and state is not None and elapsed is not None
     pure = form.mode == "pure"
-    grad_y = z.new_empty(z.shape)
+    grad_y = room_for(z)
     grad_heads = states.new_empty(*states.shape[:2], form.heads * form.units)
     made: Tensors = {
         "grad_states": grad_states,
         "grad_y": grad_y,
         "grad_heads": grad_heads,
-        "grad_elapsed_time": elapsed.new_empty(elapsed.shape),
-        "grad_state": state.new_empty(state.shape),
+        "grad_elapsed_time": room_for(elapsed),
+        "grad_state": room_for(state),
         "grad_shift": torch.empty_like(states) if pure else None,
         "grad_A": torch.empty_like(states) if pure else None,
         "grad_memories": None,

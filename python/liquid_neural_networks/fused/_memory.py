@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._sequences import Sequences
 from ..memory import MemoryCell
-from ._calls import Tensors
+from ._calls import Tensors, room_for
 
 READ = ("gates", "gates_recurrent", "memory")
 WRITTEN = ("memories", "starts", "kept_gates")
@@ -63,8 +63,8 @@ def gradients(cell: Tensors, grad_memories: Tensor) -> Tensors:
     assert gates is not None and memory is not None
     return {
         "grad_memories": grad_memories,
-        "grad_gates": gates.new_empty(gates.shape),
-        "grad_memory": memory.new_empty(memory.shape),
+        "grad_gates": room_for(gates),
+        "grad_memory": room_for(memory),
     }
 
 

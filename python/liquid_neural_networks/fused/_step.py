@@ -9,7 +9,8 @@ from torch import Tensor
 from .._kernel import built
 from ..solvers import Method
 from . import _memory
-from ._calls import Call, Tensors, backward, forward, kept_rows, make_plan
+from ._calls import Call, Tensors, backward, forward, kept_rows, make_plan, room_for
+from ._fields import READ
 
 
 class Stored(NamedTuple):
@@ -68,6 +69,14 @@ def run(call: Call, tensors: Tensors, keep: bool) -> Tensors:
     return written
 
 
+GRADIENTS = {
+    name: f"grad_{name}"
+    for names in READ.values()
+    for name in names
+    if name not in (*_memory.READ, "mask")
+}
+"""What has a gradient -> C's name for that; but for the memory cell's."""
+
 _NO_MEMORY_WRITTEN: Tensors = dict.fromkeys(_memory.WRITTEN)
 
 
@@ -79,18 +88,17 @@ def run_back(
     grad_memories: Optional[Tensor],
 ) -> Tensors:
     """The gradients of all tensors by name, None for the mask and for what is not there."""
-    made: Tensors = {
-        name: None if each is None or name == "mask" else each.new_empty(each.shape)
-        for name, each in tensors.items()
-        if name not in _memory.READ
-    }
+    made: Tensors = {"mask": None}
     given: Tensors = {"grad_states": grad_states, "grad_memories": None, "grad_gates": None,
                       "grad_memory": None}  # fmt: skip
+    for name, gradient in GRADIENTS.items():
+        if name in tensors:
+            each = tensors[name]
+            made[name] = given[gradient] = None if each is None else room_for(each)
     if tensors["gates"] is not None:
         assert grad_memories is not None
         given |= _memory.gradients(tensors, grad_memories)
-    wanted = {f"grad_{name}": each for name, each in made.items() if name != "mask"}
-    backward(call, {**tensors, **written, **given, **wanted})
+    backward(call, {**tensors, **written, **given})
     return {**made, **_memory_gradients(tensors, written, given)}
 
 

@@ -61,7 +61,9 @@ def why_not(
 ) -> str:
     """Why this engine cannot run a call, in plain words; empty if it can."""
     inputs = sequences.inputs
-    if inputs.device.type != "cuda" and not (INTERPRETED and inputs.device.type == "cpu"):
+    if inputs.is_cpu and not INTERPRETED:
+        return "the network is on cpu, not on a GPU"  # every call on a CPU asks
+    if not (inputs.is_cuda or inputs.is_cpu):
         return f"the network is on {inputs.device}, not on a GPU"
     if MISSING:
         return MISSING

@@ -176,6 +176,8 @@ print('{:train-loss', found.history.train_loss, ':test-mse', found.test['mse'],
     :dtype-error :features [table :temp_max (assoc quick :features #{:wind :temp_max})]
     :dtype-error :wind [(assoc-in table [:wind 3] "strong") :temp_max quick]
     :dtype-error :date [(assoc-in table [:date 3] 3) :temp_max quick]
+    :dtype-error :date [(assoc-in table [:date 3] (Instant/parse "2020-01-04T00:00:00Z"))
+                        :temp_max quick]
     :dtype-error :weather [(assoc-in table [:weather 3] 3) :temp_max quick]
     :dtype-error :wind [(assoc-in table [:wind 3] [1]) :temp_max quick]
     :domain-error :window [table :temp_max (assoc quick :window 0)]
