@@ -2,7 +2,8 @@
 
     python -m benchmarks.edge
 
-Debian: gcc-arm-none-eabi, gcc-avr, avr-libc, simavr, clang, lld; PyPI: unicorn.
+Debian: gcc-arm-none-eabi, gcc-riscv64-unknown-elf, gcc-avr, avr-libc, simavr, clang, lld; PyPI:
+unicorn.
 """
 
 from __future__ import annotations
@@ -13,25 +14,24 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import arm, avr, pilot
+from . import arm, avr, pilot, riscv
 
 M4F = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
 CONTRACT = "-ffp-contract=fast"
+M4, M0 = ["-mcpu=cortex-m4"], ["-mcpu=cortex-m0plus"]
 ROWS = (
-    ("Cortex-M4F float32 -O2", "float32", [*M4F, "-O2"], True),
-    (
-        "Cortex-M4F float32 -O2 -ffp-contract=fast",
-        "float32",
-        [*M4F, "-O2", "-ffp-contract=fast"],
-        True,
-    ),
-    ("Cortex-M4F float32 -Os", "float32", [*M4F, "-Os"], True),
-    ("Cortex-M0+ float32 -O2", "float32", ["-mcpu=cortex-m0plus", "-O2"], False),
-    ("Cortex-M4 int16 -O2", "int16", ["-mcpu=cortex-m4", "-O2"], False),
-    ("Cortex-M4 int16 -Os", "int16", ["-mcpu=cortex-m4", "-Os"], False),
-    ("Cortex-M0+ int16 -O2", "int16", ["-mcpu=cortex-m0plus", "-O2"], False),
-    ("Cortex-M0+ int16 -Os", "int16", ["-mcpu=cortex-m0plus", "-Os"], False),
+    ("Cortex-M4F float32 -O2", "float32", [*M4F, "-O2"]),
+    ("Cortex-M4F float32 -O2 contract", "float32", [*M4F, "-O2", CONTRACT]),
+    ("Cortex-M4F float32 -Os contract", "float32", [*M4F, "-Os", CONTRACT]),
+    ("Cortex-M4F float16 -Os contract", "float16", [*M4F, "-Os", CONTRACT]),
+    ("Cortex-M0+ float32 -O2", "float32", [*M0, "-O2"]),
+    ("Cortex-M4 int16 -O2", "int16", [*M4, "-O2"]),
+    ("Cortex-M4 int16 -Os", "int16", [*M4, "-Os"]),
+    ("Cortex-M0+ int16 -O2", "int16", [*M0, "-O2"]),
+    ("Cortex-M0+ int16 -Os", "int16", [*M0, "-Os"]),
+    ("Cortex-M0+ int8 -Os", "int8", [*M0, "-Os"]),
 )
+WHOLE = ("int16", "int8")
 
 
 def main() -> None:
@@ -41,11 +41,18 @@ def main() -> None:
         print("| target | flash B | RAM B | a step | error |")
         print("|--------+---------+-------+--------+-------|")
         if shutil.which("arm-none-eabi-gcc") and importlib.util.find_spec("unicorn"):
-            for name, numbers, flags, hard in ROWS:
-                cost = arm.measure(folders[numbers], flags, numbers == "int16", hard)
+            for name, numbers, flags in ROWS:
+                hard = "-mfloat-abi=hard" in flags
+                cost = arm.measure(folders[numbers], flags, numbers in WHOLE, hard)
                 row(name, cost, "instructions", errors[numbers])
         else:
             print("Cortex-M is not measured: no arm-none-eabi-gcc, or no unicorn")
+        if shutil.which("riscv64-unknown-elf-gcc") and importlib.util.find_spec("unicorn"):
+            for option in ("-O2", "-Os"):
+                cost = riscv.measure(folders["int16"], [option])
+                row(f"rv32imc int16 {option}", cost, "instructions", errors["int16"])
+        else:
+            print("rv32 is not measured: no riscv64-unknown-elf-gcc, or no unicorn")
         if shutil.which("avr-gcc") and shutil.which("simavr"):
             for numbers, folder in folders.items():
                 name = f"ATmega328P {numbers} -Os"

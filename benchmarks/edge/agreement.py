@@ -29,6 +29,8 @@ from .exported import Exported
 
 NUMBERS = ("float32", "float16", "int16", "int8")
 EPISODES = 60
+KEPT = Path("out/edge")
+"""Where controllers are kept that have learned."""
 
 
 def main() -> None:
@@ -108,9 +110,15 @@ def _control(
 ) -> None:
     """Learns as the examples do, and counts the episodes that succeed."""
     shown = [control.episode(plant, None, seed, shaken=shaken) for seed in range(40)]
-    size = common.Size(seeds=1, smoke=False)
-    torch.manual_seed(0)
-    control.learn(plant, network, shown, size, epochs=60, rounds=2)
+    kept = KEPT / f"{name}.lnn"
+    if kept.exists():
+        network = LiquidNetwork.load(kept)
+    else:
+        torch.manual_seed(0)
+        size = common.Size(seeds=1, smoke=False)
+        control.learn(plant, network, shown, size, epochs=60, rounds=2)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        network.save(kept)
     table = np.concatenate([each.observations for each in shown])
     for numbers in NUMBERS:
         device = Exported(network, numbers, table, folder / numbers)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .pilot import sequence
+from .pilot import sequence, whole_inputs
 
 STEPS = 20
 STATE, INPUTS, OUTPUTS, STACK, END = 0x20000100, 0x20002000, 0x20003000, 0x20008000, 0x1F0000
@@ -33,20 +34,30 @@ def build(folder: Path, flags: list[str]) -> Path:
     return target
 
 
-def _words(*command: str) -> list[list[str]]:
+def words(*command: str) -> list[list[str]]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split() for line in done.stdout.splitlines()]
 
 
-def flash(elf: Path) -> int:
-    sections = {row[0]: row[1] for row in _words("arm-none-eabi-size", "-A", str(elf)) if row}
-    return sum(int(sections.get(name, 0)) for name in (".text", ".rodata", ".data"))
+def flash(elf: Path, tools: str = "arm-none-eabi-") -> int:
+    sections = {row[0]: row[1] for row in words(f"{tools}size", "-A", str(elf)) if row}
+    names = (".text", ".rodata", ".srodata", ".data", ".sdata")
+    return sum(int(sections.get(name, 0)) for name in names)
+
+
+def load(data: bytes, write: Callable[[int, bytes], None]) -> None:
+    """Writes the segments of an ELF file of 32 bits."""
+    start, count = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<H", data, 44)[0]
+    for index in range(count):
+        kind, offset, address, _, size = struct.unpack_from("<5I", data, start + 32 * index)
+        if kind == 1:
+            write(address, data[offset : offset + size])
 
 
 def measure(folder: Path, flags: list[str], whole: bool, hard_float: bool) -> Cost:
     """Cost of the pilot in ``folder``; ``whole``: in whole numbers."""
     elf = build(folder, flags)
-    functions = {row[2]: int(row[0], 16) for row in _words("arm-none-eabi-nm", str(elf))
+    functions = {row[2]: int(row[0], 16) for row in words("arm-none-eabi-nm", str(elf))
                  if len(row) == 3}  # fmt: skip
     machine = _Machine(elf)
     machine.call(functions["pilot_init"], [STATE])
@@ -56,7 +67,7 @@ def measure(folder: Path, flags: list[str], whole: bool, hard_float: bool) -> Co
         registers, single = [STATE, INPUTS, OUTPUTS], time
         given = np.asarray(values, np.float32)
         if whole:
-            given = np.where(np.isnan(values), -32768, np.rint(values * 4096)).astype(np.int16)
+            given = whole_inputs(values)
             registers = [STATE, INPUTS, int(time * 2**20), OUTPUTS]
         elif not hard_float:
             registers = [STATE, INPUTS, _bits(time), OUTPUTS]
@@ -83,7 +94,7 @@ class _Machine:
         self._emulator.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_A15)
         self._emulator.mem_map(0, 0x200000)
         self._emulator.mem_map(0x20000000, 0x10000)
-        self._load(elf.read_bytes())
+        load(elf.read_bytes(), self.write)
         enabled = self._emulator.reg_read(arm_const.UC_ARM_REG_C1_C0_2) | (0xF << 20)
         self._emulator.reg_write(arm_const.UC_ARM_REG_C1_C0_2, enabled)  # the floating-point unit
         self._emulator.reg_write(arm_const.UC_ARM_REG_FPEXC, 0x40000000)
@@ -92,13 +103,6 @@ class _Machine:
 
     def _tick(self, *_: Any) -> None:
         self._count += 1
-
-    def _load(self, data: bytes) -> None:
-        start, count = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<H", data, 44)[0]
-        for index in range(count):
-            kind, offset, address, _, size = struct.unpack_from("<5I", data, start + 32 * index)
-            if kind == 1:
-                self.write(address, data[offset : offset + size])
 
     def write(self, address: int, data: bytes) -> None:
         self._emulator.mem_write(address, data)

@@ -59,7 +59,9 @@ int main(void) {
 TYPES = {
     "float32": ("float", "float", "1.0f", "0.5f"),
     "int16": ("int16_t", "int32_t", "4096", "524288"),
+    "int8": ("int16_t", "int32_t", "4096", "524288"),
 }
+TYPES["float16"] = TYPES["float32"]
 
 
 def measure(folder: Path, numbers: str) -> Cost:

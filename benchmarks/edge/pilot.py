@@ -16,6 +16,7 @@ from liquid_neural_networks.export._design import design
 from liquid_neural_networks.export._fixed import fixed
 
 STEPS = 1000
+NUMBERS = ("float32", "float16", "int16", "int8")
 
 
 def network() -> LiquidNetwork:
@@ -36,10 +37,15 @@ def sequence() -> tuple[Any, Any]:
 def sources(folder: Path) -> dict[str, Path]:
     """Numbers -> the folder of an export."""
     inputs, _ = sequence()
-    for numbers in ("float32", "int16"):
-        ranges = inputs if numbers == "int16" else None
+    for numbers in NUMBERS:
+        ranges = inputs if numbers.startswith("int") else None
         export.c(network(), folder / numbers, name="pilot", numbers=numbers, calibrate=ranges)
-    return {numbers: folder / numbers for numbers in ("float32", "int16")}
+    return {numbers: folder / numbers for numbers in NUMBERS}
+
+
+def whole_inputs(values: Any) -> Any:
+    """Whole numbers that are about what the exports take."""
+    return np.where(np.isnan(values), -32768, np.rint(values * 4096)).astype(np.int16)
 
 
 def errors(folders: dict[str, Path]) -> dict[str, float]:
@@ -52,13 +58,12 @@ def errors(folders: dict[str, Path]) -> dict[str, float]:
         elapsed_time=torch.tensor(times),
         mask=torch.tensor(seen),
     ).states.detach()
-    made = fixed(design(network()), inputs)
-    _, whole = _fixed_run.run(made, inputs, times)
-    found = whole[:, 0] / 2.0 ** (made.state_bits + 15)
-    return {
-        "float32": float(np.abs(_states(folders["float32"]) - states.numpy()).max()),
-        "int16": float(np.abs(found - states.numpy()).max()),
-    }
+    found = {numbers: _states(folders[numbers]) for numbers in ("float32", "float16")}
+    for numbers, bits in (("int16", 16), ("int8", 8)):
+        made = fixed(design(network()), inputs, bits)
+        _, whole = _fixed_run.run(made, inputs, times)
+        found[numbers] = whole[:, 0] / 2.0 ** (made.state_bits + 15)
+    return {numbers: float(np.abs(each - states.numpy()).max()) for numbers, each in found.items()}
 
 
 def _states(folder: Path) -> Any:

@@ -11,7 +11,6 @@ Exits with 1 where one fails.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,38 +23,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 from spec.encoding import VECTORS
 from spec.fixed_cases import VECTORS as FIXED_VECTORS
 
-from export_cases import SANITIZE, Case, FixedCase, Program, Target
+from export_cases import TARGETS, Case, FixedCase, Program, Target, at_hand
 from liquid_neural_networks import LiquidNetwork
 
 from .networks import random_networks
 
-SEMIHOSTING = "enable=on,target=native,chardev=text"
-BOARD = ("-display", "none", "-monitor", "none", "-serial", "none", "-chardev", "stdio,id=text",
-         "-semihosting-config", SEMIHOSTING, "-kernel")  # fmt: skip
-M4F = ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
-TARGETS = (
-    Target("gcc", "gcc"),
-    Target("clang", "clang"),
-    Target("gcc -Os -ffast-math", "gcc", ("-Os", "-ffast-math")),
-    Target("sanitizers", "gcc", ("-O1", *SANITIZE)),
-    Target("aarch64", "aarch64-linux-gnu-gcc", ("-O2",), ("qemu-aarch64",)),
-    Target("s390x, big endian", "s390x-linux-gnu-gcc", ("-O2",), ("qemu-s390x",)),
-    Target("Cortex-M4F", "arm-none-eabi-gcc", ("-O2", "-mthumb", *M4F),
-           ("qemu-system-arm", "-M", "mps2-an386", *BOARD), bare=True),
-    Target("Cortex-M0", "arm-none-eabi-gcc", ("-Os", "-mthumb", "-mcpu=cortex-m0"),
-           ("qemu-system-arm", "-M", "microbit", *BOARD), bare=True),
-    Target("rv32imc", "riscv64-unknown-elf-gcc",
-           ("-O2", "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"),
-           ("qemu-riscv32",), bare=True),
-    Target("AVR", "avr-gcc", ("-Os", "-mmcu=atmega1284p"),
-           ("simavr", "-m", "atmega1284p", "-f", "16000000"), bare=True),
-)  # fmt: skip
 WITHIN = 1e-5
 """As the spec counts errors; it allows 1e-4."""
-
-
-def at_hand(target: Target) -> bool:
-    return all(shutil.which(tool) for tool in (target.compiler, *target.emulator[:1]))
 
 
 def vectors(target: Target) -> Iterator[tuple[str, float]]:
@@ -118,8 +92,8 @@ def main() -> int:
         if not at_hand(target):
             print(f"{target.name:32} SKIPPED: there is no {target.compiler} or no emulator")
             continue
-        failed += report(target.name, dict(vectors(target)))
         failed += report(f"{target.name}, whole numbers", dict(fixed_vectors(target)))
+        failed += report(target.name, dict(vectors(target)))
     if options.random:
         failed += report("random networks", dict(random_ones(TARGETS[0], options.random)))
     return 1 if failed else 0

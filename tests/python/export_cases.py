@@ -42,6 +42,33 @@ class Target(NamedTuple):
     bare: bool = False
 
 
+SEMIHOSTING = "enable=on,target=native,chardev=text"
+BOARD = ("-display", "none", "-monitor", "none", "-serial", "none", "-chardev", "stdio,id=text",
+         "-semihosting-config", SEMIHOSTING, "-kernel")  # fmt: skip
+M4F = ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+TARGETS = (
+    Target("gcc", "gcc"),
+    Target("clang", "clang"),
+    Target("gcc -Os -ffast-math", "gcc", ("-Os", "-ffast-math")),
+    Target("sanitizers", "gcc", ("-O1", *SANITIZE)),
+    Target("aarch64", "aarch64-linux-gnu-gcc", ("-O2",), ("qemu-aarch64",)),
+    Target("s390x, big endian", "s390x-linux-gnu-gcc", ("-O2",), ("qemu-s390x",)),
+    Target("Cortex-M4F", "arm-none-eabi-gcc", ("-O2", "-mthumb", *M4F),
+           ("qemu-system-arm", "-M", "mps2-an386", *BOARD), bare=True),
+    Target("Cortex-M0", "arm-none-eabi-gcc", ("-Os", "-mthumb", "-mcpu=cortex-m0"),
+           ("qemu-system-arm", "-M", "microbit", *BOARD), bare=True),
+    Target("rv32imc", "riscv64-unknown-elf-gcc",
+           ("-O2", "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"),
+           ("qemu-riscv32",), bare=True),
+    Target("AVR", "avr-gcc", ("-Os", "-mmcu=atmega1284p"),
+           ("simavr", "-m", "atmega1284p", "-f", "16000000"), bare=True),
+)  # fmt: skip
+
+
+def at_hand(target: Target) -> bool:
+    return all(shutil.which(tool) for tool in (target.compiler, *target.emulator[:1]))
+
+
 class Run(NamedTuple):
     """What a network did: ``accepted`` (T,), ``outputs`` (T, O), ``states`` (T, numbers)."""
 

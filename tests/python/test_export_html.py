@@ -126,6 +126,19 @@ def test_words_and_calendar_have_sliders_of_their_own(tmp_path: Path) -> None:
 
 
 @needs_tools
+def test_what_is_fed_as_changes_slides_from_any_level(tmp_path: Path) -> None:
+    table = polars.DataFrame({"level": 400 + np.sin(np.arange(90.0)), "wind": np.arange(90) % 7.0})
+    options = {"baseline": "latest", "epochs": 1, "window": 16, "hidden_size": 5}
+    forecaster = fit_table(table, "level", **options)
+    text = export.html(forecaster, tmp_path / "net.html").read_text("utf-8")
+    level, wind = json.loads(re.search(r"const network = (.*);", text)[1])["inputs"]
+    assert level["name"] == "level, from any level"
+    assert level["low"] == -level["high"] < -3
+    assert wind["name"] == "wind"
+    assert wind["low"] < 3 < wind["high"]
+
+
+@needs_tools
 def test_the_command(tmp_path: Path) -> None:
     LiquidNetwork(2, 4, 1, seed=0).save(tmp_path / "net.lnn")
     arguments = ["export", str(tmp_path / "net.lnn"), "--to", "html", "--output", str(tmp_path)]

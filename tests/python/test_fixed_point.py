@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from spec import generate
+from spec.encoding import VECTORS as FLOAT_VECTORS
 from spec.encoding import decode, path_of
 from spec.fixed_cases import CASES, VECTORS, fixed_files
 from spec.fixed_point import bits, opening, reciprocal, scaled
 
-from export_cases import COMPILER, FixedCase
+from export_cases import COMPILER, TARGETS, Case, FixedCase, Program, Target, at_hand
 from liquid_neural_networks.export import _fixed_run
 from liquid_neural_networks.export._design import design
 from liquid_neural_networks.export._fixed import fixed
@@ -58,6 +59,19 @@ def test_python_computes_the_numbers_of_the_text(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_exported_c_computes_the_numbers_of_the_text(name: str, tmp_path: Path) -> None:
     assert case(name).differences(tmp_path) == 0
+
+
+@pytest.mark.parametrize("target", [each for each in TARGETS if each.bare], ids=lambda t: t.name)
+def test_a_microcontroller_computes_the_numbers_of_the_text(target: Target, tmp_path: Path) -> None:
+    """Some of them: ``python -m tests.exports`` runs all."""
+    if not at_hand(target):
+        pytest.skip(f"{target.name} IS NOT TESTED: no {target.compiler} or no {target.emulator[0]}")
+    for name in ("int16-ncp", "int8-two-layers"):
+        (tmp_path / name).mkdir()
+        assert case(name).differences(tmp_path / name, target) == 0
+    vector = Case(path_of("conductance-ncp", FLOAT_VECTORS))
+    program = Program(tmp_path, {vector.name: vector.network()}, target)
+    assert vector.error(program) < 1e-5
 
 
 def test_the_functions_of_the_text_by_hand() -> None:

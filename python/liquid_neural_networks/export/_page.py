@@ -21,6 +21,8 @@ NAME = "network"
 EXPORTS = ("inputs", "outputs", "neurons", "init", "step")
 REACH = 3.0
 """Sliders go from as many deviations below an input's mean to as many above."""
+LEVEL = 10.0
+"""Deviations of a change that count as one of a level."""
 
 
 def page(design: Design) -> str:
@@ -71,9 +73,12 @@ def _description(design: Design) -> dict[str, Any]:
     """What the page has to know beside the code."""
     size, columns = design.input_size, design.columns
     mean, deviation = np.zeros(size), np.ones(size)
-    if design.inputs is not None and not design.change_inputs:
+    if design.inputs is not None:
         mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
     names = [f"input {k}" for k in range(size)] if columns is None else list(columns.inputs)
+    for k in design.change_inputs:  # it is fed changes alone, so that any level will do
+        mean[k], deviation[k] = 0.0, LEVEL * deviation[k]
+        names[k] += ", from any level"
     outputs = [f"output {o}" for o in range(design.output_size)]
     if columns is not None:
         outputs = [str(each) for each in columns.classes or columns.targets]
