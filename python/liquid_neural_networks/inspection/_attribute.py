@@ -193,7 +193,8 @@ def baseline_of(baseline: Optional[Number], subject: Subject) -> Tensor:
         given = torch.broadcast_to(given, own.inputs.shape)
     except RuntimeError:
         raise ShapeError(
-            f"expected a number, (I,), (T, I) or {own.layout.name('I')} like the inputs; "
+            f"expected a number, (I,), (T, I) or the shape of the inputs, with "
+            f"T, I = {tuple(own.inputs.shape[1:])}; "
             f"got {tuple(given.shape)}",
             "baseline",
         ) from None
