@@ -12,7 +12,7 @@ from ..network import LiquidNetwork
 from ._lines import Row, instant, looks_like_a_number, number, number_or_none
 
 if TYPE_CHECKING:
-    from ..training import Forecaster
+    from ..training import Forecaster, LiveForecast
 
 
 Answer = Union[list[Any], LiquidError]
@@ -33,14 +33,14 @@ class Live(Protocol):
     def restore(self, saved: Mapping[str, Any]) -> None: ...
 
 
-class _Forecasts:
+class Forecasts:
     """A network trained on a table."""
 
-    def __init__(self, forecaster: Forecaster):
+    def __init__(self, forecaster: Forecaster, stream: LiveForecast):
         from ..training._forecast_table import MADE_AT  # as the forecaster is: late
 
         columns = forecaster.columns
-        self._forecaster, self._stream = forecaster, forecaster.stream()
+        self._forecaster, self._stream = forecaster, stream
         self._numbers = set(columns.features) - set(columns.categories) - set(columns.time)
         self._own = list(columns.order.kept_as_text)
         made_at = len(columns.time) == 1 and max(forecaster.aim.steps) > 0
@@ -69,18 +69,23 @@ class _Forecasts:
         self._stream = self._forecaster.stream(saved)
 
 
-class _Outputs:
+class Outputs:
     """Any other network: its inputs are the columns in their order.
 
     Args:
         time: the column of times, or None: rows are one unit apart.
         columns: those of all rows, if one line names them.
+        labels: columns that are no inputs either.
     """
 
     def __init__(
-        self, network: LiquidNetwork, time: Optional[str], columns: Optional[Sequence[str]]
+        self,
+        network: LiquidNetwork,
+        time: Optional[str],
+        columns: Optional[Sequence[str]],
+        labels: Sequence[str] = (),
     ):
-        self._time = time
+        self._time, self._aside = time, {time, *labels}
         self._dates: Optional[bool] = None  # whether times are dates: the first row will tell
         self._before: Optional[float] = None
         self._stream, self._size = network.stream(), network.input_size
@@ -112,19 +117,24 @@ class _Outputs:
         return [row[self._time], *answers]
 
     def _check(self, columns: Sequence[str]) -> None:
-        inputs = [name for name in columns if name != self._time]
+        inputs = [name for name in columns if name not in self._aside]
         if len(inputs) != self._size:
+            beside = ["the time"] if self._time else []
+            beside += ["the labels"] if len(self._aside) > 1 else []
             raise DataError(
                 f"the network has {self._size} inputs, there are {len(inputs)} columns"
-                + (" beside the time" if self._time else "; --time names that of the times"),
+                + (f" beside {' and '.join(beside)}" if beside else "")
+                + ("" if self._time else "; --time names that of the times"),
                 "input",
             )
 
     def _answers(self, row: Row, elapsed_time: float) -> list[Any]:
         self._check(list(row))
-        inputs = [number(row, name) for name in row if name != self._time]
-        answers: list[Any] = self._stream.step(inputs, elapsed_time).tolist()
+        answers: list[Any] = self._stream.step(self._inputs(row), elapsed_time).tolist()
         return answers
+
+    def _inputs(self, row: Row) -> list[float]:
+        return [number(row, name) for name in row if name not in self._aside]
 
     def saved(self) -> dict[str, Any]:
         return {"state": self._stream.state.tolist(), "time": self._before, "dates": self._dates}
@@ -151,12 +161,24 @@ def _is_number(value: object) -> bool:
 
 
 def live_of(found: model_file.Model, time: Optional[str], columns: Optional[Sequence[str]]) -> Live:
+    forecaster = forecaster_in(found, time)
+    if forecaster is not None:
+        return Forecasts(forecaster, forecaster.stream())
+    return Outputs(LiquidNetwork.from_model(found), time, columns)
+
+
+def forecaster_in(found: model_file.Model, time: Optional[str]) -> Optional[Forecaster]:
+    """The forecaster in a file that was read; None if its network was not trained on a table.
+
+    Raises:
+        OptionError: there is one, and a column of times was named.
+    """
     # Imported here, as it takes its time: --help needs none of it.
     from ..training import Forecaster
     from ..training._forecaster import trained_on_table
 
-    if trained_on_table(found.metadata):
-        if time is not None:
-            raise OptionError("the table trained on says which column that is", "--time")
-        return _Forecasts(Forecaster.of(found, "model"))
-    return _Outputs(LiquidNetwork.from_model(found), time, columns)
+    if not trained_on_table(found.metadata):
+        return None
+    if time is not None:
+        raise OptionError("the table trained on says which column that is", "--time")
+    return Forecaster.of(found, "model")

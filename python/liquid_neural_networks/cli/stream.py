@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from .._files import replace
-from ..errors import DataError, LiquidError
+from .._files import check_writable, replace
+from ..errors import DataError, LiquidError, OptionError
 from ._interruptions import Interruptible
+from ._options import names
 
 if TYPE_CHECKING:
     from ._lines import Format, Line
@@ -34,13 +35,43 @@ if TYPE_CHECKING:
     help="Go on from this file if it is there, and write it at the end of the input, at an "
     "interruption (Ctrl-C, SIGTERM), and at least every 10,000 rows.",
 )
-def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None:
+@click.option(
+    "--learn",
+    "targets",
+    metavar="TARGET",
+    type=names,
+    help="Once a row is answered, learn from its column TARGET what should have been answered: "
+    "a target of the table trained on (the label of a forecast comes with the row it was for); "
+    "of any other network the columns that hold the labels of its outputs, with commas between.",
+)
+@click.option(
+    "--learning-rate",
+    type=float,
+    default=0.001,
+    show_default=True,
+    help="With --learn: how far the weights go with each label.",
+)
+@click.option(
+    "--commit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --learn: write the network as it has become to this .lnn file, whenever --state "
+    "is written.",
+)
+def stream(
+    model: Path,
+    time: Optional[str],
+    state_file: Optional[Path],
+    targets: Optional[tuple[str, ...]],
+    learning_rate: float,
+    commit: Optional[Path],
+) -> None:
     """Predict with MODEL line by line: rows come in on standard input, answers go out at once.
 
     \b
     Examples:
       tail -f sensors.csv | lnn stream co2.lnn
       mosquitto_sub -t sensors | lnn stream co2.lnn --state co2.state
+      tail -f sensors.csv | lnn stream co2.lnn --learn co2 --state co2.state --commit new.lnn
 
     Input is CSV with a header line, or one JSON object a line; answers have the same form. Empty
     cells and null are missing values. Elapsed times come from the time column. A line that
@@ -56,7 +87,12 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     from .. import model_file
     from ._lines import format_of, lines_at_hand
     from ._live import live_of
+    from ._live_learning import learning_of
 
+    if targets is None and commit is not None:
+        raise OptionError("needs --learn", "--commit")
+    if commit is not None:
+        _check_commit(commit, model, state_file)
     found = model_file.load(model)
     mark = f"{zlib.crc32(model_file.dumps(found)):08x}"
     saved = None if state_file is None else _read_state(state_file, mark)
@@ -65,12 +101,22 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
     if first is None:
         return
     rows = format_of(first[0])
-    live = live_of(found, time, rows.columns)
+    learning = None
+    if targets is not None:
+        learning = learning_of(found, time, rows.columns, targets, learning_rate)
+    live = live_of(found, time, rows.columns) if learning is None else learning
     if saved is not None:
         live.restore(saved)
     if rows.columns is not None:
         _say([rows.heading(live.names)])
         first = first[1:]
+
+    def keep() -> None:
+        if state_file is not None:
+            _write_state(state_file, mark, live)
+        if learning is not None and commit is not None:
+            learning.commit(commit)
+
     count = unsaved = 0
     try:
         with Interruptible() as interruptible:
@@ -78,12 +124,15 @@ def stream(model: Path, time: Optional[str], state_file: Optional[Path]) -> None
                 with interruptible.not_now():
                     _answer(live, rows, part, count)
                     count, unsaved = count + len(part), unsaved + len(part)
-                    if state_file is not None and unsaved >= SAVED_EVERY:
-                        _write_state(state_file, mark, live)
+                    if learning is not None:
+                        _tell(learning.said())
+                    if unsaved >= SAVED_EVERY:
+                        keep()
                         unsaved = 0
     finally:  # also where the answers can no longer be written
-        if state_file is not None:
-            _write_state(state_file, mark, live)
+        keep()
+    if learning is not None:
+        _tell(learning.summary())
 
 
 SAVED_EVERY = 10_000
@@ -117,6 +166,18 @@ def _answer(live: Live, rows: Format, lines: Sequence[Line], before: int) -> Non
 def _say(lines: Sequence[Optional[str]]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines if line is not None)
     sys.stdout.flush()
+
+
+def _tell(lines: Iterator[str]) -> None:
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def _check_commit(commit: Path, model: Path, state_file: Optional[Path]) -> None:
+    check_writable(commit)
+    if state_file is not None and commit.resolve() == model.resolve():
+        raise OptionError("the state would no longer be that of MODEL; name another file",
+                          "--commit")  # fmt: skip
 
 
 # -- the state file ------------------------------------------------------------------------------

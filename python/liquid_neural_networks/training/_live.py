@@ -15,7 +15,7 @@ from ..errors import DataError, LiquidError
 from ._baselines import fed_targets
 from ._forecast_table import value_names
 from ._past import FloatArray, latest_known
-from ._run import Array
+from ._run import Array, Outputs
 
 if TYPE_CHECKING:
     from ._forecaster import Forecaster
@@ -110,12 +110,15 @@ class LiveForecast:
             if before is not None:
                 first, state = len(before.past.inputs), before.state
                 series = _joined(before.past, series.rows(1, len(series.inputs)))
-            found = self.forecaster.run(series, first, state)
+            found = self._run(series, first, state)
             for row, values in zip(recording.rows[-len(found.values) :], found.values):
                 answers[row] = dict(zip(self.names, _values(self.forecaster, values)))
             moved[group] = _Position(every[recording.rows[-1]], self._kept(series), found.state)
         self._positions.update(moved)
         return answers[len(known) :]
+
+    def _run(self, series: Series, first: int, state: Optional[Array]) -> Outputs:
+        return self.forecaster.run(series, first, state)
 
     def _recordings(self, table: polars.DataFrame) -> list[Recording]:
         columns = self.forecaster.columns
