@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="arduino: a library of Arduino's and PlatformIO's, with an example sketch.",
 )
+@click.option(
+    "--learn",
+    type=click.Choice(["exact", "snap1", "readout"]),
+    help="Also write NAME_learn.h and NAME_learn.c: the same network, learning on the device.",
+)
 def export(
     model: Path,
     to: str,
@@ -70,6 +75,7 @@ def export(
     numbers: str,
     calibrate: Optional[Path],
     layout: str,
+    learn: Optional[str],
 ) -> None:
     """Export MODEL, a .lnn file, as C for a microcontroller, as ONNX, or as a page.
 
@@ -79,6 +85,7 @@ def export(
       lnn export pilot.lnn --output firmware --name pilot --elapsed-time 0.02
       lnn export pilot.lnn --output firmware --numbers int16 --calibrate flights.csv
       lnn export pilot.lnn --output libraries/pilot --layout arduino
+      lnn export pilot.lnn --output firmware --learn exact
       lnn export co2.lnn --to onnx --output models
       lnn export co2.lnn --to html --output pages
 
@@ -105,9 +112,10 @@ def export(
     chosen = name_from(model.stem) if name is None else check_name(name)
     found = model_file.load(model)
     if to != "c":
-        if (elapsed_time, numbers, calibrate, layout) != (None, "float32", None, "plain"):
+        given = (elapsed_time, numbers, calibrate, layout, learn)
+        if given != (None, "float32", None, "plain", None):
             raise click.UsageError(
-                "--elapsed-time, --numbers, --calibrate and --layout are for --to c"
+                "--elapsed-time, --numbers, --calibrate, --layout and --learn are for --to c"
             )
         output.mkdir(parents=True, exist_ok=True)
         write = {"onnx": exports.onnx, "html": exports.html}[to]
@@ -124,6 +132,7 @@ def export(
         numbers=numbers,
         calibrate=table[0] if table is not None and numbers.startswith("int") else None,
         layout=layout,
+        learn=learn,
     ):
         click.echo(path)
     if table is not None:

@@ -18,7 +18,7 @@ from .._checks import check_choice, check_flag
 from .._files import PathOrName, replace
 from .._inputs import real_array
 from ..errors import OptionError
-from . import _arduino, _fixed_source, _onnx, _page, _source
+from . import _arduino, _fixed_source, _learning, _onnx, _page, _source
 from ._design import Design, Exportable, design, model_of
 from ._error import half_differences, whole_differences
 from ._fixed import fixed
@@ -41,6 +41,7 @@ def c(
     numbers: str = "float32",
     calibrate: Optional[npt.ArrayLike] = None,
     layout: str = "plain",
+    learn: Optional[str] = None,
 ) -> list[Path]:
     """Writes a network as C: ``NAME.h``, ``NAME.c``, and ``main.c`` with a ``Makefile`` to try it.
 
@@ -64,13 +65,18 @@ def c(
             learn the range of each. Default: 8 deviations of the training table, or from -8 to 8.
         layout: ``"plain"``, or ``"arduino"``: a library of Arduino's and PlatformIO's, with an
             example sketch in place of ``main.c`` and ``Makefile``.
+        learn: also write ``NAME_learn.h`` and ``NAME_learn.c``, in which the network runs and
+            learns by itself: ``"exact"``, ``"snap1"`` or ``"readout"``, see
+            :class:`~liquid_neural_networks.online.Learner`, by RMSprop on the mean squared error,
+            the gradient shortened to 1; in float32. For conductance dynamics with the fused solver,
+            one layer, no memory, not trained on a table. ``NAME_learn.h`` states the RAM.
 
     Returns:
         The files that were written.
 
     Raises:
         OptionError: the name is no C identifier; the network is bidirectional, or its solver
-            is ``"adaptive"``; or ``numbers`` cannot express it.
+            is ``"adaptive"``; or ``numbers`` or ``learn`` cannot express it.
         DtypeError: this is no network.
         DomainError: the elapsed time is negative or not finite, or a number of the network is
             beyond float32 or float16.
@@ -86,6 +92,11 @@ def c(
         files = _fixed_source.files(fixed(made, table, BITS[numbers]), check_name(name))
     else:
         files = _source.files(_stored(made, numbers), check_name(name))
+    if learn is not None:
+        check_choice("learn", learn, _learning.METHODS)
+        if layout != "plain":
+            raise OptionError("is for layout='plain'", "learn")
+        files |= _learning.files(network, name, learn)
     if layout == "arduino":
         files = _arduino.files(made, name, files, whole)
     target = Path(folder)

@@ -1,0 +1,131 @@
+"""Exported C that learns: the same weights as in Python."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_cases import COMPILER, SANITIZE, STRICT
+from liquid_neural_networks import LiquidNetwork, export, wiring
+from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.export._learning import METHODS
+from liquid_neural_networks.online._layout import layout_of
+
+DRIVER = """
+#include "pilot_learn.h"
+#include <stdio.h>
+
+static pilot_learner learner;
+
+/* Numbers from standard input: elapsed time, inputs, targets; the outputs, and at the end every
+ * parameter and the size of a learner, to standard output. */
+int main(void) {
+    float row[1 + PILOT_LEARN_INPUTS + PILOT_LEARN_OUTPUTS], outputs[PILOT_LEARN_OUTPUTS];
+    const unsigned long size = sizeof learner;
+    pilot_learn_init(&learner);
+    while (fread(row, sizeof row, 1, stdin) == 1) {
+        if (!pilot_learn_step(&learner, row[0], row + 1, outputs)) return 1;
+        fwrite(outputs, sizeof outputs, 1, stdout);
+        pilot_learn(&learner, row + 1 + PILOT_LEARN_INPUTS, 1e-3f);
+    }
+    fwrite(learner.parameters, sizeof learner.parameters, 1, stdout);
+    fwrite(&size, sizeof size, 1, stdout);
+    return 0;
+}
+"""
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "ncp": {"wiring": wiring.ncp(inter=12, command=6, motor=1)},
+    "full, dense read-out": {"hidden_size": 4, "output_size": 2, "unfolds": 3},
+    "without recurrent synapses": {
+        "wiring": wiring.Wiring.from_matrices(np.zeros((3, 3)), np.ones((2, 3)), motor=1)
+    },
+}
+
+
+def rows_of(network: LiquidNetwork, count: int) -> np.ndarray:
+    """Elapsed times, inputs with gaps, and targets that follow from them, with gaps."""
+    rng = np.random.default_rng(0)
+    time = np.cumsum(rng.uniform(0.5, 1.5, count))
+    inputs = np.stack([np.sin(time / 3), np.cos(time / 7)], 1)
+    targets = np.tile(0.5 * inputs[:, :1] + 0.3 * inputs[:, 1:], network.output_size)
+    inputs[rng.random(inputs.shape) < 0.05] = np.nan
+    targets[rng.random(targets.shape) < 0.05] = np.nan
+    elapsed = np.diff(time, prepend=time[0] - 1)
+    return np.column_stack([elapsed, inputs, targets]).astype(np.float32)
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_learned_on_the_device_is_what_is_learned_in_python(
+    name: str, method: str, tmp_path: Path
+) -> None:
+    network = LiquidNetwork(2, seed=1, **NETWORKS[name])
+    written = export.c(network, tmp_path, name="pilot", learn=method)
+    assert {"pilot.c", "pilot_learn.h", "pilot_learn.c"} <= {path.name for path in written}
+    (tmp_path / "driver.c").write_text(DRIVER)
+    program = tmp_path / "driver"
+    sources = [str(tmp_path / each) for each in ("driver.c", "pilot_learn.c")]
+    strict = [each for each in STRICT if each != "-Wconversion"]  # the driver's
+    assert COMPILER is not None
+    subprocess.run([COMPILER, *STRICT, "-O2", "-c", sources[1], "-o", tmp_path / "x.o"], check=True)
+    subprocess.run([COMPILER, *strict, *SANITIZE, "-O1", *sources, "-o", program], check=True)
+
+    rows, outputs = rows_of(network, 2000), network.output_size
+    done = subprocess.run([program], input=rows.tobytes(), capture_output=True, check=True).stdout
+    found = np.frombuffer(done[: 4 * len(rows) * outputs], np.float32).reshape(-1, outputs)
+    parameters = np.frombuffer(done[found.nbytes : -8], np.float32)
+
+    learner = network.learner(method)
+    wanted = []
+    for row in rows:
+        wanted.append(learner.step(row[1:3], float(row[0])))
+        learner.learn(row[3:])
+    # Two ways of rounding come apart as weights move.
+    assert found == pytest.approx(np.stack(wanted), abs=1e-3)
+    assert found[:300] == pytest.approx(np.stack(wanted[:300]), abs=1e-5)
+    positions = layout_of("neurons.0.", network.neurons[0], network.readout).positions(1)
+    moved = 0.0
+    for parameter, value in learner._engine.stored().items():
+        mine = parameters[positions[parameter]].reshape(tuple(value.shape))
+        assert mine == pytest.approx(value.numpy(), abs=2e-3), parameter
+        change = (value - network.values()[parameter].detach()).abs()
+        moved = max(moved, float(change.max()) if change.numel() else 0.0)
+    assert moved > 0.02
+    header = (tmp_path / "pilot_learn.h").read_text()
+    stated = re.search(r"takes (\d+) bytes of RAM", header)
+    assert stated and int(stated[1]) == int.from_bytes(done[-8:], "little")
+
+
+def test_what_cannot_learn_on_a_device_is_refused(tmp_path: Path) -> None:
+    for options in (
+        {"dynamics": "dense"},
+        {"solver": "euler"},
+        {"num_layers": 2},
+        {"mixed_memory": True},
+        {"constraint": "softplus"},
+    ):
+        network = LiquidNetwork(2, 4, 1, seed=0, **options)
+        with pytest.raises(OptionError, match="learn"):
+            export.c(network, tmp_path, learn="exact")
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    for more in ({"learn": "window"}, {"learn": "exact", "layout": "arduino"}):
+        with pytest.raises(OptionError, match="learn"):
+            export.c(network, tmp_path, **more)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pilot_learns_exactly_within_the_memory_of_a_microcontroller(tmp_path: Path) -> None:
+    network = LiquidNetwork(10, wiring=NETWORKS["ncp"]["wiring"], seed=0)
+    export.c(network, tmp_path, name="pilot", learn="exact")
+    stated = re.search(
+        r"takes (\d+) bytes of RAM.*stack stays below (\d+)",
+        (tmp_path / "pilot_learn.h").read_text(),
+    )
+    assert stated and int(stated[1]) < 20_000 and int(stated[2]) < 4_000
