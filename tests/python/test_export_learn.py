@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from export_cases import COMPILER, SANITIZE, STRICT
 from liquid_neural_networks import LiquidNetwork, export, wiring
+from liquid_neural_networks.cli import main
 from liquid_neural_networks.errors import OptionError
 from liquid_neural_networks.export._learning import METHODS
 from liquid_neural_networks.online._layout import layout_of
@@ -129,3 +131,13 @@ def test_the_pilot_learns_exactly_within_the_memory_of_a_microcontroller(tmp_pat
         (tmp_path / "pilot_learn.h").read_text(),
     )
     assert stated and int(stated[1]) < 20_000 and int(stated[2]) < 4_000
+
+
+def test_the_command_writes_it_too(tmp_path: Path) -> None:
+    LiquidNetwork(2, seed=1, **NETWORKS["ncp"]).save(tmp_path / "pilot.lnn")
+    arguments = ["export", str(tmp_path / "pilot.lnn"), "--output", str(tmp_path / "firmware")]
+    done = CliRunner().invoke(main, [*arguments, "--learn", "snap1"])
+    assert done.exit_code == 0 and "pilot_learn.c" in done.output
+    assert "snap1" in (tmp_path / "firmware/pilot_learn.h").read_text()
+    done = CliRunner().invoke(main, [*arguments, "--to", "html", "--learn", "snap1"])
+    assert done.exit_code == 2 and "--learn" in done.output

@@ -147,21 +147,10 @@ def test_outputs_are_those_of_the_network() -> None:
 
 def reference(network: LiquidNetwork, method: str, loss: str, optimizer: str) -> Reference:
     """The twin in plain torch, with the same sensitivities kept."""
-    populations = network.populations()
-    trainable = set(_learner._trainable(populations, network.readout))
-    twin = Reference(populations, network.readout, trainable, loss, optimizer, kept=3)
-    prefix, neuron = populations[0]
-    layout = _layout.layout_of(prefix, neuron, network.readout)
-    rows = _methods.rows_of(method, layout)
-    flags = []
-    for name, each in zip(twin._copies.names, twin._copies.moving):
-        kept = np.zeros((layout.units, each.numel()), dtype=bool)
-        if name in layout.within:
-            for index, block in enumerate(layout.within[name][0]):
-                kept[np.isin(layout.place, rows[block]), index] = True
-        flags.append(kept)
-    twin._rows = torch.from_numpy(np.hstack(flags)).to(torch.float64)
-    return twin
+    populations, readout = network.populations(), network.readout
+    trainable = set(_learner._trainable(populations, readout))
+    layout = _layout.layout_of(*populations[0], readout)
+    return Reference(populations, readout, trainable, loss, optimizer, 3, method, layout)
 
 
 @pytest.mark.parametrize("method", ["exact", "snap2", "snap1"])
@@ -326,6 +315,30 @@ def test_what_c_cannot_carry_along_learns_through_a_window_or_in_torch(options: 
         assert set(found) == set(wanted)
         for parameter, each in wanted.items():
             assert found[parameter] == pytest.approx(each, abs=1e-9), (method, parameter)
+
+
+@pytest.mark.parametrize("method", ["exact", "snap1", "snap2"])
+def test_without_a_compiler_it_learns_the_same(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = LiquidNetwork(2, wiring=SMALL, seed=2).double()
+    compiled = network.learner(method)
+    monkeypatch.setattr(_learner, "native", None)
+    plain = network.learner(method)
+    assert "compiled" in repr(compiled) and "reference" in repr(plain)
+    for learner in (compiled, plain):
+        for inputs in ([0.3, -0.2], [0.1, 0.5]):
+            learner.step(inputs)
+            learner.learn(0.4)
+    for name, each in compiled.gradients().items():
+        assert each == pytest.approx(plain.gradients()[name], abs=1e-10)
+
+
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"mixed_memory": True}], ids=str)
+def test_few_sensitivities_of_other_networks_are_refused(options: Any) -> None:
+    network = LiquidNetwork(2, 4, 1, seed=0, **options)
+    with pytest.raises(OptionError, match="window"):
+        network.learner("snap1")
 
 
 def test_a_short_window_is_back_propagation_from_its_first_state() -> None:
@@ -515,6 +528,15 @@ def test_wrong_samples_and_targets_are_refused_and_change_nothing() -> None:
     with pytest.raises(DomainError, match="delay"):
         learner.learn([0.0, 0.0], delay=1)
     assert learner.snapshot() == before
+
+
+@pytest.mark.parametrize("method", online.METHODS)
+def test_an_infinite_input_is_refused_by_its_name(method: str) -> None:
+    learner = LiquidNetwork(2, 4, 2, seed=0).learner(method)
+    for wrong in (np.inf, 1e39):
+        with pytest.raises(DomainError, match="inputs"):
+            learner.step([0.1, wrong])
+    assert learner.samples == 0
 
 
 def test_every_method_loss_and_optimiser_runs() -> None:

@@ -63,7 +63,8 @@ class Learner:
             parameters begin with.
         readout: of the last one's neurons.
         method: ``"exact"``, ``"snap2"``, ``"snap1"``, ``"window"``, ``"readout"``, or ``"auto"``:
-            by cost.
+            by cost. What C cannot carry along (several layers, a memory, a backbone, other
+            dynamics or solvers) learns by ``"window"``, or by ``"exact"`` in plain torch, slowly.
         optimizer: ``"rmsprop"``, ``"adam"`` or ``"sgd"``, with the constants of ``torch.optim``;
             for ``"readout"`` also ``"least_squares"``, recursive and with forgetting.
         learning_rate: above 0.
@@ -111,13 +112,11 @@ class Learner:
         check_choice("optimizer", optimizer, known)
         check_choice("loss", loss, LOSSES)
         self._max_delay = check_integer("max_delay", max_delay, 0, 2**20)
-        check_integer("window", window, 1, 2**16)
+        window = check_integer("window", window, 1, 2**16)
         self.learning_rate = positive("learning_rate", learning_rate)
-        self._largest_norm = (
-            np.inf
-            if max_gradient_norm is None
-            else positive("max_gradient_norm", max_gradient_norm)
-        )
+        if max_gradient_norm is not None:
+            max_gradient_norm = positive("max_gradient_norm", max_gradient_norm)
+        self._largest_norm = np.inf if max_gradient_norm is None else max_gradient_norm
         self._modules = list(populations), readout
         first = populations[0][1]
         self.input_size = first.input_size
@@ -160,8 +159,16 @@ class Learner:
             )
         elif self.method == "readout":
             self._engine = Readout(populations, readout, self._loss, optimizer, kept)
+        elif layout is None and self.method != "exact":
+            raise OptionError(
+                f"{self.method} needs a network whose synapses say what is kept, but {why_not}; "
+                "take 'window', or 'exact', which is slow here",
+                "method",
+            )
         else:
-            self._engine = Reference(populations, readout, trainable, self._loss, optimizer, kept)
+            self._engine = Reference(
+                populations, readout, trainable, self._loss, optimizer, kept, self.method, layout
+            )
 
     def __repr__(self) -> str:
         return (

@@ -64,6 +64,19 @@ def rows_of(method: str, layout: Layout) -> list[npt.NDArray[np.int64]]:
     return [np.flatnonzero(each) for each in _kept(method, layout)]
 
 
+def flags_of(method: str, layout: Layout, sizes: Mapping[str, int]) -> Flags:
+    """(N, P) which sensitivities are kept, of parameters one after the other: name -> how many
+    numbers it has."""
+    rows, parts = rows_of(method, layout), []
+    for name, size in sizes.items():
+        kept = np.zeros((layout.units, size), dtype=bool)
+        if name in layout.within:
+            for index, block in enumerate(layout.within[name][0]):
+                kept[np.isin(layout.place, rows[block]), index] = True
+        parts.append(kept)
+    return np.hstack(parts)
+
+
 def products(method: str, layout: Layout) -> int:
     """Multiply-adds that its sensitivities take a sample."""
     kept = _kept(method, layout).astype(np.float64)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import OptionError
 from ..neuron import LiquidNeuron
 from ..streaming import Stream
-from ._copies import Copies
+from ._copies import Copies, seen
 from ._engine import LEARNED, UNKNOWN_TARGET, Array, Arrays, Lesson
 
 LEAST_SQUARES = "least_squares"
@@ -57,6 +57,7 @@ class Readout:
             raise OptionError(f"learns the mean squared error, not {loss}", "optimizer")
         self._copies = Copies(populations, readout, names, loss, "sgd" if squares else optimizer)
         self.parameters = len(self._copies.flat)
+        self._like = populations[0][1].dynamics.like.detach()
         self._stream = Stream([each for _, each in populations], nn.Identity())
         self._units = populations[-1][1].hidden_size
         self._motor = not isinstance(readout, nn.Linear)
@@ -71,6 +72,8 @@ class Readout:
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Optional[Array]:
+        if seen(sample, self._like) is None:
+            return None
         neurons = self._stream.step(sample, elapsed_time, time_constants)
         self._kept.append(neurons)
         return self._outputs(neurons)

@@ -22,6 +22,8 @@ from ..engines import reference_only
 from ..neuron import LiquidNeuron
 from ._copies import Copies, run, seen
 from ._engine import Array, Arrays, Lesson
+from ._layout import Layout
+from ._methods import flags_of
 
 
 class Reference:
@@ -30,7 +32,8 @@ class Reference:
     Args:
         populations, readout, trainable, loss, optimizer: see :class:`Copies`.
         kept: how many outputs wait for a label.
-        rows: flags (populations * state size, P) of the sensitivities that are kept. Default: all.
+        method: which sensitivities are kept; ``"exact"`` keeps all.
+        layout: of the one population and the read-out; needed where not all are kept.
     """
 
     NAME = "reference"
@@ -43,7 +46,8 @@ class Reference:
         loss: str,
         optimizer: str,
         kept: int,
-        rows: Optional[npt.NDArray[np.bool_]] = None,
+        method: str = "exact",
+        layout: Optional[Layout] = None,
     ):
         self._copies = Copies(populations, readout, trainable, loss, optimizer)
         self.parameters = len(self._copies.flat)
@@ -55,7 +59,11 @@ class Reference:
         like = neurons[0].dynamics.like.detach()
         self._state = like.new_zeros(len(neurons), neurons[0].state_size)
         self._sensitivities = like.new_zeros(self._state.numel(), self.parameters)
-        self._rows = None if rows is None else torch.from_numpy(rows).to(like)
+        self._rows: Optional[Tensor] = None
+        if method != "exact":
+            assert layout is not None
+            sizes = {n: each.numel() for n, each in zip(self._copies.names, self._copies.moving)}
+            self._rows = torch.from_numpy(flags_of(method, layout, sizes)).to(like)
         size = max(kept, 1)
         outputs = self._outputs(self._state).detach()
         nothing = outputs, like.new_zeros(len(outputs), self.parameters)
