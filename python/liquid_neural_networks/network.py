@@ -430,6 +430,7 @@ class LiquidNetwork(nn.Module):
             )
         return Stream([neuron for _, neuron in self.populations()], self.readout, state)
 
+    @explains_keywords
     def learner(
         self,
         method: str = "auto",

@@ -507,6 +507,8 @@ def test_options_out_of_range_are_refused() -> None:
     ):
         with pytest.raises(error, match=name):
             network.learner(**options)
+    with pytest.raises(TypeError, match="learning_rate"):
+        network.learner(learningrate=0.1)
     with pytest.raises(OptionError, match="bidirectional"):
         LiquidNetwork(2, 4, 1, bidirectional=True).learner()
 
