@@ -727,6 +727,94 @@
           (assoc :neurons (total :layers)
                  :synapses (+ (total :synapses) (total :sensory-synapses)))))))
 
+;; -- why ------------------------------------------------------------------------------------
+
+(defn attribute
+  "What made an output: which inputs, when, through which synapses and neurons. The parts of each
+  cut sum to (output - baseline-output), to within the tolerance: :inputs; :synapses with
+  :past-synapses; and at every sample t the :neurons after it (with :memory, if there is one)
+  together with the :inputs after t.
+
+    inputs, :time-constants, :elapsed-time, :mask, :state  as for [[forward]]
+    :output     what is explained: the index of an output, or [a b] for output a minus output b; 0
+    :baseline   what inputs are compared with: a number, (I), (T, I) or like the inputs; 0
+    :at         the sample whose output is explained; the last
+    :tolerance  by which sums may be off; 1e-6
+    :as         see the namespace
+
+  Returns {:inputs (B, T, I) :synapses (B, T, S) :past-synapses (B, T, I) :neurons (B, T, N)
+  :recurrent (B, T, E) :memory :output (B) :baseline-output (B) :error (B) :uncertainty (B) :runs},
+  synapses in the order of [[wiring]]; no B for one sequence.
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1 :seed 1}))
+      (def found (lnn/attribute network [[0.5 -0.1] [0.4 0.0]] :output 0))
+      (map count ((juxt :inputs :neurons) found)) ;=> (2 2)
+      (< (abs (- (reduce + (flatten (:inputs found))) (- (:output found) (:baseline-output found)))) 1e-6) ;=> true"
+  [network inputs & options]
+  (let [{:keys [output time-constants baseline as] :or {output 0 as :vectors} :as checked}
+        (options/check :attribute options)]
+    (with-memory
+      (let [given (merge (run-arguments inputs time-constants checked)
+                         (arrays/described {:baseline baseline}))
+            found (call-on network "attribute" given
+                           (if (sequential? output) (vec output) output)
+                           (options/to-python (select-keys checked [:at :tolerance])))]
+        (into (array-map)
+              (for [[field value] found]
+                [(options/kebab field)
+                 (if (map? value) (arrays/read-array value as) value)]))))))
+
+(defn ablate
+  "A network of its own without some neurons or synapses. Synapses are gone from its wiring; neurons
+  keep their places, but nobody hears or reads them.
+
+    :neurons           of the population
+    :synapses          pairs [sender receiver] of recurrent synapses
+    :sensory-synapses  pairs [input receiver]
+    :population        which one, counted as in the state; 0
+
+  Throws `:option-error` when there is no such synapse.
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (:synapses (lnn/ablate network :synapses [[0 1]])) ;=> 63"
+  [network & options]
+  (let [{:keys [neurons synapses sensory-synapses population] :or {population 0}}
+        (options/check :ablate options)]
+    (introduced (call-on network "ablate" (vec neurons) (mapv vec synapses)
+                         (mapv vec sensory-synapses) population))))
+
+(defn fixed-points
+  "States at which a population rests while its input is held, the most visited first: found by
+  Newton's method from many random states.
+
+    inputs           (I) one sample; nil where a value is missing
+    :time-constants  base time constants (N) in place of the learned ones
+    :mask            (I), true where a value exists
+    :elapsed-time    from sample to sample, for dynamics that are no differential equation; 1
+    :starts          how many states to start from; 256
+    :tolerance       the largest speed at a fixed point; 1e-10
+    :seed            of the starts; 0
+    :population      which one, counted as in the state; 0
+    :as              see the namespace
+
+  Returns {:kind :stable :found :states (K, N) :speeds (K) :jacobians (K, N, N) :eigenvalues
+  (K, N, 2) :outputs (K, O)}: whether each is stable, how many starts led there, and what the
+  network says there, nil if it reads other populations too.
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 4 :output-size 1 :seed 1}))
+      (every? #(< % 1e-10) (:speeds (lnn/fixed-points network [0.5 -0.1]))) ;=> true"
+  [network inputs & options]
+  (let [{:keys [time-constants mask as] :or {as :vectors} :as checked}
+        (options/check :fixed-points options)]
+    (with-memory
+      (let [given (run-arguments inputs time-constants {:mask mask})
+            found (call-on network "fixed_points" given
+                           (options/to-python (dissoc checked :time-constants :mask :as)))]
+        (into (array-map)
+              (for [[field value] found]
+                [(options/kebab field)
+                 (if (map? value) (arrays/read-array value as) value)]))))))
+
 (defn- parameter-path
   "\"neurons.10.vleak\" -> [:neurons 10 :vleak]."
   [name]

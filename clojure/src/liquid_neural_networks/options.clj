@@ -49,6 +49,9 @@
    ::column-or-columns "the name of a column, or a sequence of names"
    ::function "a function"
    ::plain-map "a map with keywords or strings as keys"
+   ::output "the index of an output, or a pair [a b] for output a minus output b"
+   ::counts "a sequence of integers"
+   ::pairs "a sequence of pairs [sender receiver]"
    ::numbers "a number, nested vectors, an array or a tensor"
    ::windows "a map with :inputs, :targets, and perhaps :elapsed-time and :mask"
    ::format "one of :vectors, :double-array, :float-array, :array, :tensor"
@@ -69,6 +72,9 @@
    :seed ::integer, :on-epoch ::function, :progress ::flag})
 
 (s/def ::rows-or-data-set #{:rows :dataset})
+(s/def ::output (s/or :one ::count :difference (s/coll-of ::count :kind sequential? :count 2)))
+(s/def ::counts (s/coll-of ::count))
+(s/def ::pairs (s/coll-of (s/coll-of ::count :kind sequential? :count 2)))
 (s/def ::trace-format (s/or :array ::format :table ::table-format))
 
 (def verbs
@@ -82,6 +88,11 @@
    :forward (assoc run :return-state ::flag :dropout ::flag :as ::format)
    :trace (assoc run :population ::count :synapses ::flag :currents ::flag :as ::trace-format)
    :effective-time-constants (assoc run :population ::count :as ::format)
+   :attribute (assoc run :output ::output :time-constants ::numbers :baseline ::numbers :at ::count
+                     :tolerance ::number :as ::format)
+   :ablate {:neurons ::counts :synapses ::pairs :sensory-synapses ::pairs :population ::count}
+   :fixed-points {:time-constants ::numbers :mask ::numbers :elapsed-time ::number :starts ::count
+                  :tolerance ::number :seed ::integer :population ::count :as ::format}
    :train! (assoc fit :valid ::windows :drop-last ::flag :save-to ::a-path)
    :fit-table (assoc fit :features ::columns :time ::column-or-columns :time-format ::choice
                      :sort ::flag :duplicates ::choice :calendar ::columns :categories ::columns

@@ -53,6 +53,11 @@
 (s/fdef lnn/stream-state :args (s/cat :live some?))
 (s/fdef lnn/reset-stream! :args (s/cat :live some?))
 (s/fdef lnn/describe :args (arguments :describe :network ::network))
+(s/fdef lnn/attribute
+  :args (arguments :attribute :network ::network :inputs ::inputs) :ret map?)
+(s/fdef lnn/ablate :args (arguments :ablate :network ::network) :ret ::network)
+(s/fdef lnn/fixed-points
+  :args (arguments :fixed-points :network ::network :inputs ::inputs) :ret map?)
 (s/fdef lnn/epochs :args (arguments :epochs :history map?))
 (s/fdef lnn/wiring :args (s/cat :network ::network) :ret (s/coll-of map?))
 (s/fdef lnn/parameters :args (arguments :parameters :network ::network) :ret map?)

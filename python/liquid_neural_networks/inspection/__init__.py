@@ -16,6 +16,7 @@ function                   what it answers
 ``fixed_points``           where does it come to rest? ``slow_points``: where nearly?
 ``phase_portrait``         where do two neurons go from every point of their plane?
 ``activity``               which neurons saturate, which synapses never open, how fast is it?
+``rules``                  which few questions say what a neuron or an output does?
 =========================  ======================================================================
 """
 
@@ -29,6 +30,7 @@ from ._describe import Description, Population, describe
 from ._fixed_points import FixedPoints, fixed_points, slow_points
 from ._lesions import Lesions, Pruned, lesions, prune
 from ._portrait import PhasePortrait, phase_portrait
+from ._rules import Rules, rules
 from ._saliency import gradient_times_input, integrated_gradients, occlusion
 from ._time import TimeSensitivity, time_sensitivity
 from ._what_if import WhatIf, what_if
@@ -44,6 +46,7 @@ __all__ = [
     "PhasePortrait",
     "Population",
     "Pruned",
+    "Rules",
     "TimeSensitivity",
     "WhatIf",
     "activity",
@@ -57,6 +60,7 @@ __all__ = [
     "occlusion",
     "phase_portrait",
     "prune",
+    "rules",
     "slow_points",
     "synapse_currents",
     "time_sensitivity",

@@ -11,6 +11,7 @@ from ._arrays import release
 from ._conformance import conformance
 from ._epochs import next_epoch
 from ._export import export_forecaster, export_network
+from ._inspection import ablate, attribute, fixed_points
 from ._network import (
     create_network,
     describe,
@@ -39,6 +40,8 @@ from ._text import call, entry
 from ._training import evaluate, predict, train
 
 __all__ = [
+    "ablate",
+    "attribute",
     "call",
     "conformance",
     "create_network",
@@ -50,6 +53,7 @@ __all__ = [
     "export_forecaster",
     "export_network",
     "fit_table",
+    "fixed_points",
     "forecast",
     "forward",
     "last_error",

@@ -1,0 +1,70 @@
+(ns liquid-neural-networks.why-test
+  "Attributions, ablations and fixed points."
+  (:require [clojure.test :refer [deftest is testing]]
+            [liquid-neural-networks.core :as lnn]
+            [liquid-neural-networks.helpers :refer [close? error temporary]]))
+
+(def pilot
+  (delay (lnn/create-network {:input-size 3 :seed 1 :dtype :float64
+                              :wiring {:type :ncp :inter 5 :command 3 :motor 2}})))
+
+(def inputs [[0.1 0.2 0.3] [0.5 nil 0.7] [0.9 1.0 1.1]])
+
+(defmacro ^:private refused
+  "The type of the error that the body throws, and the argument it names."
+  [& body]
+  `((juxt :type :argument) (error ~@body)))
+
+(defn- total [numbers] (reduce + (flatten numbers)))
+
+(deftest the-parts-of-an-output-add-up
+  (let [{:keys [output baseline-output neurons synapses past-synapses error] :as found}
+        (lnn/attribute @pilot inputs :output [0 1] :baseline 0.2)
+        whole (- output baseline-output)
+        last-outputs (peek (lnn/forward @pilot inputs))]
+    (is (< (abs (- output (apply - last-outputs))) 1e-12))
+    (is (< error 1e-6))
+    (is (< (abs (- (total (:inputs found)) whole)) 1e-6))
+    (is (< (abs (- (+ (total synapses) (total past-synapses)) whole)) 1e-6))
+    (is (< (abs (- (total (peek neurons)) whole)) 1e-6))
+    (is (zero? (get-in found [:inputs 1 1])) "a missing value has no part")
+    (is (nil? (:memory found)))
+    (is (pos-int? (:runs found))))
+  (testing "several sequences, another sample, other formats"
+    (let [found (lnn/attribute @pilot [inputs inputs] {:at 1 :as :array})]
+      (is (= [2 3 3] (:shape (:inputs found))))
+      (is (= [2] (:shape (:output found)))))))
+
+(deftest attributions-that-cannot-be-had-are-refused
+  (is (= [:domain-error :output] (refused (lnn/attribute @pilot inputs :output 2))))
+  (is (= [:dtype-error :output] (refused (lnn/attribute @pilot inputs :output [0 1 2]))))
+  (is (= [:domain-error :at] (refused (lnn/attribute @pilot inputs :at 3))))
+  (is (= [:shape-error :baseline] (refused (lnn/attribute @pilot inputs :baseline [1 2])))))
+
+(deftest an-ablated-network-is-another-one
+  (let [[{:keys [pre post]}] (lnn/wiring @pilot)
+        synapse [(first pre) (first post)]
+        part (lnn/ablate @pilot :synapses [synapse] :neurons [4])
+        [grown] (lnn/wiring part)
+        file (temporary "part.lnn")]
+    (is (not-any? #{synapse} (map vector (:pre grown) (:post grown))))
+    (is (not-any? #{4} (:pre grown)))
+    (is (not= (lnn/forward part inputs) (lnn/forward @pilot inputs)))
+    (lnn/save part file)
+    (is (= (lnn/forward part inputs) (lnn/forward (lnn/load-network file) inputs))))
+  (is (= [:option-error :synapses] (refused (lnn/ablate @pilot :synapses [[0 9]]))))
+  (is (= [:domain-error :neurons] (refused (lnn/ablate @pilot :neurons [10]))))
+  (is (= [:dtype-error :synapses] (refused (lnn/ablate @pilot :synapses [3])))))
+
+(deftest a-network-rests-at-its-fixed-points
+  (let [{:keys [kind stable speeds states eigenvalues outputs]}
+        (lnn/fixed-points @pilot [0.4 nil -0.2])
+        place (.indexOf ^java.util.List stable true)
+        settled (peek (:states (lnn/trace @pilot (repeat 300 [0.4 nil -0.2]))))]
+    (is (= "flow" kind))
+    (is (every? #(< % 1e-10) speeds))
+    (is (close? 1e-6 settled (nth states place)))
+    (is (every? neg? (map first (nth eigenvalues place))))
+    (is (= 2 (count (nth outputs place)))))
+  (is (= [:shape-error :inputs] (refused (lnn/fixed-points @pilot [0.4]))))
+  (is (= [:domain-error :starts] (refused (lnn/fixed-points @pilot [0.4 0 0] :starts 0)))))
