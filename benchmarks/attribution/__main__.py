@@ -53,10 +53,6 @@ def arma(dynamics: tuple[str, ...], seeds: int, epochs: int, asked: int) -> None
     from .arma import run
 
     runs = [run(each, seed, epochs, asked) for each in dynamics for seed in range(seeds)]
-    for each in runs:
-        click.echo(f"{each['dynamics']}, seed {each['seed']}: R2 {each['explained']:.3f}")
-        for name, areas in each["methods"].items():
-            click.echo(f"  {name:22} {areas['precision']:.4f} {areas['recall']:.4f}")
     _kept("arma", runs)
 
 

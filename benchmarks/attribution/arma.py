@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import captum.attr
+import click
 import numpy as np
 import torch
 from sklearn.metrics import auc, precision_recall_curve
@@ -73,7 +74,7 @@ class Last(nn.Module):
 def methods(network: LiquidNetwork, rng: np.random.Generator) -> dict[str, Callable[..., Tensor]]:
     """Name -> inputs (B, T, I) to parts (B, T, I)."""
     last, attr = Last(network), captum.attr
-    background = sequences(20, rng)
+    background = sequences(20, rng)[:, : STEPS // 2]
     gradient_shap, sampled = attr.GradientShap(last), attr.ShapleyValueSampling(last)
     return {
         "attribute": lambda inputs: attribute(network, inputs).inputs,
@@ -86,7 +87,6 @@ def methods(network: LiquidNetwork, rng: np.random.Generator) -> dict[str, Calla
             inputs, background, n_samples=50, stdevs=0.0
         ),
         "Occlusion": lambda inputs: attr.Occlusion(last).attribute(inputs, (1, 1)),
-        "FeatureAblation": lambda inputs: attr.FeatureAblation(last).attribute(inputs),
         "ShapleyValueSampling": lambda inputs: sampled.attribute(inputs, n_samples=3),
     }
 
@@ -107,6 +107,7 @@ def areas(parts: Tensor, chosen: list[int]) -> tuple[float, float]:
 def run(dynamics: Any, seed: int, epochs: int, asked: int) -> dict[str, Any]:
     """One network, trained and asked about samples in the middle of as many sequences."""
     network, explained = trained(dynamics, seed, epochs)
+    click.echo(f"{dynamics}, seed {seed}: R2 {explained:.3f}")
     rng, chosen = np.random.default_rng(1000 + seed), salient(seed)
     inputs = sequences(asked, rng)[:, : STEPS // 2]
     found = {}
@@ -114,4 +115,5 @@ def run(dynamics: Any, seed: int, epochs: int, asked: int) -> dict[str, Any]:
         torch.manual_seed(seed)
         precision, recall = areas(method(inputs), chosen)
         found[name] = {"precision": precision, "recall": recall}
+        click.echo(f"  {name:22} {precision:.4f} {recall:.4f}")
     return {"dynamics": dynamics, "seed": seed, "explained": explained, "methods": found}

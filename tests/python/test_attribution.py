@@ -16,6 +16,13 @@ from liquid_neural_networks import LiquidNetwork, inspection, wiring
 from liquid_neural_networks.dynamics import DYNAMICS
 from liquid_neural_networks.errors import DomainError, DtypeError, OptionError, ShapeError
 from liquid_neural_networks.inspection import Attribution, attribute
+from liquid_neural_networks.inspection._quadrature import (
+    KRONROD,
+    Integral,
+    Pieces,
+    integrate,
+    uncertainty,
+)
 from liquid_neural_networks.solvers import SOLVERS
 
 NCP = wiring.ncp(inter=5, command=3, motor=2)
@@ -264,3 +271,27 @@ def test_plain_data() -> None:
     plain = found.to_dict()
     assert plain["memory"] is None and len(plain["inputs"]) == 4
     assert plain["output"] == float(found.output)
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_paths_are_cut_where_they_have_kinks(at_once: int) -> None:
+    """Two parts of each path, one smooth and one that jumps at a place of its own."""
+    jumps = torch.tensor([0.3, 0.77], dtype=torch.float64)
+
+    def whole(at: Tensor, row: Tensor) -> Tensor:
+        return at.sin() + (at - jumps[row]).clamp(min=0)
+
+    def measure(pieces: Pieces) -> Integral:
+        at, row = pieces.positions(), pieces.rows.unsqueeze(1)
+        parts = torch.stack([at.cos(), (at > jumps[row]).double()], 2)
+        lengths = pieces.ends - pieces.starts
+        sums = torch.einsum("p,q,pqk->pk", lengths / 2, KRONROD, parts)
+        ends = whole(pieces.ends, pieces.rows) - whole(pieces.starts, pieces.rows)
+        return Integral((sums,), ends - sums.sum(1), uncertainty(parts, lengths))
+
+    found, count = integrate(2, torch.device("cpu"), measure, 1e-9, 500, at_once)
+    expected = torch.stack([torch.ones(2).double().sin(), 1 - jumps], 1)
+    torch.testing.assert_close(found.parts[0], expected, rtol=0, atol=1e-7)
+    assert float(found.missed.abs().max()) < 1e-9
+    assert float(found.uncertain.max()) < 1e-7
+    assert 20 < count < 400

@@ -141,6 +141,26 @@ def test_errors_are_data(handle: int) -> None:
     assert error(interop.describe("no handle")) == ("DomainError", "handle")
 
 
+def test_why_is_that_of_inspection(handle: int) -> None:
+    inputs, base = np.array([[0.5, np.nan], [0.1, -0.4], [1.0, 2.0]]), np.array([0.1, 0.2])
+    given = {"inputs": described(inputs), "baseline": described(base)}
+    found = ok(interop.attribute(handle, given, 0, {"tolerance": 1e-9}))
+    parts, output, baseline = (
+        read(found[name]) for name in ("inputs", "output", "baseline_output")
+    )
+    assert parts.shape == (3, 2) and parts[0, 1] == 0 and found["memory"] is None
+    assert float(parts.sum()) == pytest.approx(float(output - baseline), abs=1e-8)
+    assert error(interop.attribute(handle, given, [0, 1])) == ("DomainError", "output")
+    part = ok(interop.ablate(handle, [], [(0, 1)]))
+    assert part["synapses"] == 24 and part["handle"] != handle
+    assert error(interop.ablate(handle, [5])) == ("DomainError", "neurons")
+    held = np.array([0.3, -0.2])
+    points = ok(interop.fixed_points(handle, {"inputs": described(held)}, {"starts": 16}))
+    assert points["kind"] == "flow" and any(points["stable"])
+    assert np.abs(read(points["speeds"])).max() < 1e-10
+    assert read(points["eigenvalues"]).shape == (len(points["stable"]), 5, 2)
+
+
 def test_the_callers_memory_is_its_own_again(handle: int) -> None:
     inputs = np.ones((1, 2, 2))
     before = read(ok(interop.forward(handle, {"inputs": described(inputs)}))["outputs"])

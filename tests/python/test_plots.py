@@ -161,6 +161,19 @@ def test_forecasts_are_named() -> None:
     assert axes.get_ylabel() == "CO2 (ppm)"
 
 
+def test_attributions_have_a_row_for_each_input() -> None:
+    parts = np.array([[0.5, -1.0], [0.25, 0.0], [0.0, 0.125]])
+    axes = plots.plot_attribution(parts, ["wind", "CO2"], ["mon", "tue", "wed"], label="ppm")
+    (mesh,) = (c for c in axes.collections if isinstance(c, QuadMesh))
+    np.testing.assert_array_equal(mesh.get_array(), parts.T)
+    assert mesh.cmap(mesh.norm(1.0)) == to_rgba(plots.BLUE)
+    assert mesh.cmap(mesh.norm(-1.0)) == to_rgba(plots.ORANGE)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["wind  +0.75", "CO2  -0.875"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["mon", "tue", "wed"]
+    with pytest.raises(ShapeError, match=r"parts: expected \(T, 1\), got \(3, 2\)"):
+        plots.plot_attribution(parts, ["wind"])
+
+
 def test_pictures_are_written_without_a_display(tmp_path: Path) -> None:
     axes = plots.plot_wiring(COLUMNS["ncp"])
     plots.save(axes, tmp_path / "wiring.png")

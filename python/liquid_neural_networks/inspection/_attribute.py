@@ -143,7 +143,9 @@ def attribute(
     asking = question(subject, network, output, at)
     path = _Path(subject, start, asking)
     batch = len(start)
-    total, pieces = integrate(batch, start.device, path.measure, tolerance, most_pieces)
+    total, pieces = integrate(
+        batch, start.device, path.measure, tolerance, most_pieces, path.pieces_in_memory
+    )
     inward, past, *others = total.parts
     found = _by_kind(others, path.kinds)
     first = found["sensory"][: subject.network.directions]
@@ -225,6 +227,7 @@ class _Path:
             each.synapse_count + each.sensory_synapse_count + each.units for each in wirings
         )
         steps, features = self.change.shape[1:]
+        self.pieces_in_memory = max(4 * ROOM // (steps * numbers), 16)
         self._at_once = max(ROOM // (15 * max(numbers, steps * features)), 1)
 
     def measure(self, pieces: Pieces) -> Integral:

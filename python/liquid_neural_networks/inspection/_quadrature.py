@@ -89,6 +89,10 @@ class Pieces(NamedTuple):
             torch.cat([self.depth, self.depth]) + 1,
         )
 
+    def followed_by(self, others: Pieces) -> Pieces:
+        """These, then others."""
+        return Pieces(*(torch.cat(both) for both in zip(self, others)))
+
     def among(self, chosen: Union[Tensor, slice]) -> Pieces:
         """Those that are chosen, by flags or a slice."""
         return Pieces(*(each[chosen] for each in self))
@@ -144,6 +148,7 @@ def integrate(
     measure: Callable[[Pieces], Integral],
     tolerance: float,
     most_pieces: int,
+    at_once: int,
 ) -> tuple[Integral, int]:
     """Integrals over the path of every row, cut where that is needed.
 
@@ -154,19 +159,22 @@ def integrate(
         tolerance: of what is missed on the path of a row; single parts may be uncertain by
             :data:`LOOSER` times as much.
         most_pieces: for each row; where they do not do, more is missed.
+        at_once: pieces whose parts are in memory.
 
     Returns:
         The integral of each row, and how many pieces were measured.
     """
-    pending = _first_pieces(batch, device)
+    waiting = _first_pieces(batch, device)
     total: Optional[Integral] = None
     used = torch.zeros(batch, dtype=torch.long, device=device)
     count = 0
-    while True:
+    while len(waiting.rows):
+        left = torch.bincount(waiting.rows, minlength=batch)
+        pending, waiting = waiting.among(slice(at_once)), waiting.among(slice(at_once, None))
         rows, found = pending.rows, measure(pending)
         count += len(rows)
-        left = torch.zeros_like(used).index_add(0, rows, torch.ones_like(rows))
-        used = used + left
+        used = used + torch.bincount(rows, minlength=batch)
+        unfinished = torch.bincount(waiting.rows, minlength=batch) > 0
         if total is None:
             total = _nothing(found, batch)
         whole = total.added(rows, found)
@@ -175,14 +183,14 @@ def integrate(
             (whole.missed, total.missed, found.missed, tolerance),
             (whole.uncertain, total.uncertain, found.uncertain, LOOSER * tolerance),
         ):
-            # Each round may use up a part of what the rounds before have left.
+            # Each round may use up a part of what those before have left.
             share = (limit - own.abs()).clamp(min=0.0) / (4 * left.clamp(min=1))
-            again |= (all_.abs() > limit)[rows] & (piece.abs() > share[rows])
+            again |= (unfinished | (all_.abs() > limit))[rows] & (piece.abs() > share[rows])
         again &= (used < most_pieces)[rows] & (pending.depth < LARGEST_DEPTH)
         total = total.added(rows[~again], found.among(~again))
-        if not bool(again.any()):
-            return total, count
-        pending = pending.among(again).halves()
+        waiting = pending.among(again).halves().followed_by(waiting)
+    assert total is not None
+    return total, count
 
 
 def _first_pieces(batch: int, device: torch.device) -> Pieces:
