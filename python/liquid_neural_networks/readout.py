@@ -115,14 +115,17 @@ def check(readout: object, width: int, bidirectional: bool) -> None:
 
 
 def check_fed(readout: nn.Module, neurons: Tensor) -> None:
-    """It computes in the dtype of the neurons, unless a hook converts something.
+    """A dense one computes in the dtype of the neurons, unless a hook converts something. That of
+    motor neurons lifts them to its own, as torch's operators do.
 
     Raises:
         DtypeError: it was converted by itself.
     """
     dtype = neurons.dtype
     for each in readout._parameters.values():
-        if each is not None and each.dtype != dtype and not readout._forward_pre_hooks:
+        if each is None or each.dtype == dtype:
+            continue
+        if isinstance(readout, nn.Linear) and not readout._forward_pre_hooks:
             check_alike("readout", each, dtype)
 
 

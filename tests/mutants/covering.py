@@ -40,8 +40,11 @@ class Covering:
     failed: list[str] = field(default_factory=list)
 
     def of(self, mutant: Mutant) -> set[str]:
-        """The tests that run one of its lines; of what runs at import, those that run the file."""
+        """The tests that run one of its lines; of what runs at import, those that run the file,
+        whichever of them happened to import it."""
         lines = self.lines.get(str(mutant.file), {})
+        if mutant.at_import:
+            return set().union(*lines.values())
         for first, last in (mutant.lines, mutant.statement):
             here = [lines[number] for number in range(first, last + 1) if number in lines]
             if here:

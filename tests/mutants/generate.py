@@ -26,6 +26,7 @@ class Mutant:
         file: relative to the root.
         lines: the first and the last line that the change replaces, from 1.
         statement: those of the statement around.
+        at_import: whether it runs when the module is imported, not in a call.
         before: the whole file.
         after: the whole file, changed.
     """
@@ -33,6 +34,7 @@ class Mutant:
     file: Path
     lines: tuple[int, int]
     statement: tuple[int, int]
+    at_import: bool
     before: str
     after: str
 
@@ -81,16 +83,16 @@ def _made(path: Path, wanted: Sequence[int]) -> dict[int, Mutant]:
     positions = wrapper.resolve(PositionProvider)
     module, found = wrapper.module, {}
     for index in wanted:
-        old, new, statement = changes[index]
+        old, new, statement, at_import = changes[index]
         after = module.deep_replace(old, new).code  # type: ignore[arg-type]
         own, around = ((positions[each].start.line, positions[each].end.line)
                        for each in (old, statement))  # fmt: skip
-        found[index] = Mutant(path, own, around, module.code, after)
+        found[index] = Mutant(path, own, around, at_import, module.code, after)
     return found
 
 
-Change = tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode]
-"""A node, what replaces it, and the statement it stands in."""
+Change = tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode, bool]
+"""A node, what replaces it, the statement it stands in, and whether that runs at import."""
 
 
 @cache
@@ -113,6 +115,8 @@ class _Visitor(cst.CSTVisitor):
         self.changes: list[Change] = []
         self._raised: set[cst.CSTNode] = set()
         self._functions = 0
+        self._bodies: set[cst.CSTNode] = set()
+        self._inside = 0
         self._statement: Optional[cst.CSTNode] = None
 
     def on_visit(self, node: cst.CSTNode) -> bool:
@@ -120,17 +124,23 @@ class _Visitor(cst.CSTVisitor):
             return False
         if isinstance(node, cst.FunctionDef):
             self._functions += 1
+            self._bodies.add(node.body)
+        if node in self._bodies:
+            self._inside += 1
         if isinstance(node, cst.SimpleStatementLine):
             self._statement = node
         if isinstance(node, cst.Raise) and node.exc is not None:
             self._raised.add(node.exc)
         around = self._statement or node
-        self.changes += [(node, each, around) for each in self._mutations(node)]
+        at_import = self._inside == 0
+        self.changes += [(node, each, around, at_import) for each in self._mutations(node)]
         return True
 
     def on_leave(self, node: cst.CSTNode) -> None:
         if isinstance(node, cst.FunctionDef):
             self._functions -= 1
+        if node in self._bodies:
+            self._inside -= 1
         if node is self._statement:
             self._statement = None
 

@@ -10,9 +10,11 @@ import polars
 import pytest
 
 from liquid_neural_networks.data import Columns, Order, Series
+from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import best_baseline, fit_table, verdict
 from liquid_neural_networks.training._aim import best_baseline as best_start
 from liquid_neural_networks.training._baselines import BASELINES, Baselines
+from liquid_neural_networks.training._linear import Linear
 from liquid_neural_networks.training._past import Past, latest_known
 
 HOUR = 3600.0
@@ -107,6 +109,21 @@ def test_the_linear_forecast_is_least_squares() -> None:
     # It also learned from the first rows, and may hold its weights down.
     error, least = (np.mean((each - values[rows + 1]) ** 2) for each in (made, expected))
     assert least <= error < 1.05 * least
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"lagged": [1]}, {"lagged": [-1]}, {"anchors": [1]}, {"before": -1}, {"before": 10**9},
+     {"periods": [0.0]}, {"mean": [[np.nan]]}, {"steps": [1, 2]}],
+    ids=str,
+)  # fmt: skip
+def test_a_linear_forecast_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
+    """Its columns are those of the features, here one."""
+    _, _, found = fitted(np.arange(300) % 7.0, dates=False)
+    described = found.linear.to_dict()
+    assert Linear.from_dict(described, 1, 1).to_dict() == described
+    with pytest.raises(DataError, match="linear"):
+        Linear.from_dict({**described, **change}, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["latest", "last_day", "linear"])

@@ -298,6 +298,23 @@ def test_the_usual_words_for_missing_are_missing(tmp_path: Path) -> None:
     assert read_table(path)["a"].to_list() == [1, None, None, None, None, 2]
 
 
+PLACEHOLDERS = ["-", "--", "---", ".", "..", "*", "M", "None", "missing", "nil", "n.a.", "#N/A"]
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_dashes_and_the_like_between_numbers_are_missing(tmp_path: Path, placeholder: str) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text(f"a,b\n1,x\n{placeholder},y\n2.5,z\n")
+    assert read_table(path)["a"].to_list() == [1, None, 2.5]
+
+
+def test_numbers_as_text_are_refused_with_the_columns_name() -> None:
+    table = polars.DataFrame({"x": ["1", "2.5"] * 20, "y": [float(i % 7) for i in range(40)]})
+    with pytest.raises(DataError, match="holds numbers as text, such as '1'") as caught:
+        choose_columns(table, "y", features="x")
+    assert caught.value.argument == "x"
+
+
 @pytest.mark.parametrize(
     ("name", "contents", "said"),
     [

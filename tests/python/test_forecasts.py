@@ -18,7 +18,7 @@ import torch
 
 from liquid_neural_networks import _document
 from liquid_neural_networks._document import pack, unpack
-from liquid_neural_networks.errors import DataError, ModelFileError
+from liquid_neural_networks.errors import DataError, ModelFileError, OptionError
 from liquid_neural_networks.training import (
     DivergenceError,
     Forecaster,
@@ -522,3 +522,10 @@ def test_a_backtest_does_not_choose_columns_by_what_comes_later() -> None:
         for each in (table, table.with_columns(late=late))
     ]  # fmt: skip
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "resume"])
+def test_a_backtest_keeps_no_checkpoints(name: str) -> None:
+    with pytest.raises(OptionError, match="not kept by a backtest") as caught:
+        backtest(hourly(), "load", folds=3, test=0.1, time="hour", **{name: "kept.pt"})
+    assert caught.value.argument == name

@@ -230,6 +230,16 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
 
 
+def test_elapsed_times_of_another_number_of_windows_are_refused(handle: int) -> None:
+    """Those of one are not those of all."""
+    inputs, targets = wave()
+    flag = ctypes.c_ubyte(0)
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    part["elapsed_time"] = described(np.ones((1, 16)))
+    start = interop.train(handle, {"train": part}, {"epochs": 1}, ctypes.addressof(flag))
+    assert error(start) == ("ShapeError", "elapsed_time")
+
+
 def test_a_training_that_diverges_is_a_domain_error(handle: int) -> None:
     inputs, targets = wave()
     flag = ctypes.c_ubyte(0)

@@ -201,6 +201,19 @@ def test_states_that_grow_infinite_stream_as_a_sequence_does(mode: str) -> None:
     np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-5, equal_nan=True)
 
 
+@pytest.mark.parametrize("default", [torch.float32, torch.float64])
+@pytest.mark.parametrize("readout", ["motor", "dense"])
+def test_the_default_dtype_does_not_matter(readout: str, default: torch.dtype) -> None:
+    for dtype in (torch.float32, torch.float64):
+        net = network(dtype=dtype, wiring=RECIPES["ncp"], readout=readout)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(default)
+        try:
+            check_stream(net, dtype)
+        finally:
+            torch.set_default_dtype(before)
+
+
 def test_a_bidirectional_network_cannot_stream() -> None:
     with pytest.raises(OptionError) as caught:
         network(bidirectional=True).stream()

@@ -264,6 +264,26 @@ def test_another_table_is_read_as_the_first_one_was() -> None:
     assert again is not None and again.equals(times, check_names=False)
 
 
+DAY, MONTH = date(2024, 3, 23), date(2024, 3, 1)
+FORMS = {
+    DAY: [
+        "2024-3-23", "2024/3/23", "2024.3.23", "20240323", "23/3/2024", "3/23/2024", "23-3-2024",
+        "3-23-2024", "23.3.2024", "3.23.2024", "3/23/24", "3-23-24", "3.23.24", "23-Mar-2024",
+        "23-Mar-24", "23 Mar 2024", "23 Mar 24", "23 March 2024", "Mar 23, 2024", "March 23, 2024",
+    ],
+    MONTH: ["Mar-2024", "Mar 2024", "Mar-24", "2024-Mar", "2024-3", "2024/3", "3/2024"],
+    date(1999, 3, 23): ["23/3/99", "23-3-99", "99-3-23", "23.3.99"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"), [(cell, day) for day, cells in FORMS.items() for cell in cells]
+)
+def test_each_form_of_a_date_is_read(cell: str, wanted: date) -> None:
+    found = read_times([polars.Series([cell])]).values
+    assert [each.date() if isinstance(each, datetime) else each for each in found] == [wanted]
+
+
 @pytest.mark.parametrize(
     ("cell", "form"),
     [("31/01/2024 15:59", "%d/%m/%Y %H:%M"), ("199012", "%Y%m"), ("05-Jan-24", "%d-%b-%y")],

@@ -196,6 +196,8 @@ def _to_datetime(
     """Polars' reading of a strptime pattern, null where it does not fit."""
     if re.search("%[HI]", form) and "%M" not in form:
         text, form = text + ":00", form + ":%M"  # polars wants minutes beside hours
+    if re.search("%[mbB]", form) and "%d" not in form:
+        text, form = text + " 01", form + " %d"  # and without a day two digits of a month
     form = form.replace(".%f", "%.f").replace("%z", "%#z")
     try:
         return text.str.to_datetime(form, strict=False, time_unit=unit)

@@ -239,14 +239,6 @@ class Dynamics(ParameterModule, ABC):
             return value
         return self._constraint.stored(value, self.lower_bounds[name])
 
-    @torch.no_grad()
-    def project_(self) -> None:
-        """Moves clipped parameters back to their bounds, in place."""
-        if self.constraint == "clip":
-            for name, parameter in self.named_parameters(recurse=False):
-                if name in self.lower_bounds:
-                    parameter.clamp_(min=self.lower_bounds[name])
-
     # -- index lists -----------------------------------------------------------------------------
 
     @property
