@@ -386,6 +386,9 @@ def test_networks_and_forecasters_are_exported(tmp_path: Path) -> None:
     handle = created["ok"]["handle"]
     made = interop.export_network(handle, str(tmp_path), {"name": "pilot", "numbers": "int16"})
     assert made["ok"][:2] == [str(tmp_path / "pilot.h"), str(tmp_path / "pilot.c")]
+    options = {"name": "tiny", "numbers": "int8", "layout": "arduino"}
+    made = interop.export_network(handle, str(tmp_path), options)
+    assert made["ok"][0] == str(tmp_path / "library.properties")
     refused = interop.export_network(handle, str(tmp_path), {"to": "wasm"})
     assert refused["error"]["argument"] == "to"
     refused = interop.export_network(handle, str(tmp_path), {"to": "html", "elapsed_time": 1})

@@ -936,7 +936,8 @@
                    it; :onnx; or :html, a page in which the network runs
     :name          what files and functions begin with, default \"network\"
     :elapsed-time  of C, where the time between two samples is always the same
-    :numbers       of C, :float32 (default) or :int16
+    :numbers       of C, :float32 (default), :float16, :int16 or :int8
+    :layout        of C, :plain (default), or :arduino, a library with an example sketch
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 3 :output-size 1}))
       (lnn/export network \"firmware\" {:name \"pilot\"})

@@ -113,7 +113,7 @@
    :epochs {:as ::rows-or-data-set}
    :save {:metadata ::plain-map}
    :forecaster/save {}
-   :export {:to ::choice :name ::a-path :elapsed-time ::number :numbers ::choice}
+   :export {:to ::choice :name ::a-path :elapsed-time ::number :numbers ::choice :layout ::choice}
    :draw (assoc run :picture ::choice :inputs ::numbers :time-constants ::numbers :population ::count
                 :path ::a-path)
    :load-data {:protocol ::choice, :as ::format}

@@ -70,6 +70,9 @@ print(network(inputs).flatten().tolist())
     (is (.contains ^String (slurp (file "pilot.h")) "#define PILOT_ELAPSED_TIME 0.5f"))
     (lnn/export (small) folder {:name "whole" :numbers :int16})
     (is (.contains ^String (slurp (file "whole.h")) "int16_t whole_input(int k, float value);"))
+    (is (= (mapv #(str (file %)) ["library.properties" "src/tiny.h" "src/tiny.c"
+                                  "examples/tiny/tiny.ino"])
+           (lnn/export (small) folder {:name "tiny" :numbers :int8 :layout :arduino})))
     (is (= {:type :option-error :argument :elapsed-time}
            (select-keys (error (lnn/export (small) folder {:to :html :elapsed-time 1}))
                         [:type :argument])))

@@ -77,9 +77,9 @@ static inline void add_synapse(flow *sum, const FLASH synapse *s, int open) {
     sum->drive += (int32_t)s->drive * open;
 }
 
-/* Adds to the flow of neuron i what the inputs bring: constant while a sample lasts. */
-static APART void add_sensory(const population *p, int i, const int16_t *inputs, flow *total) {
-    flow sum = *total;
+/* The flow of neuron i at rest and from the inputs: constant while a sample lasts. */
+static APART void sensory_flow(const population *p, int i, const int16_t *inputs, flow *total) {
+    flow sum = p->rest[i];
     for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
         const FLASH synapse *s = &p->sensory.each[k];
         const int16_t u = inputs[p->sensory.from[k]];
@@ -149,7 +149,7 @@ static inline int32_t times(int32_t rate, int16_t x) {
 
 /* The inverse of a step's length in units of a neuron's rates, k, where these lose some bits, so that
  * nothing in a step exceeds 31 of them. */
-static uint32_t inverse_in(uint32_t inverse, int shift, uint8_t *lost) {
+static APART uint32_t inverse_in(uint32_t inverse, int shift, uint8_t *lost) {
     *lost = GUARD;
     shift -= GUARD;
     if (shift > 6 - GUARD) { /* k would exceed 2^(30 - GUARD): smaller units */
@@ -184,19 +184,17 @@ static void advance(const population *p, int32_t *v, const int16_t *inputs, uint
     int32_t change[AT_LEAST_1(NEURONS - COUPLED)];
     uint16_t kept[AT_LEAST_1(NEURONS - COUPLED)];
     int16_t x[NEURONS];
-    for (int i = 0; i < NEURONS; i++) {
+    for (int i = 0; i < COUPLED; i++) {
+        k[i] = inverse_in(inverse, shift + p->exponent[i], &lost[i]);
+        if (i < SENSED) sensory_flow(p, i, inputs, &from_inputs[i]);
+    }
+    for (int i = COUPLED; i < NEURONS; i++) {
         const int j = i - COUPLED;
-        flow f = p->rest[i];
+        flow f;
         uint8_t own_lost;
         const uint32_t own_k = inverse_in(inverse, shift + p->exponent[i], &own_lost);
-        add_sensory(p, i, inputs, &f);
-        if (j >= 0) {
-            change[j] = change_of(v[i], &f, own_k, own_lost, &kept[j]);
-        } else {
-            k[i] = own_k;
-            lost[i] = own_lost;
-            if (i < SENSED) from_inputs[i] = f;
-        }
+        sensory_flow(p, i, inputs, &f);
+        change[j] = change_of(v[i], &f, own_k, own_lost, &kept[j]);
     }
     for (int unfold = 0; unfold < UNFOLDS; unfold++) {
         for (int i = 0; i < NEURONS; i++) x[i] = upper(v[i]);
