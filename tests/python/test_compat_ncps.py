@@ -182,6 +182,11 @@ def test_layouts(return_sequences: bool, batch_first: bool, mixed: bool, kind: s
         torch.testing.assert_close(got[1], wanted[1], **CLOSE)
 
 
+def test_a_wired_cell_says_which_argument_gives_the_inputs() -> None:
+    with pytest.raises(OptionError, match="give input_size"):
+        ours.WiredCfCCell(None, ours.wirings.AutoNCP(8, 2))
+
+
 @pytest.mark.parametrize("spans", [1.0, 0.3, torch.tensor(0.7)], ids=str)
 def test_cells(spans: Any) -> None:
     inputs = torch.randn(BATCH, INPUTS)

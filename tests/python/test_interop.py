@@ -16,6 +16,7 @@ import torch
 
 from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
+from liquid_neural_networks.interop import _arrays
 from liquid_neural_networks.interop._text import edn
 from liquid_neural_networks.training import History, fit, fit_table
 
@@ -228,6 +229,24 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     assert seen == [1, 2, 3] and history["ended"] == "finished"
     saved = LiquidNetwork.load(path).state_dict()
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
+
+
+def test_answers_lie_one_after_the_other_in_the_callers_memory() -> None:
+    _arrays.answer_in(8, 1000)
+    try:
+        assert [_arrays.take_answer_memory(size) for size in (72, 1, 8, 913)] == [8, 80, 88, 0]
+    finally:
+        _arrays.answer_in(0, 0)
+
+
+def test_targets_of_a_network_of_last_outputs_are_values_or_classes() -> None:
+    """By their rank: one number a window, or one for each output."""
+    number = ok(interop.create_network({**OPTIONS, "return_sequences": False}))["handle"]
+    inputs, _ = wave()
+    outputs = LiquidNetwork(**OPTIONS).output_size
+    for targets, measure in ((np.zeros((12, outputs)), "mse"), (np.zeros(12), "accuracy")):
+        part = {"inputs": described(inputs), "targets": described(targets)}
+        assert measure in ok(interop.evaluate(number, part))
 
 
 def test_elapsed_times_of_another_number_of_windows_are_refused(handle: int) -> None:

@@ -307,6 +307,7 @@ def test_damaged_text_says_where(tmp_path: Path, content: bytes, reason: str) ->
     with pytest.raises(DataError, match=reason) as caught:
         read_table(file(tmp_path, content))
     assert "\n" not in str(caught.value)
+    assert caught.value.argument is not None
 
 
 @given(st.binary(max_size=300))

@@ -251,6 +251,13 @@ def test_options_of_times_need_times() -> None:
         Order.of(table, "t", duplicates="frist")
 
 
+def test_a_description_with_other_times_than_columns_is_refused_by_name() -> None:
+    for time in (3, [3], {"t": 1}):
+        with pytest.raises(DataError, match="names of columns or nothing") as caught:
+            Order.from_dict({"time": time})
+        assert caught.value.argument == "time"
+
+
 def test_another_table_is_read_as_the_first_one_was() -> None:
     first = polars.DataFrame({"t": ["13/02/1990", "14/02/1990"], "x": [0.5, 1.5]})
     columns = choose_columns(first, "x", time="t")

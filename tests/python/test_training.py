@@ -464,6 +464,13 @@ def test_a_network_that_puts_time_first_learns_the_same() -> None:
     assert torch.equal(predict(one, waves()), predict(other, waves()))
     in_parts = predict(other, waves(), batch_size=3)
     torch.testing.assert_close(in_parts, predict(other, waves()))
+    # Elapsed times and missing features go time first as well.
+    data = waves()
+    shape, draw = data.inputs.shape, torch.Generator().manual_seed(0)
+    elapsed = torch.rand(shape[:2], generator=draw)
+    seen = torch.rand(shape, generator=draw) > 0.3
+    irregular = Windows(data.inputs, data.targets, elapsed, seen)
+    assert torch.equal(predict(one, irregular), predict(other, irregular))
 
 
 @pytest.mark.parametrize(

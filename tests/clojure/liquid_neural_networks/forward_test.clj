@@ -144,6 +144,8 @@
     :shape-error :inputs [[0.1 0.2 0.3]]
     :shape-error :inputs [[[0.1 0.2]]]
     :shape-error :inputs [[[0.1 0.2 0.3] [0.1 0.2]]]
+    :shape-error :inputs [[[0.1 0.2 0.3] [0.1 0.2 0.3 0.4]]]
+    :shape-error :inputs [[[[0.1 0.2 0.3]] [[0.1 0.2 0.3] [0.1 0.2 0.3]]]]
     :shape-error :inputs [[[0.1 0.2 0.3] 0.1]]
     :shape-error :inputs [[]]
     :shape-error :inputs [[[]]]
