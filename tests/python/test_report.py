@@ -37,9 +37,9 @@ def wave() -> polars.DataFrame:
 
 OPTIONS = {
     "time": "hour",
-    "epochs": 2,
-    "window": 24,
-    "hidden_size": 6,
+    "epochs": 1,
+    "window": 12,
+    "hidden_size": 5,
     "progress": False,
     "seed": 0,
 }
@@ -216,7 +216,7 @@ def test_the_page_draws_itself_without_an_error(
     assert done.stdout.count('class="node') == network.hidden_size + network.input_size
     synapses = network.wiring.synapse_count + network.wiring.sensory_synapse_count
     assert len(re.findall(r'class="synapse (?:up|down)', done.stdout)) == synapses
-    assert done.stdout.count("<canvas") == 2 and "time constant (hour)" in done.stdout
+    assert done.stdout.count("<canvas") == 2 and "time constant (units of 0.5 hour)" in done.stdout
 
 
 def test_the_commands(trained: dict[str, Forecaster], tmp_path: Path) -> None:
