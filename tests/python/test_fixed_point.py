@@ -69,7 +69,7 @@ def test_a_microcontroller_computes_the_numbers_of_the_text(target: Target, tmp_
     for name in ("int16-ncp", "int8-two-layers"):
         (tmp_path / name).mkdir()
         assert case(name).differences(tmp_path / name, target) == 0
-    vector = Case(path_of("conductance-ncp", FLOAT_VECTORS))
+    vector = Case(path_of("conductance-fused", FLOAT_VECTORS))
     program = Program(tmp_path, {vector.name: vector.network()}, target)
     assert vector.error(program) < 1e-5
 

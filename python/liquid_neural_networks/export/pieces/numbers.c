@@ -5,6 +5,9 @@
 /* Tables stay in program memory where that is an address space of its own (AVR). */
 #ifdef __FLASH
 #define FLASH __flash
+#ifndef __clang__ /* avr-gcc 5 steps wrongly through such tables when it chooses what loops count */
+#pragma GCC optimize("no-ivopts")
+#endif
 #else
 #define FLASH
 #endif
