@@ -483,7 +483,7 @@
 
 (defn- live-session
   "A stream: something to close, that is asked for its parts by keywords."
-  [owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper ^AtomicBoolean open]
+  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper ^AtomicBoolean open]
   (with-meta
     (reify
       AutoCloseable
@@ -492,15 +492,29 @@
       (valAt [_ key]
         (case key
           :owned owned, :sample sample, :outputs outputs, :as as, :stepper stepper, :open open
+          :kind kind
           nil))
       (valAt [this key other] (let [found (.valAt this key)] (if (nil? found) other found)))
       Object
       (toString [_]
-        (str "#<Stream of " (- (.capacity sample) 2) " inputs, " (.capacity outputs) " outputs"
+        (str "#<" kind " of " (- (.capacity sample) 2) " inputs, " (.capacity outputs) " outputs"
              (when-not (.get open) ", closed") ">")))
     {:type ::stream}))
 
 (printed-as! ::stream str)
+
+(defn- open-session
+  "A stream that a function of interop opens; `given` is called for its last argument."
+  [kind network as function given]
+  (let [owner (owned-by network)
+        sample (arrays/numbers (+ 2 (long (:input-size network))))
+        outputs (arrays/numbers (:output-size network))
+        owned (runtime/own
+               (with-memory
+                 (runtime/call-on owner function
+                                  [(:description sample) (:description outputs) (given)])))]
+    (live-session kind owned (:buffer sample) (:buffer outputs) as
+                  (runtime/stepper owned) (AtomicBoolean. true))))
 
 (defn stream
   "A live session with a network: one sample in, one output out, the state kept in between. It
@@ -517,17 +531,8 @@
       (with-open [live (lnn/stream pilot {:state (:state before)})]
         (lnn/step! live [0.5 -0.1] 0.02))"
   ^AutoCloseable [network & options]
-  (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)
-        owner (owned-by network)
-        sample (arrays/numbers (+ 2 (long (:input-size network))))
-        outputs (arrays/numbers (:output-size network))
-        owned (runtime/own
-               (with-memory
-                 (runtime/call-on owner "open_stream"
-                                  [(:description sample) (:description outputs)
-                                   (arrays/described {:state state})])))]
-    (live-session owned (:buffer sample) (:buffer outputs) as
-                  (runtime/stepper owned) (AtomicBoolean. true))))
+  (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)]
+    (open-session "Stream" network as "open_stream" #(arrays/described {:state state}))))
 
 (defn- open!
   "A stream that is open."
@@ -596,6 +601,114 @@
   [live]
   (locking live
     (runtime/call-on (:owned (open! live)) "stream_reset" []))
+  live)
+
+;; -- learning while running -----------------------------------------------------------------
+
+(defn learner
+  "A live session whose weights follow its samples: a [[stream]] that [[learn!]] teaches. What takes
+  a stream takes it too: [[step!]], [[stream-state]], [[reset-stream!]]. The network stays as it
+  is until [[commit!]]. Close it when done, best by `with-open`.
+
+    :method        :exact, :snap2, :snap1, :window or :readout; :auto, by cost
+    :optimizer     :rmsprop (default), :adam or :sgd; for :readout also :least-squares
+    :learning-rate 0.001
+    :max-gradient-norm longer gradients are shortened to it; 1.0
+    :loss          :mse (default), :mae, :huber, or :cross-entropy of a class
+    :max-delay     how many samples late a label may come; 0
+    :window        samples that :window looks back on; 16
+    :as            as for [[stream]]
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot {:method :exact})]
+        (lnn/step! live [0.5 -0.1])
+        (lnn/learn! live 0.2)
+        (:updates (lnn/about-learner live))) ;=> 1"
+  ^AutoCloseable [network & options]
+  (let [{:keys [as] :or {as :vectors} :as checked} (options/check :learner options)]
+    (open-session "Learner" network as "open_learner"
+                  #(options/to-python (dissoc checked :as)))))
+
+(defn- open-learner! [live]
+  (when-not (and (instance? ILookup live) (= "Learner" (:kind live)))
+    (throw (wrong-type :live "a learner" live)))
+  (open! live))
+
+(defn learn!
+  "Moves the weights of a learner by what an output should have been; the state stays. Returns the
+  loss of that output, or nil if the weights did not move.
+
+    target  (O) numbers, or one for a single output, NaN where not known; nil: nothing is known;
+            for :cross-entropy the number of a class
+
+    :delay  how many samples ago the output was made, up to the learner's :max-delay; 0
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot {:max-delay 3})]
+        (dotimes [_ 4] (lnn/step! live [0.5 -0.1]))
+        (number? (lnn/learn! live [0.2] {:delay 3}))) ;=> true"
+  [live target & options]
+  (let [{:keys [delay] :or {delay 0}} (options/check :learn! options)]
+    (locking live
+      (open-learner! live)
+      (when (some? target)
+        (with-memory
+          (runtime/call-on (:owned live) "learner_learn"
+                           [(get (arrays/described {:target target}) "target") delay]))))))
+
+(defn about-learner
+  "What a learner says of itself: `:method`, the `:reason` why it is this one, `:samples` that came,
+  `:updates` of the weights, and `:events`, what it did on its own.
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot {:method :snap1})]
+        (:method (lnn/about-learner live))) ;=> :snap1"
+  [live]
+  (locking live
+    (-> (runtime/call-on (:owned (open-learner! live)) "learner_about" [])
+        options/to-clojure
+        (update :method options/kebab))))
+
+(defn commit!
+  "Writes what a learner has learned into the network it was made from, and returns the learner.
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot)]
+        (lnn/step! live [0.5 -0.1])
+        (lnn/learn! live 0.2)
+        (lnn/commit! live))"
+  [live]
+  (locking live
+    (runtime/call-on (:owned (open-learner! live)) "learner_commit" []))
+  live)
+
+(defn snapshot
+  "All a learner needs to go on, as a byte array: weights, state, sensitivities, optimiser. See
+  [[restore!]].
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot)]
+        (bytes? (lnn/snapshot live))) ;=> true"
+  ^bytes [live]
+  (locking live
+    (arrays/read-array (runtime/call-on (:owned (open-learner! live)) "learner_snapshot" [])
+                       :bytes)))
+
+(defn restore!
+  "Puts a learner where a [[snapshot]] was taken, of one with the same options on the same network,
+  and returns it.
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot)]
+        (let [before (lnn/snapshot live)]
+          (lnn/step! live [0.5 -0.1])
+          (:samples (lnn/about-learner (lnn/restore! live before))))) ;=> 0"
+  [live ^bytes snapshot]
+  (when-not (bytes? snapshot)
+    (throw (wrong-type :snapshot "a byte array" snapshot)))
+  (locking live
+    (runtime/call-on (:owned (open-learner! live)) "learner_restore"
+                     [(.encodeToString (java.util.Base64/getEncoder) snapshot)]))
   live)
 
 ;; -- a look inside --------------------------------------------------------------------------

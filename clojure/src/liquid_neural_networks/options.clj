@@ -108,6 +108,10 @@
    :evaluate {:batch-size ::count}
    :forecaster/evaluate {}
    :stream {:state ::numbers, :as ::format}
+   :learner {:method ::choice, :optimizer ::choice, :learning-rate ::number
+             :max-gradient-norm ::number, :loss ::choice, :max-delay ::count, :window ::count
+             :as ::format}
+   :learn! {:delay ::count}
    :parameters {:as ::format}
    :describe {:as ::rows-or-data-set}
    :epochs {:as ::rows-or-data-set}

@@ -52,6 +52,11 @@
                :time-constants (s/? ::time-constants)))
 (s/fdef lnn/stream-state :args (s/cat :live some?))
 (s/fdef lnn/reset-stream! :args (s/cat :live some?))
+(s/fdef lnn/learner :args (arguments :learner :network ::network))
+(s/fdef lnn/about-learner :args (s/cat :live some?))
+(s/fdef lnn/commit! :args (s/cat :live some?))
+(s/fdef lnn/snapshot :args (s/cat :live some?))
+(s/fdef lnn/restore! :args (s/cat :live some? :snapshot some?))
 (s/fdef lnn/describe :args (arguments :describe :network ::network))
 (s/fdef lnn/attribute
   :args (arguments :attribute :network ::network :inputs ::inputs) :ret map?)

@@ -12,6 +12,14 @@ from ._conformance import conformance
 from ._epochs import next_epoch
 from ._export import export_forecaster, export_network
 from ._inspection import ablate, attribute, fixed_points
+from ._learner import (
+    learner_about,
+    learner_commit,
+    learner_learn,
+    learner_restore,
+    learner_snapshot,
+    open_learner,
+)
 from ._network import (
     create_network,
     describe,
@@ -57,9 +65,15 @@ __all__ = [
     "forecast",
     "forward",
     "last_error",
+    "learner_about",
+    "learner_commit",
+    "learner_learn",
+    "learner_restore",
+    "learner_snapshot",
     "load_forecaster",
     "load_network",
     "next_epoch",
+    "open_learner",
     "open_stream",
     "parameters",
     "predict",

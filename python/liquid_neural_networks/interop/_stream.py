@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import Any, Optional, cast
+from typing import Any, Optional, Union, cast
 
 from ..network import LiquidNetwork
+from ..online import Learner
 from ..streaming import Stream
 from ._arrays import Array, Given, array_description, tensor, view
 from ._calls import Plain, guarded, held, hold
 
 
-class _Session:
-    """A stream, and the caller's memory it reads samples from and writes outputs to."""
+class Session:
+    """A stream or a learner, and the caller's memory for samples and outputs."""
 
-    def __init__(self, stream: Stream, sample: Array, outputs: Array):
+    def __init__(self, stream: Union[Stream, Learner], sample: Array, outputs: Array):
         self.stream, self.outputs = stream, outputs
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
         self.stepper: object = None
@@ -39,13 +40,13 @@ def open_stream(
     ``given`` may hold the ``state`` to start from.
     """
     stream = held(handle, LiquidNetwork).stream(tensor((given or {}).get("state")))
-    return hold(_Session(stream, view(sample), view(outputs)))
+    return hold(Session(stream, view(sample), view(outputs)))
 
 
 @guarded
 def stream_step(handle: int, elapsed_time: float, given: Given = None) -> None:
     """Feeds the sample in memory, and writes the outputs."""
-    held(handle, _Session).step(elapsed_time, None if given is None else tensor(given))
+    held(handle, Session).step(elapsed_time, None if given is None else tensor(given))
 
 
 @guarded
@@ -56,7 +57,7 @@ def stepper(handle: int) -> int:
     for the learned ones. It returns 0 when all went well; else :func:`last_error` raises the
     error.
     """
-    session = held(handle, _Session)
+    session = held(handle, Session)
     # Names of this function are found quicker than attributes.
     advance, sample = session.stream.step, session.sample
     settings, outputs = session.settings, session.outputs
@@ -80,7 +81,7 @@ _STEP = ctypes.CFUNCTYPE(ctypes.c_int)
 @guarded
 def last_error(handle: int) -> None:
     """Raises what went wrong in the latest step."""
-    session = held(handle, _Session)
+    session = held(handle, Session)
     error, session.error = session.error, None
     if error is not None:
         raise error
@@ -89,10 +90,10 @@ def last_error(handle: int) -> None:
 @guarded
 def stream_state(handle: int) -> Plain:
     """(num_layers, N), the state after the last sample."""
-    return array_description(held(handle, _Session).stream.state)
+    return array_description(held(handle, Session).stream.state)
 
 
 @guarded
 def stream_reset(handle: int) -> None:
     """Back to the zero state."""
-    held(handle, _Session).stream.reset()
+    held(handle, Session).stream.reset()

@@ -1,0 +1,78 @@
+"""Learners by handle: streams that learn, with the functions of streams and those below."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import numpy as np
+
+from ..errors import DomainError
+from ..network import LiquidNetwork
+from ..online import Learner
+from ._arrays import Array, Given, array_description, view
+from ._calls import Plain, guarded, held, hold
+from ._stream import Session
+
+
+@guarded
+def open_learner(
+    handle: int,
+    sample: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    options: Optional[Mapping[str, Any]] = None,
+) -> int:
+    """A learner of a network, see :meth:`LiquidNetwork.learner`; memory as for
+    :func:`open_stream`, whose functions take this handle too."""
+    learner = held(handle, LiquidNetwork).learner(**(options or {}))
+    return hold(Session(learner, view(sample), view(outputs)))
+
+
+@guarded
+def learner_learn(handle: int, target: Given, delay: int = 0) -> Optional[float]:
+    """The loss of an output, by which the weights have moved; None if they have not."""
+    known: Any = target
+    if isinstance(target, dict):
+        known = np.array(view(target))
+    return _learner(handle).learn(known, delay)
+
+
+@guarded
+def learner_about(handle: int) -> Plain:
+    """Which method it uses and why, how many samples came and how often it learned, and what it
+    did on its own."""
+    learner = _learner(handle)
+    return {
+        "method": learner.method,
+        "reason": learner.reason,
+        "samples": learner.samples,
+        "updates": learner.updates,
+        "events": [each._asdict() for each in learner.events],
+    }
+
+
+@guarded
+def learner_commit(handle: int) -> None:
+    """Writes the weights into the network that the learner was made from."""
+    _learner(handle).commit()
+
+
+@guarded
+def learner_snapshot(handle: int) -> Plain:
+    """All it needs to go on, as bytes."""
+    found: Array = np.frombuffer(_learner(handle).snapshot(), dtype=np.uint8)
+    return array_description(found)
+
+
+@guarded
+def learner_restore(handle: int, snapshot: str) -> None:
+    """Goes on from a snapshot, given in base 64."""
+    _learner(handle).restore(b64decode(snapshot))
+
+
+def _learner(handle: int) -> Learner:
+    learner = held(handle, Session).stream
+    if not isinstance(learner, Learner):
+        raise DomainError("expected a learner, got a stream", "live")
+    return learner

@@ -1,0 +1,126 @@
+"""The estimators of river: its own checks, and what their pages promise."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+pytest.importorskip(
+    "river", reason="THE ESTIMATORS OF RIVER ARE NOT TESTED: pip install -e '.[river]'"
+)
+
+from river import checks, time_series
+
+from liquid_neural_networks.errors import DtypeError, ShapeError
+from liquid_neural_networks.estimators import (
+    LiquidOnlineClassifier,
+    LiquidOnlineForecaster,
+    LiquidOnlineRegressor,
+)
+
+Made = Any
+CHECKS = [
+    pytest.param(model, check, id=f"{type(model).__name__}-{check.__name__}")
+    for model in (LiquidOnlineRegressor(), LiquidOnlineClassifier(), LiquidOnlineForecaster())
+    for check in checks.yield_checks(model)
+]
+
+
+@pytest.mark.parametrize(("model", "check"), CHECKS)
+def test_passes_the_checks_of_river(model: Made, check: Callable[[Made], None]) -> None:
+    check(model.clone())
+
+
+def stream(count: int, seed: int = 0) -> list[tuple[dict[str, float], float]]:
+    source = np.random.default_rng(seed)
+    rows = source.normal(size=(count, 2)).tolist()
+    return [({"a": a, "b": b}, 20 + 3 * a - b) for a, b in rows]
+
+
+def test_predictions_move_nothing() -> None:
+    asked, quiet = LiquidOnlineRegressor(), LiquidOnlineRegressor()
+    for number, (x, y) in enumerate(stream(120)):
+        given = dict(x)
+        first = asked.predict_one(x)
+        asked.predict_one({"a": 9.0})
+        assert asked.predict_one(x) == first
+        assert x == given
+        if number % 2:
+            assert quiet.predict_one(x) == first
+        asked.learn_one(x, y)
+        quiet.learn_one(x, y)
+
+
+def test_it_learns_beyond_the_mean() -> None:
+    model, errors = LiquidOnlineRegressor(), []
+    for x, y in stream(600):
+        errors.append(abs(model.predict_one(x) - y))
+        model.learn_one(x, y)
+    assert np.mean(errors[-200:]) < 0.2 * np.mean([abs(y - 20) for _, y in stream(600)])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_go_on_the_same_and_apart(copied: Callable[[Made], Made]) -> None:
+    model = LiquidOnlineRegressor()
+    rows = stream(100)
+    for x, y in rows[:70]:
+        model.learn_one(x, y)
+    model.predict_one(rows[70][0])
+    other = copied(model)
+    wanted = []
+    for x, y in rows[70:]:
+        wanted.append(model.predict_one(x))
+        model.learn_one(x, y)
+    for (x, y), value in zip(rows[70:], wanted):
+        assert other.predict_one(x) == value
+        other.learn_one(x, y)
+
+
+def test_features_appear_and_vanish() -> None:
+    model = LiquidOnlineRegressor()
+    for number, (x, y) in enumerate(stream(60)):
+        model.learn_one({**x, f"extra {number // 5}": 1.0} if number > 20 else {"a": x["a"]}, y)
+        assert np.isfinite(model.predict_one({"never seen": 1.0}))
+    with pytest.raises(DtypeError, match="a: expected a number, got 'x'"):
+        model.predict_one({"a": "x"})
+
+
+def test_labels_appear() -> None:
+    model, right = LiquidOnlineClassifier(), []
+    for number in range(900):
+        label = "abc"[number % 3] if number > 100 else "ab"[number % 2]
+        x = {"a": float(label == "a"), "b": float(label == "b")}
+        right.append(model.predict_one(x) == label)
+        model.learn_one(x, label)
+    assert np.mean(right[-200:]) > 0.9
+    assert sum(model.predict_proba_one({"a": 1.0}).values()) == pytest.approx(1.0)
+
+
+def test_forecasts_reach_ahead_and_move_nothing() -> None:
+    model = LiquidOnlineForecaster(lags=6)
+    assert model.forecast(2) == [0.0, 0.0]
+    for number in range(300):
+        model.learn_one(10 + np.sin(number * np.pi / 3), {"step": number % 6})
+    found = model.forecast(12, [{"step": number % 6} for number in range(300, 312)])
+    assert model.forecast(12, [{"step": number % 6} for number in range(300, 312)]) == found
+    np.testing.assert_allclose(found, 10 + np.sin(np.arange(300, 312) * np.pi / 3), atol=0.1)
+    with pytest.raises(ShapeError, match="xs: expected 3"):
+        model.forecast(3, [{}])
+
+
+def test_forecasts_beat_the_last_value_on_airline_passengers() -> None:
+    from river import datasets, metrics
+
+    model, last = LiquidOnlineForecaster(), 0.0
+    error, naive = metrics.MAE(), metrics.MAE()
+    for _, y in datasets.AirlinePassengers():
+        error.update(y, model.forecast(1)[0])
+        naive.update(y, last)
+        model.learn_one(y)
+        last = y
+    assert error.get() < naive.get()
+    assert isinstance(model, time_series.base.Forecaster)
