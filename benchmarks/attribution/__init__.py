@@ -1,5 +1,5 @@
 """Whether attributions add up, and whether they find what is known to matter.
 
 python -m benchmarks.attribution completeness   every cut on 500 random networks
-python -m benchmarks.attribution arma           known saliency, beside the methods of captum
+python -m benchmarks.attribution hmm            known saliency, beside the methods of captum
 """

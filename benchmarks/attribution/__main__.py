@@ -46,14 +46,14 @@ def completeness(count: int) -> None:
 @main.command()
 @click.option("--dynamics", multiple=True, default=("conductance", "closed_form"))
 @click.option("--seeds", default=3, show_default=True)
-@click.option("--epochs", default=60, show_default=True)
-@click.option("--asked", default=40, show_default=True, help="Sequences that are asked about.")
-def arma(dynamics: tuple[str, ...], seeds: int, epochs: int, asked: int) -> None:
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--asked", default=100, show_default=True, help="Sequences that are asked about.")
+def hmm(dynamics: tuple[str, ...], seeds: int, epochs: int, asked: int) -> None:
     """Area under precision and recall where the salient inputs are known."""
-    from .arma import run
+    from .hmm import run
 
     runs = [run(each, seed, epochs, asked) for each in dynamics for seed in range(seeds)]
-    _kept("arma", runs)
+    _kept("hmm", runs)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,10 @@ def drawn(seed: int) -> Drawn:
     if dynamics["type"] == "closed_form":
         method = {}
     else:
-        # Explicit steps diverge where they are too long.
         solver = rng.choice(SOLVERS)
-        method = {"solver": solver, "unfolds": rng.choice((1, 3, 6)) if solver != "euler" else 12}
+        # Explicit steps diverge where they are too long.
+        unfolds = 12 if solver in ("euler", "rk4") else rng.choice((1, 3, 6))
+        method = {"solver": solver, "unfolds": unfolds}
     network = LiquidNetwork(
         features,
         output_size=outputs,

@@ -23,6 +23,7 @@ Array = np.ndarray
 RATES = (1e-2, 3e-3)  # in the first and the second half before the change
 RATE = 3e-3  # after it
 FORGETTING = 0.998
+REMEMBERED = 2000  # samples before the change that least squares have seen at it
 ELEC2_RATE = 5e-3
 
 METHODS: dict[str, dict[str, str]] = {
@@ -82,8 +83,16 @@ def before_the_change(stream: Stream, seed: int) -> tuple[LiquidNetwork, Array]:
 
 
 def alone(stream: Stream, learner: Learner, learns: bool = True) -> Array:
-    """Errors after the change, of a learner by itself."""
+    """Errors after the change, of a learner by itself.
+
+    Least squares know what came before the change as well, or they would be told when it was.
+    """
     errors = []
+    if learner.options["optimizer"] == "least_squares":
+        learner.reset()
+        for sample in range(stream.change - REMEMBERED, stream.change):
+            learner.step(stream.inputs[sample])
+            learner.learn(float(stream.targets[sample]))
     for inputs, target in _after(stream, stream.inputs):
         errors.append(target - float(learner.step(inputs)[0]))
         if learns:
@@ -99,16 +108,17 @@ def together(stream: Stream, learner: Learner) -> Array:
     start = np.zeros(stream.linear.shape[1] + 2)
     start[0] = 1.0
     linear, errors = LeastSquares(start), []
-    for sample in range(stream.change, len(stream.targets)):
+    learner.reset()
+    for sample in range(stream.change - REMEMBERED, len(stream.targets)):
         output = float(learner.step(stream.inputs[sample])[0])
         features = np.concatenate([[output], stream.linear[sample], [1.0]])
         share, others = linear.weights[0], linear.weights[1:] @ features[1:]
         target = stream.targets[sample]
         errors.append(target - share * output - others)
         linear.learn(features, errors[-1])
-        if abs(share) > 0.1:
+        if sample >= stream.change and abs(share) > 0.1:
             learner.learn(float(np.clip((target - others) / share, -4, 4)))
-    return np.array(errors)
+    return np.array(errors[REMEMBERED:])
 
 
 def linear_filter(stream: Stream) -> Array:

@@ -1,9 +1,9 @@
 """Data of which the salient inputs are known, and a network that was trained on them.
 
-Rare features as in the ARMA experiments of Dynamask (Crabbé and van der Schaar, 2021) and
-time_interpret: 50 features of an autoregressive process, of which 5, always the same, matter; what
-is to be regressed is the sum of their squares at each sample. A network learns that from sequences;
-it is asked about single samples, whose salient inputs are the 5 features at that sample.
+The hidden Markov model of FIT (Tonekaboni et al., 2020), as Dynamask and time_interpret use it: two
+hidden states, three features; the chance of a label of 1 is the logistic function of twice feature
+1 in state 0, of twice feature 2 in state 1. A network learns the labels of every sample; it is
+asked about the last one, whose salient input is that feature of that sample.
 
 Area under precision and under recall, over thresholds, of sizes of parts scaled to [0, 1] in each
 sequence, as in time_interpret.
@@ -12,7 +12,7 @@ sequence, as in time_interpret.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import captum.attr
 import click
@@ -25,39 +25,53 @@ from liquid_neural_networks import LiquidNetwork
 from liquid_neural_networks.inspection import attribute
 from liquid_neural_networks.training import fit
 
-FEATURES, STEPS, SALIENT = 50, 50, 5
-AR = (0.25, 0.1, 0.05)
-"""x_t = e_t - 0.25 x_{t-1} - 0.1 x_{t-2} - 0.05 x_{t-3}: the lag polynomial (2, 0.5, 0.2, 0.1)
-with a moving average of (2)."""
+STEPS = 40
+MEANS = ((0.1, 1.6, 0.5), (-0.1, -0.4, -1.5))
+SALIENT = (1, 2)
+VARIANCE, COVARIANCE = 0.801, 0.01
 
 
-def sequences(count: int, rng: np.random.Generator) -> Tensor:
-    """(count, T, features)."""
-    noise = rng.standard_normal((count, STEPS, FEATURES))
-    series = np.zeros_like(noise)
-    for t in range(STEPS):
-        series[:, t] = noise[:, t] - sum(
-            weight * series[:, t - lag] for lag, weight in enumerate(AR, 1) if t >= lag
-        )
-    return torch.from_numpy(series).float()
+class Drawn(NamedTuple):
+    """inputs (count, T, 3), labels and their chances (count, T, 1), hidden states (count, T)."""
+
+    inputs: Tensor
+    labels: Tensor
+    chances: Tensor
+    states: Tensor
 
 
-def salient(seed: int) -> list[int]:
-    """The features that matter."""
-    return np.random.default_rng(seed).permutation(FEATURES)[:SALIENT].tolist()
+def drawn(count: int, rng: np.random.Generator) -> Drawn:
+    """Sequences of the model."""
+    states = np.zeros((count, STEPS), dtype=int)
+    for row in states:
+        state, stayed = int(rng.random() < 0.5), 0
+        for t in range(STEPS):
+            chance = 0.95 - stayed / 500 if state == 1 else 0.05
+            after = int(rng.random() < chance)
+            stayed = stayed + 1 if after == state else 0
+            row[t] = state = after
+    inputs = np.zeros((count, STEPS, 3))
+    for state, (mean, salient) in enumerate(zip(MEANS, SALIENT)):
+        covariance = VARIANCE * np.eye(3)
+        covariance[salient, 0] = covariance[0, salient] = COVARIANCE
+        here = states == state
+        inputs[here] = rng.multivariate_normal(mean, covariance, size=int(here.sum()))
+    chosen = np.take_along_axis(inputs, np.array(SALIENT)[states][..., None], 2)
+    chances = 1 / (1 + np.exp(-2 * chosen))
+    labels = rng.random(chances.shape) < chances
+    made = (torch.from_numpy(each).float() for each in (inputs, labels, chances))
+    return Drawn(*made, torch.from_numpy(states))
 
 
 def trained(dynamics: Any, seed: int, epochs: int) -> tuple[LiquidNetwork, float]:
-    """A network and its share of explained variance on other sequences."""
-    rng, chosen = np.random.default_rng(seed), salient(seed)
-    inputs = sequences(1200, rng)
-    targets = inputs[..., chosen].square().sum(-1, keepdim=True)
-    network = LiquidNetwork(FEATURES, 32, 1, dynamics=dynamics, seed=seed)
-    train, valid = (inputs[:1000], targets[:1000]), (inputs[1000:], targets[1000:])
-    fit(network, train, valid, epochs=epochs, batch_size=32, seed=seed, schedule="cosine")
+    """A network, and the share of the variance of chances that it explains elsewhere."""
+    rng = np.random.default_rng(seed)
+    train, test = drawn(800, rng), drawn(200, rng)
+    network = LiquidNetwork(3, 16, 1, dynamics=dynamics, seed=seed)
+    fit(network, (train.inputs, train.labels), epochs=epochs, batch_size=32, seed=seed)
     with torch.no_grad():
-        missed = (network.eval()(inputs[1000:]) - targets[1000:]).square().mean()
-    return network, 1.0 - float(missed / targets[1000:].var())
+        missed = (network.eval()(test.inputs) - test.chances).square().mean()
+    return network, 1.0 - float(missed / test.chances.var())
 
 
 class Last(nn.Module):
@@ -74,7 +88,7 @@ class Last(nn.Module):
 def methods(network: LiquidNetwork, rng: np.random.Generator) -> dict[str, Callable[..., Tensor]]:
     """Name -> inputs (B, T, I) to parts (B, T, I)."""
     last, attr = Last(network), captum.attr
-    background = sequences(20, rng)[:, : STEPS // 2]
+    background = drawn(20, rng).inputs
     gradient_shap, sampled = attr.GradientShap(last), attr.ShapleyValueSampling(last)
     return {
         "attribute": lambda inputs: attribute(network, inputs).inputs,
@@ -91,13 +105,13 @@ def methods(network: LiquidNetwork, rng: np.random.Generator) -> dict[str, Calla
     }
 
 
-def areas(parts: Tensor, chosen: list[int]) -> tuple[float, float]:
-    """Area under precision and under recall; only the last sample of these features matters."""
+def areas(parts: Tensor, features: Tensor) -> tuple[float, float]:
+    """Area under precision and under recall; one feature of the last sample is salient."""
     sizes = parts.detach().abs().double()
     least, most = sizes.amin((1, 2), keepdim=True), sizes.amax((1, 2), keepdim=True)
     scaled = (sizes - least) / (most + 1e-5)
     truth = torch.zeros_like(scaled)
-    truth[:, -1, chosen] = 1
+    truth[torch.arange(len(truth)), -1, features] = 1
     precision, recall, thresholds = precision_recall_curve(
         truth.flatten().numpy(), scaled.flatten().numpy()
     )
@@ -105,15 +119,16 @@ def areas(parts: Tensor, chosen: list[int]) -> tuple[float, float]:
 
 
 def run(dynamics: Any, seed: int, epochs: int, asked: int) -> dict[str, Any]:
-    """One network, trained and asked about samples in the middle of as many sequences."""
+    """One network, trained and asked about the ends of as many sequences."""
     network, explained = trained(dynamics, seed, epochs)
-    click.echo(f"{dynamics}, seed {seed}: R2 {explained:.3f}")
-    rng, chosen = np.random.default_rng(1000 + seed), salient(seed)
-    inputs = sequences(asked, rng)[:, : STEPS // 2]
+    click.echo(f"{dynamics}, seed {seed}: explains {explained:.3f}")
+    rng = np.random.default_rng(1000 + seed)
+    test = drawn(asked, rng)
+    features = torch.tensor(SALIENT)[test.states[:, -1]]
     found = {}
     for name, method in methods(network, rng).items():
         torch.manual_seed(seed)
-        precision, recall = areas(method(inputs), chosen)
+        precision, recall = areas(method(test.inputs), features)
         found[name] = {"precision": precision, "recall": recall}
         click.echo(f"  {name:22} {precision:.4f} {recall:.4f}")
     return {"dynamics": dynamics, "seed": seed, "explained": explained, "methods": found}
