@@ -149,10 +149,11 @@ def example(name: str) -> Report:
 
 
 def _applications_heading() -> list[str]:
-    """The sizes are those the examples build their liquid networks with."""
+    """The sizes are those the examples that it lists build their liquid networks with."""
+    readme = (ROOT / "README.org").read_text("utf-8")
     sizes = []
-    for path in sorted((ROOT / "examples").glob("*/__main__.py")):
-        source = path.read_text("utf-8")
+    for name in re.findall(r"\[\[file:examples/(\w+)\]", readme.partition("| application ")[2]):
+        source = (ROOT / "examples" / name / "__main__.py").read_text("utf-8")
         (layers,) = re.findall(
             r"hidden_size=(\d+)|ncp\(inter=(\d+), command=(\d+), motor=(\d+)\)", source
         )
