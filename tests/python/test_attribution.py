@@ -284,7 +284,7 @@ def test_functions_of_outputs_give_one_number_a_sequence() -> None:
         if kind is ShapeError:
             with pytest.raises(kind, match=r"^output: "):
                 inspection.occlusion(network, inputs, output)
-    with pytest.raises(DtypeError, match="window: expected a pair"):
+    with pytest.raises(DtypeError, match="window: expected samples and features"):
         inspection.occlusion(network, inputs, window=2)  # type: ignore[arg-type]
 
 

@@ -87,7 +87,7 @@ def occlusion(
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     own, start = subject.sequences.inputs, baseline_of(baseline, subject)
     steps, features = own.shape[1:]
-    hidden_at_once = check_items("window", window, "a pair (samples, features)", 2)
+    hidden_at_once = check_items("window", window, "samples and features", 2)
     high, wide = (
         check_integer("window", each, 1, most)
         for each, most in zip(hidden_at_once, (steps, features))
