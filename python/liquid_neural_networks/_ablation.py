@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ._checks import check_integer
+from ._checks import check_integer, check_items
 from ._indices import Index
 from ._model import Model
-from .errors import DtypeError, OptionError
+from .errors import DtypeError, LiquidError, OptionError
 from .neuron import LiquidNeuron
 from .wiring import Wiring
 
@@ -49,7 +49,8 @@ def ablation(
         DomainError, DtypeError: there is no such neuron.
         OptionError: there is no such synapse.
     """
-    chosen = {check_integer("neurons", each, 0, wiring.units - 1) for each in neurons}
+    listed = check_items("neurons", neurons, "a list of neurons")
+    chosen = {check_integer("neurons", each, 0, wiring.units - 1) for each in listed}
     return Ablation(
         tuple(sorted(chosen)),
         _pairs("synapses", synapses, wiring.pre, wiring.post),
@@ -60,10 +61,11 @@ def ablation(
 def _pairs(name: str, given: Iterable[Pair], pre: Index, post: Index) -> tuple[Pair, ...]:
     known = set(zip(pre.tolist(), post.tolist()))
     pairs = []
-    for each in given:
+    for each in check_items(name, given, "a list of pairs (sender, receiver)"):
         try:
-            sender, receiver = (int(end) for end in each)
-        except (TypeError, ValueError):
+            ends = check_items(name, each, "pairs", 2)
+            sender, receiver = (check_integer(name, end, 0) for end in ends)
+        except LiquidError:
             raise DtypeError(f"expected pairs (sender, receiver), got {each!r}", name) from None
         if (sender, receiver) not in known:
             raise OptionError(f"there is no synapse from {sender} to {receiver}", name)

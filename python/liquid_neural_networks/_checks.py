@@ -5,10 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from math import isfinite
-from typing import Optional
+from typing import Any, Optional
 
 from ._hints import hint
-from .errors import DomainError, DtypeError, OptionError
+from .errors import DomainError, DtypeError, OptionError, ShapeError
 
 
 def check_integer(name: str, value: object, low: int, high: Optional[int] = None) -> int:
@@ -28,6 +28,19 @@ def check_integer(name: str, value: object, low: int, high: Optional[int] = None
 def check_count(name: str, value: object) -> int:
     """A positive integer."""
     return check_integer(name, value, 1)
+
+
+def check_items(name: str, value: object, wanted: str, count: Optional[int] = None) -> list[Any]:
+    """What is in a list, a tuple or the like, so many if ``count`` is given."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise DtypeError(f"expected {wanted}, got {value!r}", name)
+    try:
+        items = list(value)
+    except TypeError:  # such as an array of no dimension
+        raise DtypeError(f"expected {wanted}, got {value!r}", name) from None
+    if count is not None and len(items) != count:
+        raise ShapeError(f"expected {wanted}, got {value!r}", name)
+    return items
 
 
 def check_seed(value: object) -> int:

@@ -74,7 +74,7 @@ def check_sequences(
     given: Optional[Tensor] = None
     if time_constants is not None:
         given = _unpacked_time_constants(time_constants, layout, present, like)
-        given = _broadcast("time_constants", given, layout, (*inputs.shape[:2], units), "N")
+        given = broadcast("time_constants", given, layout, (*inputs.shape[:2], units), "N")
     return Sequences(
         inputs, None if seen is None else seen.to(inputs), valid, elapsed, given, layout
     )
@@ -141,7 +141,7 @@ def _check_elapsed(
         elapsed = as_reals("elapsed_time", elapsed_time, inputs)
         if valid is None:
             check_finite("elapsed_time", elapsed, minimum=0.0)
-        elapsed = _broadcast("elapsed_time", elapsed, layout, inputs.shape[:2])
+        elapsed = broadcast("elapsed_time", elapsed, layout, inputs.shape[:2])
     if valid is None:
         return elapsed
     elapsed = torch.where(valid, elapsed, 0.0)
@@ -149,7 +149,7 @@ def _check_elapsed(
     return elapsed
 
 
-def _broadcast(
+def broadcast(
     name: str, value: Tensor, layout: Layout, shape: tuple[int, ...], last: str = ""
 ) -> Tensor:
     """``value`` spread over ``shape``, which is (B, T), or (B, T, N) if ``last`` is N.

@@ -97,6 +97,11 @@ def test_what_is_not_there_is_refused() -> None:
         whole.ablate(synapses=[(0, 9)])
     with pytest.raises(DtypeError, match="sensory_synapses: expected pairs"):
         whole.ablate(sensory_synapses=[3])
+    for pairs in ([(0.9, 1.2)], ["01"], [(0, 1, 2)], 3):
+        with pytest.raises(DtypeError, match="synapses: expected "):
+            whole.ablate(synapses=pairs)
+    with pytest.raises(DtypeError, match="neurons: expected a list"):
+        whole.ablate(neurons=5)
     with pytest.raises(DomainError, match="population: "):
         whole.ablate(population=1)
     mixed = network(dynamics=BACKBONE, wiring=wiring.fully_connected(6))

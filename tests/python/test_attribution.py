@@ -266,6 +266,28 @@ def test_arguments_are_named() -> None:
         attribute(adaptive, inputs)
 
 
+def test_functions_of_outputs_give_one_number_a_sequence() -> None:
+    network, inputs = made("conductance"), drawn(2, 4, 3)
+    found = attribute(network, inputs, lambda outputs: outputs.sum(1))
+    alone = attribute(network, inputs[0], lambda outputs: outputs.sum())
+    torch.testing.assert_close(alone.inputs, found.inputs[0], rtol=0, atol=1e-6)
+    assert float(alone.output) == pytest.approx(float(found.output[0]))
+    refused: list[tuple[Any, type[Exception]]] = [
+        (lambda outputs: outputs, ShapeError),
+        (lambda outputs: outputs.sum(), ShapeError),
+        (lambda outputs: 3.0, DtypeError),
+        (lambda outputs: torch.ones(len(outputs)), DtypeError),
+    ]
+    for output, kind in refused:
+        with pytest.raises(kind, match=r"^output: expected a function"):
+            attribute(network, inputs, output)
+        if kind is ShapeError:
+            with pytest.raises(kind, match=r"^output: "):
+                inspection.occlusion(network, inputs, output)
+    with pytest.raises(DtypeError, match="window: expected samples and features"):
+        inspection.occlusion(network, inputs, window=2)  # type: ignore[arg-type]
+
+
 def test_plain_data() -> None:
     found = inspection.attribute(made("conductance"), drawn(4, 3))
     plain = found.to_dict()

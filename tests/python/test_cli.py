@@ -390,7 +390,6 @@ def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
         (("predict", "values.lnn", "other.csv"), "wave: there is no such column"),
         (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
         (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
-        (("inspect", "plain.lnn", "--wiring", "picture.xyz"), "path: unknown 'xyz'"),
         (("train", "semicolons.csv", "--target", "a"), "test: 0.15 of 1 rows is none"),
         (("train", "table.csv", "--target", "wave", "--test", "0.001"), "test: 0.001 of 200 rows"),
         (
@@ -438,6 +437,7 @@ def test_what_cannot_be_done_exits_with_1_and_one_line(
         (("train", "table.csv", "--target", "wave", "--dynamics", "wet"), "--dynamics"),
         (("train", "table.csv", "--target", "wave", "--output", "no/where.lnn"), "no folder"),
         (("predict", "values.lnn", "table.csv", "--output", "out.xlsx"), ".parquet"),
+        (("inspect", "plain.lnn", "--wiring", "picture.xyz"), "--wiring: unknown 'xyz'"),
         (("predict", "values.lnn"), "TABLE"),
         (("evaluate", "values.lnn", "table.csv", "--yaml"), "--yaml"),
         (("conformance", "--folder", "none"), "none"),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from liquid_neural_networks import LiquidNetwork, wiring
 from liquid_neural_networks.dynamics import DYNAMICS
-from liquid_neural_networks.errors import DomainError, OptionError, ShapeError
+from liquid_neural_networks.errors import DomainError, DtypeError, OptionError, ShapeError
 from liquid_neural_networks.inspection import clamp, lesions, prune, time_sensitivity, what_if
 
 NCP = wiring.ncp(inter=5, command=3, motor=2, seed=4)
@@ -46,7 +46,7 @@ def test_lesions_are_ablations_one_by_one(dynamics: str, of: str) -> None:
     targets = torch.zeros(2, 7, 2)
     found = lesions(made, inputs, 1, of=of, targets=targets)
     intact = made(inputs)
-    assert found.intact_loss == pytest.approx(float(intact.square().mean()))
+    assert found.intact_loss == pytest.approx(float(intact.detach().square().mean()))
     for index in range(0, len(found.lesioned), 4):
         outputs = made.ablate(**{of: [found.lesioned[index]]})(inputs)
         expected = outputs[:, -1, 1] - intact[:, -1, 1]
@@ -159,6 +159,98 @@ def test_pruning_keeps_the_outputs_and_says_what_it_cost(dynamics: str) -> None:
     assert found.kept == pytest.approx(left / whole)
 
 
+LENGTHS = (7, 4, 5)
+
+
+def ragged() -> tuple[Tensor, Tensor]:
+    """Inputs (3, 7, 3) and where they are no padding (3, 7)."""
+    return sequences(3, 7, 3), torch.arange(7) < torch.tensor(LENGTHS).unsqueeze(1)
+
+
+def test_ragged_sequences_are_thinned_from_their_own_last_sample() -> None:
+    made, (inputs, valid) = network(), ragged()
+    times = torch.rand(3, 7, dtype=torch.float64) + 0.5
+    for at in (None, 4):
+        found = time_sensitivity(
+            made, inputs, elapsed_time=times, mask=valid, at=at, every=(1, 2, 3)
+        ).thinned
+        assert float(found[1].abs().max()) < 1e-12
+        for row, length in enumerate(LENGTHS):
+            length = length if at is None else min(length, at + 1)
+            alone = time_sensitivity(
+                made, inputs[row, :length], elapsed_time=times[row, :length], every=(2, 3)
+            ).thinned
+            for every, change in alone.items():
+                assert float(found[every][row]) == pytest.approx(float(change), abs=1e-12)
+                assert abs(float(change)) > 1e-6
+
+
+def test_samples_thinned_out_keep_what_is_missing_in_them() -> None:
+    made, inputs = network(), sequences()
+    seen = torch.rand(2, 7, 3) > 0.4
+    found = time_sensitivity(made, inputs, mask=seen, every=(2,)).thinned[2]
+    times = torch.tensor([1.0, 2.0, 2.0, 2.0]).double()
+    kept = made(inputs[:, ::2], elapsed_time=times, mask=seen[:, ::2])[:, -1, 0]
+    whole = made(inputs, mask=seen)[:, -1, 0]
+    torch.testing.assert_close(found, (kept - whole).detach(), rtol=0, atol=1e-12)
+
+
+def test_padding_is_no_part_of_a_loss() -> None:
+    made, (inputs, valid) = network(), ragged()
+    targets = sequences(3, 7, 2)
+    targets[~valid] = float("nan")
+    found = lesions(made, inputs, mask=valid, targets=targets)
+    parts = [made, made.ablate([2])]
+    losses = [(each(inputs, mask=valid) - targets)[valid].square().mean() for each in parts]
+    assert found.intact_loss == pytest.approx(float(losses[0].detach()))
+    assert float(found.loss[2]) == pytest.approx(float(losses[1].detach()))
+    targets[0, 0, 0] = float("nan")
+    with pytest.raises(DomainError, match="targets: "):
+        lesions(made, inputs, mask=valid, targets=targets)
+
+
+def test_final_outputs_of_both_directions_are_the_networks_own() -> None:
+    made = network(hidden_size=4, bidirectional=True, return_sequences=False)
+    inputs = sequences()
+    found = lesions(made, inputs, targets=made(inputs).detach())
+    assert found.intact_loss == pytest.approx(0.0, abs=1e-20)
+    assert float(found.loss.max()) > 1e-8
+
+
+def test_padding_is_no_part_of_the_cost_of_pruning() -> None:
+    made, (inputs, valid) = network(), ragged()
+    found = prune(made, inputs, 0.2, mask=valid)
+    whole = made(inputs, mask=valid)[valid].detach()
+    off = found.network(inputs, mask=valid)[valid].detach() - whole
+    assert found.cost == pytest.approx(float(off.square().mean().sqrt()))
+    assert found.relative_cost == pytest.approx(found.cost / float(whole.std(correction=0)))
+
+
+def test_one_sample_of_one_output_is_pruned_by_its_cost() -> None:
+    made = LiquidNetwork(3, 4, 1, seed=1).double()
+    found = prune(made, sequences(1, 3), 0.01)
+    assert found.cost == found.relative_cost <= 0.01
+    assert found.kept < 1.0
+
+
+def test_series_are_arranged_as_the_networks_inputs_are() -> None:
+    inputs, series, targets = sequences(4, 4, 3), sequences(4, 4), sequences(4, 4, 2)
+    first, other = network(), network(batch_first=False)
+    turned = inputs.transpose(0, 1), series.transpose(0, 1), targets.transpose(0, 1)
+    ours, theirs = (
+        (
+            what_if(made, fed, 1, line).after,
+            clamp(made, fed, {0: line}).states,
+            lesions(made, fed, targets=goal).loss,
+        )
+        for made, fed, line, goal in ((first, inputs, series, targets), (other, *turned))
+    )
+    for one, same in zip(ours, theirs):
+        assert torch.equal(one, same)
+    with pytest.raises(ShapeError, match=r"value: expected a number, \(T,\) or \(T, B\)"):
+        what_if(other, inputs, 0, sequences(3, 4))
+
+
 def test_what_cannot_be_done_is_said() -> None:
     made, inputs = network(), sequences()
     with pytest.raises(OptionError, match="of: unknown 'layers'"):
@@ -179,5 +271,18 @@ def test_what_cannot_be_done_is_said() -> None:
     with pytest.raises(OptionError, match="a backbone"):
         lesions(backbone, inputs, of="synapses")
     both = network(hidden_size=5, bidirectional=True)
+    with pytest.raises(DtypeError, match="neurons: expected a dict"):
+        clamp(made, inputs, [0])  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="scale: "):
+        what_if(made, inputs, 0, scale="x")  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="shift: "):
+        what_if(made, inputs, 0, shift=torch.ones(3))  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="targets: "):
+        lesions(made, inputs, targets=3)  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="limit: "):
+        prune(made, inputs, "x")  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="every: "):
+        time_sensitivity(made, inputs, every=2)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="every: "):
-        time_sensitivity(both, inputs)
+        time_sensitivity(both, inputs, every=(2,))
+    assert time_sensitivity(both, inputs).thinned == {}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from liquid_neural_networks import LiquidNetwork, wiring
 from liquid_neural_networks.dynamics import DYNAMICS
-from liquid_neural_networks.errors import DomainError, ShapeError
+from liquid_neural_networks.errors import DomainError, DtypeError, ShapeError
 from liquid_neural_networks.inspection import (
     activity,
     fixed_points,
@@ -199,3 +199,23 @@ def test_what_does_not_fit_is_said() -> None:
         phase_portrait(network, HELD, around=[0.0])
     with pytest.raises(DomainError, match="opening: "):
         activity(network, torch.zeros(3, 2).double(), opening=2.0)
+    with pytest.raises(ShapeError, match="time_constants: "):
+        fixed_points(network, HELD, torch.ones(3))
+    for neurons, kind in ((0, DtypeError), ((0, 1, 2), ShapeError)):
+        with pytest.raises(kind, match="neurons: "):
+            phase_portrait(network, HELD, neurons)  # type: ignore[arg-type]
+    for span, refused in (
+        ((1.0,), ShapeError),
+        ((0.0, float("inf")), DomainError),
+        ((1.0, 0.0), DomainError),
+        ("ab", DtypeError),
+    ):
+        with pytest.raises(refused, match="span: "):
+            phase_portrait(network, HELD, span=span)  # type: ignore[arg-type]
+
+
+def test_quantiles_are_torchs_where_torch_has_them() -> None:
+    found = activity(made("conductance"), torch.randn(5, 2, dtype=torch.float64))
+    values = found.time_constants.flatten()
+    assert found.quantiles["lower quartile"] == pytest.approx(float(values.quantile(0.25)))
+    assert found.quantiles["longest"] == float(values.max())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from liquid_neural_networks import LiquidNetwork, Trace, plots, wiring
-from liquid_neural_networks.errors import DomainError, DtypeError, ShapeError
+from liquid_neural_networks.errors import DomainError, DtypeError, OptionError, ShapeError
 from liquid_neural_networks.training import History
 
 COLUMNS = {
@@ -182,6 +184,46 @@ def test_pictures_are_written_without_a_display(tmp_path: Path) -> None:
     assert b"<svg" in (tmp_path / "wiring.svg").read_bytes()
 
 
+def test_dollars_in_names_are_drawn_as_they_are() -> None:
+    """Between dollars matplotlib reads formulas, and refuses those that are none."""
+    odd = "a$x_$"
+    parts, trace = np.ones((3, 2)), LiquidNetwork(2, 5, 1).trace(torch.randn(9, 2))
+    layers = {odd: [0, 1], "b": [2, 3, 4]}
+    crowded = wiring.fully_connected(30).build(2)
+    drawn = [
+        plots.plot_attribution(parts, [odd, "b"], [odd, "now", odd], label=odd),
+        plots.plot_forecast([1, 2], [0, 1], {odd: [1, 2]}, label=odd, time_label=odd),
+        plots.plot_states(trace, time_label=odd, layers=layers),
+        plots.plot_time_constants(trace, unit=odd, layers=layers),
+        plots.plot_wiring(wiring.fully_connected(3).build(2), names=[odd, "b"]),
+        plots.plot_wiring(crowded, names=[odd, "b"]),
+        plots.plot_wiring(replace(crowded, layers={odd: tuple(range(30))})),
+        plots.plot_wiring(
+            replace(wiring.fully_connected(3).build(2), layers={odd: (0, 1, 2)}), names=[odd, "b"]
+        ),
+    ]
+    for axes in drawn:
+        buffer = BytesIO()
+        axes.figure.savefig(buffer, format="svg")
+        shown = re.findall("<!-- (.*?) -->", buffer.getvalue().decode(), re.DOTALL)
+        assert any(odd in text for text in shown)
+        assert not any("\\" in text for text in shown)
+
+
+def test_an_old_picture_is_replaced_whole_or_kept(tmp_path: Path) -> None:
+    path = tmp_path / "wiring.svg"
+    path.write_bytes(b"old")
+    axes = plots.plot_wiring(COLUMNS["ncp"])
+    axes.set_title(r"$\frac{$")
+    with pytest.raises(ValueError):
+        plots.save(axes, path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OptionError, match="path: unknown 'txt'"):
+        plots.save(axes, tmp_path / "wiring.txt")
+    with pytest.raises(DtypeError, match="path: "):
+        plots.save(axes, None)  # type: ignore[arg-type]
+
+
 def test_bad_input_is_named() -> None:
     trace = LiquidNetwork(2, 5, 1).trace(torch.randn(3, 9, 2))
     with pytest.raises(DtypeError, match="network: expected a LiquidNetwork or a Wiring"):
@@ -196,3 +238,13 @@ def test_bad_input_is_named() -> None:
         plots.plot_states(trace, range(8))
     with pytest.raises(ShapeError, match=r"forecasts\['a'\]: expected \(2,\)"):
         plots.plot_forecast([1, 2], [0, 1], {"a": [1]})
+    with pytest.raises(ShapeError, match=r"time: expected \(T,\), got \(\)"):
+        plots.plot_forecast(3, 3, {})
+    with pytest.raises(ShapeError, match="parts: "):
+        plots.plot_attribution(np.zeros((0, 2)), ["a", "b"])
+    with pytest.raises(DomainError, match="parts: contains NaN"):
+        plots.plot_attribution(np.full((3, 2), np.nan), ["a", "b"])
+    with pytest.raises(DtypeError, match="parts: "):
+        plots.plot_attribution("x", ["a", "b"])
+    with pytest.raises(DtypeError, match="names: "):
+        plots.plot_attribution(np.ones((3, 2)), 5)  # type: ignore[arg-type]

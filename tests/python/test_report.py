@@ -124,6 +124,30 @@ def test_what_cannot_be_explained_is_said(trained: dict[str, Forecaster]) -> Non
         )
 
 
+def test_looking_at_a_network_leaves_it_as_it_was(
+    trained: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    forecaster = trained["value"]
+    forecaster.network.train()
+    forecaster.network.neurons[0].eval()
+    report.explain(forecaster, wave())
+    report.write(forecaster, wave(), tmp_path / "tank.html", progress=False)
+    assert forecaster.network.training and not forecaster.network.neurons[0].training
+    forecaster.network.eval()
+    plain = LiquidNetwork(2, 4, 1, seed=0, num_layers=2, dropout=0.5).train()
+    table = polars.DataFrame({"a": [0.1, 0.2, 0.3], "b": [0.0, 1.0, 0.0]})
+    report.write(plain, table, tmp_path / "plain.html", progress=False)
+    assert all(each.training for each in plain.modules())
+    with pytest.raises(DtypeError, match="forecaster: expected a Forecaster, got LiquidNetwork"):
+        report.explain(plain, table)  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="title: expected text"):
+        report.write(plain, table, tmp_path / "title.html", title=5)  # type: ignore[arg-type]
+    assert not (tmp_path / "title.html").exists()
+    with pytest.raises(OptionError, match="solver: "):
+        adaptive = LiquidNetwork(2, 4, 1, solver="adaptive")
+        report.write(adaptive, table, tmp_path / "adaptive.html", progress=False)
+
+
 def shown(page: Path) -> dict[str, Any]:
     text = page.read_text("utf-8")
     # Nothing is fetched; the one address is the name of SVG.
@@ -239,6 +263,8 @@ def test_the_commands(trained: dict[str, Forecaster], tmp_path: Path) -> None:
     for arguments, code, words in (
         (["explain", model, table, "--row", "0"], 2, "--row"),
         (["explain", model, table, "--row", "500"], 1, "row: expected"),
+        (["explain", model, table, "--picture", "q.txt"], 2, "--picture: unknown 'txt'"),
+        (["inspect", model, "--wiring", "w.txt"], 2, "--wiring: unknown 'txt'"),
         (["explain", str(tmp_path / "plain.lnn"), table], 1, "was not trained on a table"),
         (["report", model, table, "-o", table], 2, "is read by this command"),
         (["report", str(tmp_path / "plain.lnn"), table, "-o", str(page)], 1, "has 2 inputs"),
@@ -246,3 +272,18 @@ def test_the_commands(trained: dict[str, Forecaster], tmp_path: Path) -> None:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == code and words in done.output, done.output
     assert shown(page)["title"] == "tank"  # as it was
+
+
+def test_columns_may_have_dollars_in_their_names(tmp_path: Path) -> None:
+    table = wave().select("hour", polars.col("level").alias("a$x_$"), polars.col("valve"))
+    model, rows = str(tmp_path / "odd.lnn"), str(tmp_path / "odd.csv")
+    table.write_csv(rows)
+    fit_table(table, "a$x_$", features=["a$x_$", "valve"], horizon=2, **OPTIONS).save(model)
+    picture, drawn = tmp_path / "why.svg", tmp_path / "wiring.svg"
+    for arguments in (
+        ["explain", model, rows, "--picture", str(picture)],
+        ["inspect", model, "--wiring", str(drawn)],
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+    assert "a$x_$, 2 rows after" in picture.read_text() and "a$x_$" in drawn.read_text()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .._files import check_writable, replace
+from ..errors import OptionError
 
 if TYPE_CHECKING:
     import polars
@@ -32,6 +33,22 @@ def check_output(option: str, output: Path, inputs: Iterable[str]) -> None:
                 f"{output} is read by this command, and would be overwritten", param_hint=option
             )
     check_writable(output)
+
+
+def check_picture(option: str, output: Path, inputs: Iterable[str]) -> None:
+    """What :func:`check_output` checks, and that there are pictures of that ending.
+
+    Raises:
+        click.UsageError: there are none.
+    """
+    # Imported here: no other command needs matplotlib.
+    from ..plots._figure import check_ending as check_kind
+
+    check_output(option, output, inputs)
+    try:
+        check_kind(option, output)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def check_ending(option: str, output: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from ._files import check_output
+from ._files import check_picture
 from ._options import reading_options
 from ._results import printable, warnings_as_lines
 
@@ -50,7 +50,7 @@ def explain(
     and through which neurons; the parts add up to the output. And how sure the forecast is.
     """
     if picture is not None:
-        check_output("--picture", picture, [str(model), *table.names])
+        check_picture("--picture", picture, [str(model), *table.names])
     # Imported here: torch would slow down every other command and --help.
     from ..report import explain as explained
     from ..training import Forecaster
@@ -59,10 +59,11 @@ def explain(
         found = explained(Forecaster.load(model), table, row=row, target=target)
     if picture is not None:
         from ..plots import plot_attribution, save
+        from ..plots._figure import plain
 
         parts = found.parts
         axes = plot_attribution(parts.inputs, found.names, parts.times, label=found.unit)
-        axes.set_title(f"{found.question}: {found.answer}", loc="left")
+        axes.set_title(plain(f"{found.question}: {found.answer}"), loc="left")
         save(axes, picture)
         click.echo(f"wrote {picture}", err=True)
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
+from ._files import check_picture
 from ._results import printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def inspect(model: Path, wiring: Optional[Path], as_json: bool) -> None:
 
     Of a network trained on a table, also what it reads and predicts, and how well in its test.
     """
+    if wiring is not None:
+        check_picture("--wiring", wiring, [str(model)])
     # Imported here, as below: torch would slow down every other command and --help.
     from .. import model_file
     from ..inspection import describe

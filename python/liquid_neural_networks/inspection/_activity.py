@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._checks import check_fraction, check_integer
 from .._sequences import Number
+from .._tensors import array_of
 from ..dynamics import ConductanceDynamics, Dynamics, LrcDynamics
 from ..network import LiquidNetwork
 from ._describe import QUANTILES
@@ -125,12 +127,18 @@ def activity(
         saturated=_saturated(dynamics, states, margin),
         time_constants=subject.as_given(trace.time_constants),
         base_time_constants=dynamics.base_time_constants(dynamics.values()),
-        quantiles={name: float(constants.quantile(at)) for name, at in QUANTILES.items()},
+        quantiles=_quantiles(constants),
         openings=opened[0],
         sensory_openings=opened[1],
         never_open=shut[0],
         sensory_never_open=shut[1],
     )
+
+
+def _quantiles(values: Tensor) -> dict[str, float]:
+    # numpy's have no largest size, as those of torch do.
+    found = np.quantile(array_of(values), list(QUANTILES.values()))
+    return dict(zip(QUANTILES, found.tolist()))
 
 
 def _openings(dynamics: Dynamics, most: Tensor, prefix: str) -> Tensor:

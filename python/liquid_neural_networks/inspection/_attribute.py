@@ -36,8 +36,9 @@ class Attribution:
 
     ``recurrent`` is what each recurrent synapse carries from its sender to its receiver during a
     sample. It is no cut: a path of influence may cross many. What it sums to is, in a network of
-    one layer without memory, for every neuron: ``neurons[:, t] = neurons[:, t - 1]`` plus what its
-    sensory and recurrent synapses bring at t, minus what recurrent synapses take from it.
+    one layer without memory and without ``leaky_wiring``, for every neuron: ``neurons[:, t] =
+    neurons[:, t - 1]`` plus what its sensory and recurrent synapses bring at t, minus what
+    recurrent synapses take from it.
 
     All are float64, whatever the network's dtype.
 
@@ -303,9 +304,13 @@ class Question(NamedTuple):
     places: list[int]
 
     def __call__(self, subject: Subject, inputs: Tensor) -> Tensor:
+        return self.ask(self.outputs(subject, inputs))
+
+    def outputs(self, subject: Subject, inputs: Tensor) -> Tensor:
+        """(B, O), of which it is asked."""
         if len(set(self.places)) > 1:
-            return self.ask(subject.final_outputs(inputs))
-        return self.ask(subject.outputs(inputs)[:, self.places[0]])
+            return subject.final_outputs(inputs)
+        return subject.outputs(inputs)[:, self.places[0]]
 
 
 def question(
@@ -316,23 +321,24 @@ def question(
     Raises:
         DtypeError, DomainError: there is no such output or sample.
     """
-    steps, directions = subject.sequences.inputs.shape[1], subject.network.directions
+    batch, steps = subject.sequences.inputs.shape[:2]
+    directions = subject.network.directions
     last = steps - 1
     if at is None:
         places = [last, last if network.return_sequences else 0][:directions]
     else:
         places = [check_integer("at", at, 0, last)] * directions
-    return Question(asked(output, network.output_size), places)
+    return Question(asked(output, network.output_size, batch), places)
 
 
-def asked(output: Output, size: int) -> Callable[[Tensor], Tensor]:
-    """Outputs (B, O) -> (B,).
+def asked(output: Output, size: int, batch: int) -> Callable[[Tensor], Tensor]:
+    """Outputs (R, O) -> (R,), of a batch of so many sequences, each of which may come repeatedly.
 
     Raises:
         DtypeError, DomainError: it is no output, no pair and no function.
     """
     if callable(output):
-        return output
+        return _checked(output, batch == 1)
     if isinstance(output, (tuple, list)):
         if len(output) != 2:
             raise DtypeError(f"expected an index, a pair or a function, got {output!r}", "output")
@@ -340,3 +346,32 @@ def asked(output: Output, size: int) -> Callable[[Tensor], Tensor]:
         return lambda outputs: outputs[..., first] - outputs[..., second]
     index = check_integer("output", output, 0, size - 1)
     return lambda outputs: outputs[..., index]
+
+
+def _checked(function: Callable[[Tensor], Tensor], alone: bool) -> Callable[[Tensor], Tensor]:
+    """The same function, whose results are looked at; of one sequence alone they may be numbers."""
+
+    def ask(outputs: Tensor) -> Tensor:
+        found = function(outputs)
+        if alone and isinstance(found, Tensor) and found.dim() == 0:
+            found = torch.stack([function(each.unsqueeze(0)) for each in outputs])
+        if not isinstance(found, Tensor):
+            raise DtypeError(
+                "expected a function of outputs (B, O) that gives a tensor (B,), it gave a "
+                f"{type(found).__name__}",
+                "output",
+            )
+        if found.shape != outputs.shape[:1]:
+            raise ShapeError(
+                f"expected a function of outputs (B, O) that gives (B,), of {tuple(outputs.shape)} "
+                f"it gave {tuple(found.shape)}",
+                "output",
+            )
+        if outputs.requires_grad and torch.is_grad_enabled() and not found.requires_grad:
+            raise DtypeError(
+                "expected a function made of torch operators, whose result depends on the outputs",
+                "output",
+            )
+        return found
+
+    return ask

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from .._checks import check_integer
-from .._inputs import as_reals, check_finite
 from .._sequences import Number, Sequences
-from ..errors import ShapeError
+from ..errors import DtypeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
-from ._subject import Subject, subject_of
+from ._subject import Subject, series_of, subject_of
 
 
 class Clamped(NamedTuple):
@@ -44,8 +43,8 @@ def clamp(
     """Runs a network with neurons held at a value: what others and the read-out hear of them.
 
     Args:
-        neurons: neuron -> the value, a number, (T,) or (B, T). It holds during the sample too,
-            in all steps of the solver.
+        neurons: neuron -> the value, a number, (T,) or (B, T), (T, B) where the network's inputs
+            are (T, B, I). It holds during the sample too, in all steps of the solver.
         population: which one, counted as in ``state``.
 
     The other arguments are those of :meth:`LiquidNetwork.forward`; computed in float64.
@@ -56,17 +55,12 @@ def clamp(
     population = check_integer("population", population, 0, len(network.neurons) - 1)
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     own = subject.sequences
+    if not isinstance(neurons, Mapping):
+        raise DtypeError(f"expected a dict of neuron -> value, got {neurons!r}", "neurons")
     held = {}
     for index, value in neurons.items():
-        check_integer("neurons", index, 0, network.hidden_size - 1)
-        series = as_reals("neurons", value, own.inputs)
-        check_finite("neurons", series)
-        try:
-            held[int(index)] = series.broadcast_to(own.inputs.shape[:2])
-        except RuntimeError:
-            raise ShapeError(
-                f"expected a number, (T,) or (B, T), got {tuple(series.shape)}", "neurons"
-            ) from None
+        place = check_integer("neurons", index, 0, network.hidden_size - 1)
+        held[place] = series_of("neurons", value, own)
     states = run_populations(subject, {population: held})
     outputs = subject.network.readout(torch.cat(states[-network.directions :], -1))
     return Clamped(subject.as_given(outputs), subject.as_given(states[population]))

@@ -166,7 +166,13 @@ def held(
         raise DomainError(f"expected a number above 0, got {elapsed_time!r}", "elapsed_time")
     given = None
     if time_constants is not None:
-        given = check_time_constants(time_constants, exact).broadcast_to(1, neuron.hidden_size)
+        given = check_time_constants(time_constants, exact)
+        if given.dim() > 1 or given.shape not in ((), (neuron.hidden_size,)):
+            raise ShapeError(
+                f"expected a number or (N,) = ({neuron.hidden_size},), got {tuple(given.shape)}",
+                "time_constants",
+            )
+        given = given.expand(1, neuron.hidden_size)
     smooth = isinstance(neuron.dynamics, OdeDynamics) and neuron.memory is None
     return Held(
         copy,

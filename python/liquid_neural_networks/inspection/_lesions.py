@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._checks import check_choice, check_integer
+from .._checks import check_choice, check_fraction, check_integer
 from .._inputs import as_reals, check_finite
 from .._sequences import Number
 from ..dynamics import Dynamics
-from ..errors import DomainError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..network import LiquidNetwork
-from ._attribute import Output, question
+from ._attribute import Output, Question, question
 from ._subject import Subject, subject_of
 
 LESIONS = ("neurons", "synapses", "sensory_synapses")
@@ -77,7 +77,8 @@ def lesions(
 
     Args:
         of: ``"neurons"``, ``"synapses"`` or ``"sensory_synapses"``.
-        targets: (B, T, O) to compare all outputs with, or (B, O) for those asked about alone.
+        targets: (B, T, O), (T, B, O) where the network's inputs are (T, B, I), to compare all
+            outputs with, or (B, O) for those asked about alone. Padding does not count.
         population: which one, counted as in ``state``.
 
     The other arguments and the errors are those of :func:`attribute`; computed in float64.
@@ -98,14 +99,14 @@ def lesions(
     for part in _one_by_one(subject, population, of, named):
         changes.append(asking(part, own) - intact)
         if goal is not None:
-            losses.append(_loss(part, own, goal, asking.places[0]))
+            losses.append(_loss(part, goal, asking))
     none = intact.new_zeros(0, len(intact))
     return Lesions(
         of,
         tuple(named),
         torch.stack(changes) if changes else none,
         None if goal is None else torch.tensor(losses, dtype=torch.float64),
-        None if goal is None else _loss(subject, own, goal, asking.places[0]),
+        None if goal is None else _loss(subject, goal, asking),
     )
 
 
@@ -160,26 +161,33 @@ def _named(wiring: Any, of: str) -> list[Any]:
 
 
 def _targets(targets: Tensor, subject: Subject) -> Tensor:
-    own = as_reals("targets", targets, subject.sequences.inputs)
-    if not subject.sequences.batched:
-        own = own.unsqueeze(0)
-    batch, steps = subject.sequences.inputs.shape[:2]
+    sequences = subject.sequences
+    own = given = as_reals("targets", targets, sequences.inputs)
+    if given.dim() == 3 or not sequences.batched:
+        own = sequences.layout.batch_major(given)
+    batch, steps = sequences.inputs.shape[:2]
     outputs = subject.network.output_size
     if own.shape not in ((batch, steps, outputs), (batch, outputs)):
         raise ShapeError(
-            f"expected (B, T, O) or (B, O), with B = {batch}, T = {steps}, O = {outputs}; "
-            f"got {tuple(targets.shape)}",
+            f"expected {sequences.layout.name('O')} or "
+            f"{'(B, O)' if sequences.batched else '(O,)'}, with B = {batch}, T = {steps}, "
+            f"O = {outputs}; got {tuple(given.shape)}",
             "targets",
         )
+    if own.dim() == 3 and sequences.valid is not None:
+        own = torch.where(sequences.valid.unsqueeze(-1), own, 0.0)
     check_finite("targets", own)
     return own
 
 
-def _loss(subject: Subject, inputs: Tensor, targets: Tensor, place: int) -> float:
-    outputs = subject.outputs(inputs)
+def _loss(subject: Subject, targets: Tensor, asking: Question) -> float:
+    inputs, valid = subject.sequences.inputs, subject.sequences.valid
     if targets.dim() == 2:
-        outputs = outputs[:, place]
-    return float(torch.nn.functional.mse_loss(outputs, targets))
+        missed = asking.outputs(subject, inputs) - targets
+    else:
+        missed = subject.outputs(inputs) - targets
+        missed = missed if valid is None else missed[valid]
+    return float(missed.square().mean())
 
 
 class Pruned(NamedTuple):
@@ -188,8 +196,9 @@ class Pruned(NamedTuple):
     Attributes:
         network: one of its own, without those synapses.
         synapses, sensory_synapses: the pairs taken out.
-        cost: by how much outputs are off, root mean square over all samples of the inputs.
-        relative_cost: that by the standard deviation of the outputs.
+        cost: by how much outputs are off, root mean square over all samples of the inputs, padding
+            apart.
+        relative_cost: that by the standard deviation of the outputs; by 1 where they do not vary.
         kept: the share of synapses that is left.
     """
 
@@ -224,24 +233,26 @@ def prune(
     The other arguments are those of :meth:`LiquidNetwork.forward`.
 
     Raises:
-        DomainError: the limit is not from 0 to below 1.
+        DtypeError, DomainError: the limit is no number from 0 to below 1.
         OptionError: the network has several populations, or a backbone.
     """
-    if isinstance(limit, bool) or not 0.0 <= limit < 1.0:
-        raise DomainError(f"expected a number from 0 to below 1, got {limit!r}", "limit")
+    check_fraction("limit", limit)
     if len(network.neurons) > 1:
         raise OptionError("several populations are not pruned together yet", "network")
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
-    own = subject.sequences.inputs
+    own, valid = subject.sequences.inputs, subject.sequences.valid
     whole = subject.outputs(own)
-    spread = float(whole.std()) or 1.0
+    counted = whole if valid is None else whole[valid]
+    spread = float(counted.std(correction=0)) if counted.numel() else 0.0
+    spread = spread if spread > 0 else 1.0
     candidates = [(kind, pair) for kind in LESIONS[1:] for pair in _named(network.wiring, kind)]
 
     def cost_of(taken: Sequence[tuple[str, Any]]) -> float:
         return missed(subject._replace(network=_without(subject.network, _grouped(taken))))
 
     def missed(part: Subject) -> float:
-        return float((part.outputs(own) - whole).square().mean().sqrt())
+        off = part.outputs(own) - whole
+        return float((off if valid is None else off[valid]).square().mean().sqrt())
 
     alone = [
         missed(part)

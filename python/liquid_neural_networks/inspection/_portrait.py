@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import NamedTuple, Optional
 
 import torch
 from torch import Tensor
 
-from .._checks import check_integer
-from .._inputs import as_reals, check_finite
+from .._checks import check_integer, check_items
+from .._inputs import as_reals, check_finite, real_array
 from .._sequences import Number
 from ..errors import DomainError, ShapeError
 from ..network import LiquidNetwork
@@ -63,7 +64,8 @@ def phase_portrait(
     """
     subject = held(network, inputs, time_constants, elapsed_time, mask, population)
     units = network.hidden_size
-    one, other = (check_integer("neurons", each, 0, units - 1) for each in neurons)
+    pair = check_items("neurons", neurons, "two neurons", 2)
+    one, other = (check_integer("neurons", each, 0, units - 1) for each in pair)
     if one == other:
         raise DomainError("expected two different ones", "neurons")
     check_integer("size", size, 2)
@@ -76,9 +78,7 @@ def phase_portrait(
             raise ShapeError(f"expected ({subject.size},), got {tuple(centre.shape)}", "around")
     low, high = subject.bounds()
     if span is not None:
-        if not span[0] < span[1]:
-            raise DomainError(f"expected the lower end first, got {span!r}", "span")
-        low, high = (torch.full_like(low, float(end)) for end in span)
+        low, high = (torch.full_like(low, end) for end in _ends(span))
     axes = [
         torch.linspace(float(low[i]), float(high[i]), size, dtype=torch.float64).to(low.device)
         for i in (one, other)
@@ -89,3 +89,14 @@ def phase_portrait(
     return PhasePortrait(
         (one, other), axes[0], axes[1], speed[..., one], speed[..., other], centre, subject.kind
     )
+
+
+def _ends(span: tuple[float, float]) -> list[float]:
+    wanted = "two finite numbers, the lower first"
+    ends = [real_array("span", each) for each in check_items("span", span, wanted, 2)]
+    if any(each.ndim for each in ends):
+        raise ShapeError(f"expected {wanted}, got {span!r}", "span")
+    low, high = map(float, ends)
+    if not (isfinite(low) and isfinite(high) and low < high):
+        raise DomainError(f"expected {wanted}, got {span!r}", "span")
+    return [low, high]

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._checks import check_count, check_integer
+from .._checks import check_count, check_integer, check_items
 from .._sequences import Number
-from ..errors import ShapeError
 from ..network import LiquidNetwork
 from ._attribute import Output, Question, baseline_of, question
 from ._subject import Subject, subject_of
@@ -88,10 +87,11 @@ def occlusion(
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     own, start = subject.sequences.inputs, baseline_of(baseline, subject)
     steps, features = own.shape[1:]
-    if len(window) != 2:
-        raise ShapeError(f"expected samples and features, got {window!r}", "window")
-    high = check_integer("window", window[0], 1, steps)
-    wide = check_integer("window", window[1], 1, features)
+    hidden_at_once = check_items("window", window, "samples and features", 2)
+    high, wide = (
+        check_integer("window", each, 1, most)
+        for each, most in zip(hidden_at_once, (steps, features))
+    )
     asked = question(subject, network, output, at)
     whole = asked(subject, own)
     total, counts = torch.zeros_like(own), torch.zeros_like(own)

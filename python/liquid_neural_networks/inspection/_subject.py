@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from .._inputs import check_sequences, check_state
+from .._inputs import as_reals, broadcast, check_finite, check_sequences, check_state
 from .._sequences import Number, Sequences
 from ..errors import DtypeError
 from ..network import LiquidNetwork
@@ -126,6 +126,18 @@ def subject_of(
         time_constants=exact(sequences.time_constants),
     )
     return Subject(exact_copy(network), exactly, state)
+
+
+def series_of(name: str, value: Number, sequences: Sequences) -> Tensor:
+    """(B, T) from a number, (T,) or what the caller arranged as the inputs are.
+
+    Raises:
+        ShapeError, DtypeError, DomainError: it is no such thing.
+    """
+    own = sequences.inputs
+    series = as_reals(name, sequences.layout.padded(name, value), own)
+    check_finite(name, series)
+    return broadcast(name, series, sequences.layout, own.shape[:2])
 
 
 def _states(network: LiquidNetwork, state: Tensor, sequences: Sequences, like: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from typing import NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from .._checks import check_count
+from .._checks import check_count, check_items
 from .._sequences import Number
 from ..errors import OptionError
 from ..network import LiquidNetwork
-from ._attribute import Output, asked, question
+from ._attribute import Output, Question, question
 from ._clamp import run_populations
 from ._subject import Subject, subject_of
 
@@ -26,7 +26,8 @@ class TimeSensitivity(NamedTuple):
         elapsed_time: (B, T) its derivative by the logarithm of the time before each sample; the
             sum is what it gains if all goes slower.
         thinned: every -> (B,) how it changes if only each ``every``-th sample is seen, counted
-            back from the one asked about, with the times between added up.
+            back from the one asked about (of ragged sequences, from each one's own last), with the
+            times between added up.
     """
 
     time_constants: Tensor
@@ -44,14 +45,19 @@ def time_sensitivity(
     mask: Optional[Number] = None,
     state: Optional[Tensor] = None,
     at: Optional[int] = None,
-    every: Sequence[int] = (2, 4),
+    every: Optional[Sequence[int]] = None,
 ) -> TimeSensitivity:
     """How much an output depends on time constants, on the times between samples, and on how often
     the network looks. Arguments and errors are those of :func:`attribute`.
 
     Args:
-        every: of how many samples one is kept, for each entry of ``thinned``.
+        every: of how many samples one is kept, for each entry of ``thinned``. Default: 2 and 4; of
+            a network of both directions, which has no last sample to count back from, none.
+
+    Raises:
+        OptionError: ``every`` is given for a network of both directions.
     """
+    kept = _every(network, every)
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     asking = question(subject, network, output, at)
     own = subject.sequences
@@ -67,33 +73,40 @@ def time_sensitivity(
         *by_scale, by_time = torch.autograd.grad(value.sum(), [*scales, slower])
     with torch.no_grad():
         thinned = {
-            check_count("every", each): subject.as_given(
-                _thinned(subject, asking.places[0], each, output) - value.detach()
-            )
-            for each in every
+            each: subject.as_given(_thinned(subject, asking, each) - value.detach())
+            for each in kept
         }
     constants = torch.cat(by_scale, -1)
     return TimeSensitivity(subject.as_given(constants), subject.as_given(by_time), thinned)
 
 
-def _thinned(subject: Subject, place: int, every: int, output: Output) -> Tensor:
-    """(B,) what is asked about if each ``every``-th sample is seen, up to the one asked about."""
-    if subject.network.bidirectional:
+def _every(network: LiquidNetwork, every: Optional[Sequence[int]]) -> list[int]:
+    if every is None:
+        return [] if network.bidirectional else [2, 4]
+    counts = [
+        check_count("every", each)
+        for each in check_items("every", every, "integers such as (2, 4)")
+    ]
+    if network.bidirectional and counts:
         raise OptionError("both directions have no last sample to count back from", "every")
-    own = subject.sequences
-    kept = torch.arange(place, -1, -every, device=own.inputs.device).flip(0)
-    ends = own.times().cumsum(1)[:, kept]
-    elapsed = ends - torch.nn.functional.pad(ends, (1, 0))[:, :-1]
+    return counts
 
-    def seen(value: Optional[Tensor]) -> Optional[Tensor]:
-        return None if value is None else value[:, kept]
 
-    thin = own._replace(
-        inputs=own.inputs[:, kept],
-        mask=seen(own.mask),
-        valid=seen(own.valid),
-        elapsed_time=elapsed,
-        time_constants=seen(own.time_constants),
+def _thinned(subject: Subject, asking: Question, every: int) -> Tensor:
+    """(B,) what is asked about if each ``every``-th sample is seen, up to the one asked about."""
+    own, place = subject.sequences, asking.places[0]
+    seen = (
+        torch.ones_like(own.times(), dtype=torch.bool) if own.valid is None else own.valid.clone()
     )
-    outputs = subject._replace(sequences=thin).outputs(thin.inputs)
-    return asked(output, outputs.shape[-1])(outputs[:, -1])
+    seen[:, place + 1 :] = False
+    later = seen.sum(1, keepdim=True) - seen.cumsum(1)
+    kept = seen & (later % every == 0)
+    # Those kept go to the end, in their order; before them is padding where others have more.
+    order = kept.byte().argsort(dim=1, stable=True)[:, -max(int(kept.sum(1).max()), 1) :]
+    valid = kept.gather(1, order)
+    ends = own.times().cumsum(1).gather(1, order) * valid
+    thin = own.reordered(order)._replace(
+        valid=None if own.valid is None else valid,
+        elapsed_time=(ends - torch.nn.functional.pad(ends, (1, 0))[:, :-1]) * valid,
+    )
+    return asking.ask(subject._replace(sequences=thin).outputs(thin.inputs)[:, -1])

@@ -12,7 +12,7 @@ from .._inputs import as_reals, check_finite
 from .._sequences import Number
 from ..errors import ShapeError
 from ..network import LiquidNetwork
-from ._subject import subject_of
+from ._subject import series_of, subject_of
 
 
 class WhatIf(NamedTuple):
@@ -51,8 +51,8 @@ def what_if(
 
     Args:
         feature: the input that is another.
-        value: what it is: a number, (T,) or (B, T). Default: what it was, times ``scale``, plus
-            ``shift``.
+        value: what it is: a number, (T,) or (B, T), (T, B) where the network's inputs are
+            (T, B, I). Default: what it was, times ``scale``, plus ``shift``.
         start, stop: from which sample on, and before which it is as it was again. Default: to the
             end.
 
@@ -69,16 +69,10 @@ def what_if(
     start = check_integer("start", start, 0, steps - 1)
     stop = steps if stop is None else check_integer("stop", stop, start, steps)
     if value is None:
-        series = own[..., feature] * scale + shift
+        factor, added = (_number(*each, own) for each in (("scale", scale), ("shift", shift)))
+        series = own[..., feature] * factor + added
     else:
-        series = as_reals("value", value, own)
-        check_finite("value", series)
-        try:
-            series = series.broadcast_to(own.shape[:2])
-        except RuntimeError:
-            raise ShapeError(
-                f"expected a number, (T,) or (B, T), got {tuple(series.shape)}", "value"
-            ) from None
+        series = series_of("value", value, subject.sequences)
     changed = own.clone()
     changed[:, start:stop, feature] = series[:, start:stop]
     if subject.sequences.mask is not None:
@@ -87,3 +81,11 @@ def what_if(
         changed = changed * subject.sequences.valid.unsqueeze(-1)
     outputs = (subject.as_given(subject.outputs(each)) for each in (own, changed))
     return WhatIf(*outputs)
+
+
+def _number(name: str, value: float, like: Tensor) -> Tensor:
+    number = as_reals(name, value, like)
+    if number.dim():
+        raise ShapeError(f"expected a number, got {tuple(number.shape)}", name)
+    check_finite(name, number)
+    return number

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from ..errors import ShapeError
-from ._figure import BLUE, ORANGE, check_length, new_axes
+from .._checks import check_items
+from .._inputs import real_array
+from ..errors import DomainError, ShapeError
+from ._figure import BLUE, ORANGE, check_length, new_axes, plain
 
 _SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f7f7f7", BLUE])
 MOST_LABELS = 6
@@ -37,23 +39,30 @@ def plot_attribution(
         label: of the colours, with the unit.
 
     Raises:
-        ShapeError: the sizes do not fit together.
+        ShapeError: the sizes do not fit together, or there is nothing to draw.
+        DtypeError, DomainError: a part is no finite number.
     """
-    values = np.asarray(parts, dtype=float)
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise ShapeError(f"expected (T, {len(names)}), got {values.shape}", "parts")
+    values = real_array("parts", parts)
+    inputs = check_items("names", names, "the names of the inputs")
+    if values.ndim != 2 or values.shape[1] != len(inputs):
+        raise ShapeError(f"expected (T, {len(inputs)}), got {values.shape}", "parts")
+    if values.size == 0:
+        raise ShapeError(f"expected nothing empty, got {values.shape}", "parts")
+    if not np.isfinite(values).all():
+        raise DomainError("contains NaN or infinity", "parts")
     steps = len(values)
     shown = [f"-{steps - 1 - t}" for t in range(steps)] if times is None else list(times)
     check_length("times", np.array(shown), steps)
-    axes = new_axes(axes, width=8.0, height=min(1.6 + 0.3 * len(names), 12.0))
+    axes = new_axes(axes, width=8.0, height=min(1.6 + 0.3 * len(inputs), 12.0))
     most = float(np.abs(values).max()) or 1.0
     mesh = axes.pcolormesh(values.T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
     sums = values.sum(axis=0)
-    axes.set_yticks(np.arange(len(names)) + 0.5, [f"{n}  {s:+.3g}" for n, s in zip(names, sums)])
+    labels = [f"{plain(name)}  {each:+.3g}" for name, each in zip(inputs, sums)]
+    axes.set_yticks(np.arange(len(inputs)) + 0.5, labels)
     places = np.unique(np.linspace(0, steps - 1, min(MOST_LABELS, steps)).astype(int))
-    axes.set_xticks(places + 0.5, [shown[t] for t in places])
+    axes.set_xticks(places + 0.5, [plain(shown[t]) for t in places])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     assert axes.figure is not None
-    axes.figure.colorbar(mesh, ax=axes, label=label)
+    axes.figure.colorbar(mesh, ax=axes, label=plain(label))
     return axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
@@ -10,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from .._checks import check_choice
-from ..errors import ShapeError
+from .._files import replace
+from ..errors import DtypeError, ShapeError
 
 BLACK, BLUE, ORANGE = "#000000", "#0072b2", "#d55e00"
 GREEN, PINK, SKY, GREY = "#009e73", "#cc79a7", "#56b4e9", "#999999"
@@ -59,16 +62,39 @@ def check_length(name: str, values: Array, length: int) -> None:
         raise ShapeError(f"expected ({length},), got {values.shape}", name)
 
 
-def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
-    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
+def plain(text: object) -> str:
+    """What matplotlib draws as ``text`` itself: a dollar in a name begins no formula."""
+    return str(text).replace("$", r"\$")
 
-    An open binary file receives a PNG.
+
+def check_ending(name: str, path: Union[str, PathLike[str]]) -> str:
+    """The ending of a picture's name, without the dot.
 
     Raises:
         OptionError: there is no picture of that ending.
     """
+    ending = Path(path).suffix[1:].lower()
+    check_choice(name, ending, FigureCanvasBase.get_supported_filetypes())
+    return ending
+
+
+def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
+    """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
+
+    An old file is replaced in one step. An open binary file receives a PNG.
+
+    Raises:
+        OptionError: there is no picture of that ending.
+        DtypeError: ``path`` is neither a path nor an open file.
+        ModelFileError: it leads to something that is no regular file.
+        OSError: the system could not write it.
+    """
     assert isinstance(axes.figure, Figure)
-    if isinstance(path, (str, PathLike)):
-        known = axes.figure.canvas.get_supported_filetypes()
-        check_choice("path", Path(path).suffix[1:].lower(), known)
-    axes.figure.savefig(path, dpi=100)
+    if not isinstance(path, (str, PathLike)):
+        if not hasattr(path, "write"):
+            raise DtypeError(f"expected a path or an open file, got {path!r}", "path")
+        axes.figure.savefig(path, dpi=100)
+        return
+    ending, buffer = check_ending("path", path), BytesIO()
+    axes.figure.savefig(buffer, format=ending, dpi=100)
+    replace(path, buffer.getvalue())

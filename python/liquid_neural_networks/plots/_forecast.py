@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from ._figure import BLACK, check_length, colours, new_axes
+from ..errors import ShapeError
+from ._figure import BLACK, check_length, colours, new_axes, plain
 
 
 def plot_forecast(
@@ -34,14 +35,16 @@ def plot_forecast(
     Raises:
         ShapeError: lengths differ.
     """
-    axes = new_axes(axes, width=9.0)
     moments, observed = np.asarray(time), np.asarray(actual, dtype=float)
+    if moments.ndim != 1:
+        raise ShapeError(f"expected (T,), got {moments.shape}", "time")
+    axes = new_axes(axes, width=9.0)
     check_length("actual", observed, len(moments))
     axes.plot(moments, observed, ".", color=BLACK, markersize=3, label="observed")
     for (name, values), colour in zip(forecasts.items(), colours(len(forecasts))):
         forecast = np.asarray(values, dtype=float)
         check_length(f"forecasts[{name!r}]", forecast, len(moments))
-        axes.plot(moments, forecast, color=colour, linewidth=1.2, label=name)
-    axes.set(xlabel=time_label, ylabel=label)
+        axes.plot(moments, forecast, color=colour, linewidth=1.2, label=plain(name))
+    axes.set(xlabel=plain(time_label), ylabel=plain(label))
     axes.legend(frameon=False)
     return axes

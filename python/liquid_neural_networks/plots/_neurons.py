@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from .._tensors import array_of
 from ..errors import DomainError, ShapeError
 from ..network import Trace
-from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes
+from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes, plain
 
 Layers = Mapping[str, Sequence[int]]
 
@@ -94,7 +94,7 @@ def _plot_neurons(
     if layers is not None and len(layers) > 1:
         for (name, ids), colour in zip(layers.items(), colours(len(layers))):
             _check_neurons(ids, neurons)
-            entry = f"{name}: {len(ids)} neuron{'s' * (len(ids) != 1)}"
+            entry = f"{plain(name)}: {len(ids)} neuron{'s' * (len(ids) != 1)}"
             _plot_alike(axes, moments, lines[:, list(ids)], colour, entry)
     elif neurons <= len(LINES):
         for number, colour in zip(range(neurons), colours(neurons)):
@@ -103,7 +103,7 @@ def _plot_neurons(
         _plot_alike(axes, moments, lines, GREY, f"each of {neurons} neurons")
         median = np.median(lines, axis=1)
         axes.plot(moments, median, color=BLACK, linewidth=1.8, label="median of the neurons")
-    axes.set(xlabel=time_label, ylabel=label)
+    axes.set(xlabel=plain(time_label), ylabel=plain(label))
     # Beside the axes, which the lines fill.
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return axes

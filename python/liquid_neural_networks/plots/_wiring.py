@@ -17,7 +17,7 @@ from ..errors import DtypeError, ShapeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
-from ._figure import BLACK, BLUE, GREY, ORANGE, Array, new_axes
+from ._figure import BLACK, BLUE, GREY, ORANGE, Array, new_axes, plain
 
 EXCITING, INHIBITING = BLUE, ORANGE
 MOST_LINES = 500
@@ -114,9 +114,9 @@ def _plot_columns(drawn: _Signed, axes: Optional[Axes], names: Optional[Sequence
         axes.scatter(x, y, s=size, color="white", edgecolors=BLACK, linewidths=0.8, zorder=3)
     for (_, k), name in zip(columns["inputs"], names or ()):
         x, y = places["input", k]
-        axes.annotate(name, (x - 0.1, y), ha="right", va="center", annotation_clip=False)
+        axes.annotate(plain(name), (x - 0.1, y), ha="right", va="center", annotation_clip=False)
     for column, (name, nodes) in enumerate(columns.items()):
-        axes.annotate(f"{name}\n{len(nodes)}", (column, 1.06), ha="center", va="bottom")
+        axes.annotate(f"{plain(name)}\n{len(nodes)}", (column, 1.06), ha="center", va="bottom")
     axes.set(xlim=(-0.4, len(columns) - 0.4), ylim=(-0.05, 1.2))
     axes.set_axis_off()
     _add_legend(axes, (0.5, 0))
@@ -201,14 +201,14 @@ def _plot_matrix(drawn: _Signed, axes: Optional[Axes], names: Optional[Sequence[
         rasterized=matrix.size > 5000,  # tens of thousands of squares make a slow SVG
     )  # fmt: skip
     ends = np.cumsum([0, *map(len, wiring.layers.values())])
-    labels = [f"{name}\n{len(ids)}" for name, ids in wiring.layers.items()]
+    labels = [f"{plain(name)}\n{len(ids)}" for name, ids in wiring.layers.items()]
     middles = (ends[1:] + ends[:-1]) / 2
     axes.hlines([top, *(top + ends[1:-1])], 0, units, color=GREY, linewidth=0.8)
     axes.vlines(ends[1:-1], 0, top + units, color=GREY, linewidth=0.8)
     if names is None:
         places, senders = [top / 2], [f"inputs\n{inputs}"]
     else:
-        places, senders = list(high * (np.arange(inputs) + 0.5)), list(names)
+        places, senders = list(high * (np.arange(inputs) + 0.5)), list(map(plain, names))
     axes.set_yticks([*places, *(top + middles)], [*senders, *labels])
     axes.set_xticks(middles, labels)
     axes.tick_params(length=0)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ..data import Table
-from ..errors import DataError
+from ..errors import DataError, DtypeError
 from ..inspection import attribute
 from ..training import Forecaster
+from ..training._predict import evaluation
 from ._subject import Array, Subject, of_forecaster, place_of
 
 TOLERANCE = 1e-4
@@ -157,8 +158,11 @@ def explain(
     Raises:
         DataError: the table cannot be read, or there is no such target.
         DomainError: there is no such row.
+        DtypeError: ``forecaster`` is none.
         OptionError: the solver is ``"adaptive"``, whose outputs have no exact parts.
     """
+    if not isinstance(forecaster, Forecaster):
+        raise DtypeError(f"expected a Forecaster, got {type(forecaster).__name__}", "forecaster")
     columns = forecaster.columns
     if target is not None and target not in columns.targets:
         raise DataError(f"expected one of {', '.join(columns.targets)}, got {target!r}", "target")
@@ -170,9 +174,10 @@ def explain(
     subject = of_forecaster(forecaster, recording, place + 1)
     made = forecaster.run(recording.series).values[place]
     when = subject.times[-1]
-    if columns.classes is not None:
-        return _of_classes(forecaster, subject, made[0], when)
-    return _of_value(forecaster, subject, made, index, when)
+    with evaluation(forecaster.network):
+        if columns.classes is not None:
+            return _of_classes(forecaster, subject, made[0], when)
+        return _of_value(forecaster, subject, made, index, when)
 
 
 def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str) -> Explanation:

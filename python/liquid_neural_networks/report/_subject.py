@@ -35,7 +35,7 @@ class Subject:
     """A network and the newest rows of a series that it is looked at with.
 
     Attributes:
-        network: the network.
+        network: the network, in evaluation mode while it is looked at.
         names: (I,) of its inputs.
         outputs: (O,) names of its outputs.
         inputs: (T, I) what it is fed; NaN where a value is missing.
@@ -127,7 +127,7 @@ def of_forecaster(forecaster: Forecaster, recording: Recording, rows: int) -> Su
     size = forecaster.network.output_size
     scale = np.ones(size) if outputs is None else np.array(outputs.deviation)
     return Subject(
-        forecaster.network.eval(),
+        forecaster.network,
         forecaster.input_names,
         output_names(forecaster),
         fed[:rows],
@@ -159,7 +159,7 @@ def of_network(network: LiquidNetwork, table: Table, time: Optional[str]) -> Sub
         elapsed, times = _elapsed(found[time]), [str(each) for each in found[time]]
     outputs = tuple(f"output {index}" for index in range(network.output_size))
     return Subject(
-        network.eval(), tuple(names), outputs, series.inputs, elapsed, None,
+        network, tuple(names), outputs, series.inputs, elapsed, None,
         tuple(times), "rows" if time is None else f"units of {time}", np.ones(len(outputs)),
     )  # fmt: skip
 

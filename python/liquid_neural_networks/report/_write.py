@@ -12,6 +12,7 @@ from ..data import Table
 from ..errors import DtypeError, OptionError
 from ..network import LiquidNetwork
 from ..training import Forecaster
+from ..training._predict import evaluation
 from . import _facts as facts
 from ._distrust import warnings_of
 from ._explain import explain, parts_of
@@ -55,8 +56,9 @@ def write(
 
     Raises:
         DataError: the table cannot be read, or does not fit the network.
-        DtypeError: ``network`` is neither.
-        OptionError: ``time`` is given for a network that knows it.
+        DtypeError: ``network`` is neither, or the title is no text.
+        OptionError: ``time`` is given for a network that knows it; or the solver is
+            ``"adaptive"``, whose outputs have no exact parts.
         OSError: the system could not write the page.
     """
     check_writable(path)
@@ -84,15 +86,22 @@ def data(
     progress: bool,
 ) -> facts.Plain:
     """What the page shows."""
+    if not isinstance(title, str):
+        raise DtypeError(f"expected text, got {title!r}", "title")
     if isinstance(network, Forecaster):
         if time is not None:
             raise OptionError("the table trained on says which column that is", "time")
-        return _of_forecaster(network, table, title, progress)
+        with evaluation(network.network):
+            return _of_forecaster(network, table, title, progress)
     if not isinstance(network, LiquidNetwork):
         raise DtypeError(
             f"expected a LiquidNetwork or a Forecaster, got {type(network).__name__}", "network"
         )
-    subject = of_network(network, table, time)
+    with evaluation(network):
+        return _of_network(of_network(network, table, time), title, progress)
+
+
+def _of_network(subject: Subject, title: str, progress: bool) -> facts.Plain:
     newest = subject.newest(ROWS)
     parts = parts_of(subject, 0)
     told = facts.attribution(
