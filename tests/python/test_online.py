@@ -707,6 +707,18 @@ def test_fixed_parameters_stay(name: str) -> None:
         network.requires_grad_(False).learner(**own)
 
 
+def test_what_stands_in_for_a_pruned_parameter_is_learned() -> None:
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    dynamics = network.populations()[0][1].dynamics
+    torch.nn.utils.prune.l1_unstructured(dynamics, "mu", amount=0.5)
+    learner = network.learner()
+    learner.step([1.0, 2.0])
+    learner.learn(1.0)
+    assert learner.gradients()["neurons.0.mu"].any()
+    with pytest.raises(OptionError, match="mu"):
+        learner.commit()
+
+
 def test_labels_that_may_come_too_late_for_memory_are_refused() -> None:
     for name, size in (("compiled", 40), ("window", 150), ("reference", 20)):
         options, own = ENGINES[name]

@@ -562,8 +562,10 @@ def _trainable(
 ) -> dict[str, Tensor]:
     stored = _stored(populations, readout)
     own = {f"readout.{name}" for name, _ in readout.named_parameters(recurse=False)}
+    # What stands in for a pruned parameter may have been made where no gradients are wanted.
     return {
         name: each
         for name, each in stored.items()
-        if each.requires_grad and (not name.startswith("readout.") or name in own)
+        if (each.requires_grad or not isinstance(each, nn.Parameter))
+        and (not name.startswith("readout.") or name in own)
     }
