@@ -46,7 +46,7 @@ class Stream:
     ):
         first = populations[0]
         self._checks = SampleChecks(first.input_size, first.hidden_size, first.dynamics.like.dtype)
-        _check_one_dtype(populations, readout)
+        check_one_dtype(populations, readout)
         self._engine: _Engine
         with torch.inference_mode(False), torch.no_grad():
             if _can_compile(populations):
@@ -136,7 +136,7 @@ class _Engine(Protocol):
     def reset(self) -> None: ...
 
 
-def _check_one_dtype(populations: Sequence[LiquidNeuron], readout: nn.Module) -> None:
+def check_one_dtype(populations: Sequence[LiquidNeuron], readout: nn.Module) -> None:
     """A sample goes through all parts in one dtype.
 
     Raises:

@@ -557,3 +557,192 @@ def test_copies_leave_the_network_alone() -> None:
     copies.flat += 1
     copies.write()
     assert torch.equal(copies.stored()["neurons.0.c"], network.values()["neurons.0.c"] + 1)
+
+
+# -- what a label belongs to -----------------------------------------------------------------------
+
+ENGINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "compiled": ({}, {"method": "exact"}),
+    "compiled, late": ({}, {"method": "exact", "max_delay": 2}),
+    "window": ({}, {"method": "window", "max_delay": 2, "window": 3}),
+    "reference": ({"num_layers": 2}, {"method": "exact", "max_delay": 2}),
+    "read-out": ({}, {"method": "readout", "max_delay": 2}),
+}
+
+
+def engine_of(name: str, outputs: int = 2) -> Any:
+    options, own = ENGINES[name]
+    return LiquidNetwork(2, 4, outputs, seed=0, **options).learner(**own)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("name", ENGINES)
+def test_labels_of_outputs_before_a_reset_teach_nothing(name: str, outputs: int) -> None:
+    learner = engine_of(name, outputs)
+    delay = learner.options["max_delay"]
+    target = [0.5] * outputs
+
+    def sets_weights() -> None:
+        learner.set_weights(learner.weights())
+
+    def sets_state() -> None:
+        learner.state = learner.state + 1
+
+    def restores() -> None:
+        learner.restore(learner.snapshot())
+
+    for forget in (learner.reset, sets_state, sets_weights):
+        for _ in range(6):
+            learner.step([0.3, -0.2])
+        forget()
+        restores()
+        before = learner.weights()
+        assert learner.learn(target) is None
+        learner.step([0.1, 0.2])
+        for late in range(1, delay + 1):
+            assert learner.learn(target, late) is None
+        after = learner.weights()
+        assert all(np.array_equal(each, after[key]) for key, each in before.items())
+        assert learner.learn(target) is not None
+    for _ in range(6):
+        learner.step([0.3, -0.2])
+    restores()
+    assert learner.learn(target, delay) is not None
+
+
+def test_a_learner_as_a_context_resets_at_the_end() -> None:
+    with engine_of("window") as learner:
+        learner.step([1.0, 2.0])
+        assert learner.state.any()
+    assert not learner.state.any()
+
+
+# -- what cannot be learned ------------------------------------------------------------------------
+
+
+def test_a_learning_rate_is_checked_whenever_it_is_set() -> None:
+    learner = engine_of("compiled")
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(DomainError, match="learning_rate"):
+            learner.learning_rate = wrong
+    learner.learning_rate = 1
+    assert learner.learning_rate == 1.0 and type(learner.learning_rate) is float
+
+
+def test_wrong_weights_are_refused_and_change_nothing() -> None:
+    learner = engine_of("compiled")
+    learner.step([1.0, 2.0])
+    data, good = learner.snapshot(), learner.weights()
+    negative = {**good, "second_moment": good["second_moment"] - 1}
+    wrongs: list[dict[str, Any]] = [{}, {"parameters": good["parameters"]}, negative]
+    for wrong in (good["parameters"][:-1], good["parameters"] * np.nan, good["parameters"] - 1e3):
+        wrongs.append({**good, "parameters": wrong})
+    for weights in wrongs:
+        with pytest.raises(DomainError, match="weights"):
+            learner.set_weights(weights)
+    assert learner.snapshot() == data
+
+
+def test_a_readout_that_is_not_its_own_is_refused() -> None:
+    pruned = LiquidNetwork(2, 4, 1, seed=0)
+    torch.nn.utils.prune.l1_unstructured(pruned.readout, "weight", amount=0.5)
+    parametrized = LiquidNetwork(2, 4, 1, seed=0)
+    torch.nn.utils.parametrize.register_parametrization(
+        parametrized.readout, "weight", torch.nn.Identity()
+    )
+    for network in (pruned, parametrized):
+        with pytest.raises(OptionError, match=r"readout\.weight"):
+            network.learner()
+
+
+def test_commit_writes_all_or_nothing() -> None:
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    learner = network.learner()
+    learner.step([1.0, 2.0])
+    learner.learn(1.0)
+    torch.nn.utils.prune.l1_unstructured(network.readout, "weight", amount=0.5)
+    before = {name: each.clone() for name, each in network.state_dict().items()}
+    with pytest.raises(OptionError, match=r"readout\.weight"):
+        learner.commit()
+    assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("method", ["auto", "window", "readout"])
+def test_only_single_and_double_precision_learn(dtype: torch.dtype, method: str) -> None:
+    with pytest.raises(DtypeError, match="float32 and float64"):
+        LiquidNetwork(2, 4, 1).to(dtype).learner(method)
+
+
+def test_a_readout_of_another_dtype_is_refused_as_by_a_stream() -> None:
+    network = LiquidNetwork(2, 4, 1)
+    network.readout = network.readout.double()
+    messages = []
+    for make in (network.stream, network.learner):
+        with pytest.raises(DtypeError, match="readout") as found:
+            make()
+        messages.append(str(found.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_fixed_parameters_stay(name: str) -> None:
+    options, own = ENGINES[name]
+    network = LiquidNetwork(2, 4, 1, seed=0, **options)
+    fixed = {"neurons.0.mu", "readout.bias"}
+    for each, parameter in network.named_parameters():
+        if each.endswith(("mu", "bias")):
+            parameter.requires_grad_(False)
+    values = {each: value.clone() for each, value in network.values().items()}
+    learner = network.learner(learning_rate=0.1, **own)
+    for _ in range(4):
+        learner.step([1.0, 2.0])
+        learner.learn(1.0)
+    learner.commit()
+    moved = {
+        each for each, value in network.values().items() if not torch.equal(value, values[each])
+    }
+    assert "readout.weight" in moved and not moved & fixed
+    with pytest.raises(OptionError, match="parameter"):
+        network.requires_grad_(False).learner(**own)
+
+
+def test_what_stands_in_for_a_pruned_parameter_is_learned() -> None:
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    dynamics = network.populations()[0][1].dynamics
+    torch.nn.utils.prune.l1_unstructured(dynamics, "mu", amount=0.5)
+    learner = network.learner()
+    learner.step([1.0, 2.0])
+    learner.learn(1.0)
+    assert learner.gradients()["neurons.0.mu"].any()
+    with pytest.raises(OptionError, match="mu"):
+        learner.commit()
+
+
+def test_labels_that_may_come_too_late_for_memory_are_refused() -> None:
+    for name, size in (("compiled", 40), ("window", 150), ("reference", 20)):
+        options, own = ENGINES[name]
+        network = LiquidNetwork(2, size, 1, **options)
+        with pytest.raises(DomainError, match="max_delay"):
+            network.learner(**{**own, "max_delay": 2**20, "window": 2**16})
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_it_learns_under_inference_mode_as_elsewhere(name: str) -> None:
+    one, two = engine_of(name), engine_of(name)
+    with torch.inference_mode():
+        three = engine_of(name)
+        for learner in (one, three):
+            learner.step([1.0, 2.0])
+            assert learner.learn([0.5, 1.0]) is not None
+            learner.restore(learner.snapshot())
+            learner.state = learner.state * 0.5
+            learner.step([0.3, 0.1])
+    two.step([1.0, 2.0])
+    two.learn([0.5, 1.0])
+    two.state = two.state * 0.5
+    two.step([0.3, 0.1])
+    for learner in (one, two, three):  # those under inference mode go on outside of it
+        assert learner.learn([0.5, 1.0]) is not None
+    assert one.weights()["parameters"] == pytest.approx(two.weights()["parameters"], abs=1e-7)
+    assert one.weights()["parameters"] == pytest.approx(three.weights()["parameters"], abs=1e-7)

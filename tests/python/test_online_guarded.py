@@ -5,11 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
 from liquid_neural_networks import LiquidNetwork, online, wiring
-from liquid_neural_networks.errors import DomainError, OptionError, ShapeError
+from liquid_neural_networks.errors import (
+    DomainError,
+    DtypeError,
+    ModelFileError,
+    OptionError,
+    ShapeError,
+)
 from liquid_neural_networks.online import Guarded, _scaling, _share
 
 NCP = wiring.ncp(inter=4, command=3, motor=1)
@@ -264,6 +271,81 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(shadow: str) -> None:
         guard.learn(float(row[2]), delay=1)
         other.learn(float(row[2]), delay=1)
     assert guard.scores == other.scores and guard.snapshot() == other.snapshot()
+
+
+@pytest.mark.parametrize("shadow", online.SHADOWS)
+def test_reset_moves_the_shadow_too_and_forgets_the_outputs_before(shadow: str) -> None:
+    guard = guarded(shadow=shadow, max_delay=2, warm_up=3)
+    for count in range(8):
+        guard.step([count, 1.0])
+        guard.learn(float(count))
+    guard.reset()
+    assert not guard.state.any()
+    assert guard._frozen is None or not guard._frozen.state.any()
+    before = guard.snapshot()
+    assert guard.learn(5.0) is None and guard.snapshot() == before
+    guard.step([1.0, 1.0])
+    assert guard.learn(5.0, delay=1) is None and guard.learn(5.0) is not None
+    guard.state = guard.state * 0.5
+    assert guard._frozen is None or np.array_equal(guard._frozen.state, guard.state)
+    with guard as same:
+        same.step([1.0, 1.0])
+    assert not guard.state.any()
+
+
+def test_an_output_counts_once_towards_the_warm_up() -> None:
+    guard = guarded(warm_up=3)
+    guard.step([1.0, 2.0])
+    for _ in range(5):
+        assert guard.learn(1.0) is None
+    assert guard.learner.updates == 0
+    for _ in range(3):
+        guard.step([1.0, 2.0])
+        guard.learn(1.0)
+    assert guard.learner.updates == 1
+
+
+def test_only_new_learners_are_guarded() -> None:
+    guard = guarded()
+    for wrong in ("learner", network_of(2, 0), guard):
+        with pytest.raises(DtypeError, match="learner"):
+            Guarded(wrong)  # type: ignore[arg-type]
+    guard.step([1.0, 2.0])
+    with pytest.raises(OptionError, match="learner"):
+        Guarded(guard.learner)
+    with pytest.raises(DomainError, match="delay"):
+        guard.learn(None, delay=99)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("made.spread", lambda each: each * 0),
+        ("made.share", lambda each: each * 0 + 1.5),
+        ("made.share", lambda each: each * 0 - 0.5),
+        ("share.scored", lambda each: each - 1e6),
+        ("share.shadow", lambda each: each * 0 + 1.5),
+        ("labels", lambda each: each * 0 - 1),
+        ("window", lambda each: each * 0 - 1),
+        ("sums", lambda each: each * 0 - 1),
+        ("targets.outliers", lambda each: each - 1),
+        ("good.second_moment", lambda each: each - 1),
+        ("good.parameters", lambda each: each - 1e3),
+    ],
+)
+def test_numbers_no_guard_has_are_refused_and_change_nothing(name: str, change: Any) -> None:
+    guard = guarded(warm_up=3, window=5)
+    for count in range(12):
+        guard.step([count, 1.0])
+        guard.learn(float(count))
+    guard._good = guard.learner.weights()
+    data = guard.snapshot()
+    document = msgpack.unpackb(data)
+    array = online._snapshots.loads(data)["arrays"][name]
+    document["arrays"][name]["data"] = change(array).tobytes()
+    with pytest.raises(ModelFileError, match=r"snapshot\.arrays"):
+        guard.restore(msgpack.packb(document))
+    assert guard.snapshot() == data
 
 
 def test_wrong_options_and_samples_are_refused() -> None:

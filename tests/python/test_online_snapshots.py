@@ -140,6 +140,9 @@ def edited(data: bytes, **changes: Any) -> bytes:
         {"counts": {}},
         {"counts__samples": -5},
         {"counts__samples": 2**63},
+        {"counts__updates": -1},
+        {"counts__samples": 0},
+        {"counts__waiting": 2},
         {"counts__samples": True},
         {"arrays": {}},
         {"arrays__extra": {"dtype": "f8", "shape": [0], "data": b""}},
@@ -149,6 +152,8 @@ def edited(data: bytes, **changes: Any) -> bytes:
         {"arrays__state__shape": [2**40]},
         {"arrays__state__shape": [-1]},
         {"arrays__state__shape": [8, 1]},
+        {"arrays__state": {"dtype": "f8", "shape": [2**30, 2**30, 0], "data": b""}},
+        {"arrays__newest__data": np.array([0.0]).tobytes()},
         {"arrays__state__data": b"\0" * 9},
         {"arrays__state__data": np.full(8, np.nan).tobytes()},
         {"arrays__parameters__data": "text"},
@@ -168,6 +173,60 @@ def test_hostile_snapshots_are_refused_and_change_nothing(changes: dict[str, Any
     assert learner.snapshot() == before
     with pytest.raises(ModelFileError):
         online.resume(network_of("exact"), wrong)
+
+
+def numbers_changed(data: bytes, name: str, change: Any) -> bytes:
+    """A snapshot in which all numbers of an array are others."""
+    array = online._snapshots.loads(data)["arrays"][name]
+    return edited(data, **{f"arrays__{name}__data": change(array).tobytes()})
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "change"),
+    [
+        ("exact", "second_moment", lambda each: each - 1),
+        ("exact", "parameters", lambda each: each - 1e3),
+        ("float32, late labels", "newest", lambda each: each * 0 - 1),
+        ("float32, late labels", "newest", lambda each: each + 4),
+        ("window", "second_moment", lambda each: each - 1),
+        ("window", "parameters", lambda each: each - 1e3),
+        ("window", "past_elapsed_time", lambda each: each - 1e3),
+        ("window", "past_time_constants", lambda each: each - 1),
+        ("window", "count", lambda each: each * 0),
+        ("window", "count", lambda each: each + 0.5),
+        ("reference", "second_moment", lambda each: each - 1),
+        ("readout", "second_moment", lambda each: each - 1),
+    ],
+)
+def test_numbers_no_learner_has_are_refused_and_change_nothing(
+    name: str, array: str, change: Any
+) -> None:
+    learner = network_of(name).learner(**CASES[name][1])
+    feed(learner, np.random.default_rng(0), 8, CASES[name][1].get("max_delay", 0))
+    data = learner.snapshot()
+    wrong = numbers_changed(data, array, change)
+    with pytest.raises(ModelFileError, match=array):
+        learner.restore(wrong)
+    assert learner.snapshot() == data
+    with pytest.raises(ModelFileError, match=array):
+        online.resume(network_of(name), wrong)
+
+
+def test_only_networks_are_resumed_on() -> None:
+    data = network_of("exact").learner().snapshot()
+    with pytest.raises(DtypeError, match="network"):
+        online.resume("network", data)  # type: ignore[arg-type]
+
+
+def test_events_of_the_time_taken_back_are_forgotten() -> None:
+    learner = network_of("exact").learner()
+    learner.step([1.0, 2.0])
+    learner.note("not_finite", "early")
+    data = learner.snapshot()
+    learner.step([1.0, 2.0])
+    learner.note("not_finite", "late")
+    learner.restore(data)
+    assert [each.message for each in learner.events] == ["early"]
 
 
 def test_bytes_that_are_no_snapshot_are_refused() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -12,8 +14,9 @@ import polars
 import pytest
 from click.testing import CliRunner, Result
 
-from liquid_neural_networks import LiquidNetwork
-from liquid_neural_networks.cli import main
+from liquid_neural_networks import LiquidNetwork, model_file, online
+from liquid_neural_networks.cli import _live_learning, main
+from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.online import Guarded
 from liquid_neural_networks.training import Forecaster, fit_table
 
@@ -204,7 +207,9 @@ def test_json_rows_may_come_without_a_label(models: Path) -> None:
         ("path", ["--learn", "level"], "every row up to the horizon"),
         ("quantiles", ["--learn", "level"], "quantiles"),
         ("plain", ["--commit", "new.lnn"], "needs --learn"),
-        ("plain", ["--learn", "a,b", "--learning-rate", "0"], "learning_rate"),
+        ("plain", ["--learn", "a,b", "--learning-rate", "0"], "--learning-rate"),
+        ("plain", ["--learn", "a,b", "--learning-rate", "nan"], "--learning-rate"),
+        ("plain", ["--learning-rate", "0.1"], "--learning-rate: needs --learn"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(
@@ -227,6 +232,98 @@ def test_the_model_of_a_state_is_not_written_over(models: Path, tmp_path: Path) 
     options = ("--learn", "difference,product", "--commit", model, "--state", tmp_path / "state")
     result = lnn(model, *options, text=rows(3))
     assert result.exit_code == 1 and "--commit" in result.stderr
+
+
+def test_state_and_commit_are_two_files(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    for commit in ("state", "link", "."):
+        path = tmp_path / commit / ("state" if commit == "." else "")
+        options = ("--learn", "difference,product", "--commit", path, "--state", tmp_path / "state")
+        result = lnn(models / "plain.lnn", *options, text=rows(3))
+        assert result.exit_code == 1, result.output
+        assert "--commit" in result.stderr and "--state" in result.stderr
+        assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("kind", ["plain", "next"])
+def test_a_learning_rate_holds_from_when_it_is_given(
+    kind: str, models: Path, table: polars.DataFrame, tmp_path: Path
+) -> None:
+    text, targets = rows(3), "difference,product"
+    if kind == "next":
+        text, targets = table[:3].write_csv(), "level"
+    options = ("--learn", targets, "--state", tmp_path / "state")
+    rates = []
+    for given in ((), ("--learning-rate", 0.25), ()):
+        assert lnn(models / f"{kind}.lnn", *options, *given, text=text).exit_code == 0
+        # Rows at times that were already there are left out, which does not matter here.
+        live = json.loads((tmp_path / "state").read_bytes())["live"]
+        data = b64decode((live["live"] if kind == "next" else live)["learner"])
+        inner = online._snapshots.loads(online._snapshots.loads(data)["inner"])
+        rates.append(inner["options"]["learning_rate"])
+    assert rates == [0.001, 0.25, 0.25]
+
+
+def test_two_events_of_one_row_are_both_said_once() -> None:
+    learner = LiquidNetwork(2, 4, 1).learner()
+
+    class Learns(_live_learning._Learns):
+        errors = _live_learning.Errors(["a"])
+        guarded = Guarded(learner)  # type: ignore[assignment]
+
+    learns = Learns()
+    for message in ("one", "two"):
+        learner.note("not_finite", message)
+    assert list(learns.said()) == ["after 0 rows: one", "after 0 rows: two"]
+    learner.note("not_finite", "three")
+    assert list(learns.said()) == ["after 0 rows: three"] and list(learns.said()) == []
+
+
+def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where the numbers of a document are, and its lists."""
+    if isinstance(document, (dict, list)):
+        parts = document.items() if isinstance(document, dict) else enumerate(document)
+        if isinstance(document, list):
+            yield path
+        for key, each in parts:
+            yield from leaves(each, (*path, key))
+    elif not isinstance(document, str):
+        yield path
+
+
+@pytest.mark.parametrize("kind", ["plain", "ahead"])
+def test_no_number_of_a_state_makes_it_crash(
+    kind: str, models: Path, table: polars.DataFrame
+) -> None:
+    found = model_file.load(models / f"{kind}.lnn")
+    time, columns, targets = None, ["a", "b", "difference", "product"], ["difference", "product"]
+    if kind == "ahead":
+        columns, targets = table.columns, ["level"]
+    given = rows(6) if kind == "plain" else table[:6].write_csv()
+    cells = [dict(zip(columns, line.split(","))) for line in given.splitlines()[1:]]
+
+    def make() -> Any:
+        return _live_learning.learning_of(found, time, columns, targets)
+
+    learning = make()
+    learning.steps(cells)
+    saved = json.dumps(learning.saved())
+    refused = 0
+    for path in leaves(json.loads(saved)):
+        for wrong in (float("inf"), 10**400, "x"):
+            document = json.loads(saved)
+            target = document
+            for key in path[:-1]:
+                target = target[key]
+            target[path[-1]] = wrong
+            damaged = make()
+            try:
+                damaged.restore(document)
+                damaged.steps(cells[-1:])
+            except DataError as error:
+                assert "is no state" in str(error)
+                refused += 1
+    assert refused > 20
 
 
 @pytest.mark.parametrize("part", ["live", "learner", "errors", "last", None])

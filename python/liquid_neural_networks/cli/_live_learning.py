@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import model_file
 from ..errors import DataError, LiquidError, OptionError
 from ..network import LiquidNetwork
-from ..online import Guarded
+from ..online import Event, Guarded
 from ._lines import Row, number
 from ._live import Answer, Forecasts, Outputs, forecaster_in
 
@@ -71,7 +71,11 @@ class Errors:
         sums, counts = np.array(sums, dtype=float), np.array(counts, dtype=float)
         if sums.shape != self._sums.shape or counts.shape != self._counts.shape:
             raise ValueError
-        self._sums, self._counts, self._said = sums, counts, int(said)
+        if not all((np.isfinite(each) & (each >= 0)).all() for each in (sums, counts)):
+            raise ValueError
+        if type(said) is not int or said < 0:
+            raise ValueError
+        self._sums, self._counts, self._said = sums, counts, said
 
 
 class _Learns:
@@ -82,7 +86,7 @@ class _Learns:
     """
 
     errors: Errors
-    _heard: int = 0
+    _heard: Optional[Event] = None
 
     @property
     def guarded(self) -> Guarded:
@@ -90,10 +94,14 @@ class _Learns:
 
     def said(self) -> Iterator[str]:
         """What there is to say by now."""
-        for event in self.guarded.events:
-            if event.sample > self._heard:
-                self._heard = event.sample
-                yield f"after {event.sample:,} rows: {event.message}"
+        new: list[Event] = []
+        for event in reversed(self.guarded.events):
+            if event is self._heard:
+                break
+            new.append(event)
+        for event in reversed(new):
+            self._heard = event
+            yield f"after {event.sample:,} rows: {event.message}"
         yield from self.errors.due()
 
     def summary(self) -> Iterator[str]:
@@ -107,16 +115,16 @@ Learning = Union["LearningForecasts", "LearningOutputs"]
 class LearningForecasts(_Learns, Forecasts):
     """A network trained on a table: the label of a row belongs to the forecast for that row."""
 
-    def __init__(self, forecaster: Any, targets: Sequence[str], learning_rate: float):
+    def __init__(self, forecaster: Any, targets: Sequence[str]):
         from ..training._learning_forecast import LearningForecast  # as the forecaster is: late
 
         for name in targets:
             if name not in forecaster.columns.targets:
                 known = ", ".join(forecaster.columns.targets)
                 raise OptionError(f"{name} is no target of the model; expected {known}", "--learn")
-        super().__init__(forecaster, LearningForecast(forecaster, learning_rate))
+        super().__init__(forecaster, LearningForecast(forecaster))
         self._targets, self._every = targets, forecaster.columns.targets
-        self._learning_rate, self._last = learning_rate, np.full(len(self._every), np.nan)
+        self._last = np.full(len(self._every), np.nan)
         self._known: list[Array] = []
         self.errors = Errors(targets)
 
@@ -169,10 +177,15 @@ class LearningForecasts(_Learns, Forecasts):
 
         wrong = _wrong()
         try:
-            self._stream = LearningForecast(self._forecaster, self._learning_rate, saved["live"])
+            self._stream = LearningForecast(self._forecaster, saved["live"])
             self.errors.restore(saved["errors"])
             self._last, *self._known = (np.array(each, dtype=float) for each in saved["known"])
-        except (KeyError, TypeError, ValueError, DataError):
+            if len(self._known) > self._forecaster.horizon + 1:
+                raise ValueError
+            for each in (self._last, *self._known):
+                if each.shape != (len(self._every),) or np.isinf(each).any():
+                    raise ValueError
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, DataError):
             raise wrong from None
 
 
@@ -185,7 +198,6 @@ class LearningOutputs(_Learns, Outputs):
         time: Optional[str],
         columns: Optional[Sequence[str]],
         targets: Sequence[str],
-        learning_rate: float,
         found: model_file.Model,
     ):
         if len(targets) != network.output_size:
@@ -199,9 +211,7 @@ class LearningOutputs(_Learns, Outputs):
                 raise OptionError(f"there is no column {name}", "--learn")
         super().__init__(network, time, columns, targets)
         self._network, self._targets, self._found = network, targets, found
-        self._guarded = Guarded(
-            network.learner(learning_rate=learning_rate), scale=False, shadow="frozen"
-        )
+        self._guarded = Guarded(network.learner(), scale=False, shadow="frozen")
         self._last = np.full(len(targets), np.nan)
         self.errors = Errors(targets)
 
@@ -239,9 +249,9 @@ class LearningOutputs(_Learns, Outputs):
             self._guarded = resumed(self._network, saved["learner"], wrong)
             self.errors.restore(saved["errors"])
             self._last = np.array(saved["last"], dtype=float)
-            if self._last.shape != (len(self._targets),):
+            if self._last.shape != (len(self._targets),) or np.isinf(self._last).any():
                 raise ValueError
-        except (KeyError, TypeError, ValueError, DataError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, DataError):
             raise wrong from None
 
 
@@ -250,7 +260,6 @@ def learning_of(
     time: Optional[str],
     columns: Optional[Sequence[str]],
     targets: Sequence[str],
-    learning_rate: float,
 ) -> Learning:
     """The network in a file that was read, ready to learn.
 
@@ -259,9 +268,9 @@ def learning_of(
     """
     forecaster = forecaster_in(found, time)
     if forecaster is not None:
-        return LearningForecasts(forecaster, targets, learning_rate)
+        return LearningForecasts(forecaster, targets)
     network = LiquidNetwork.from_model(found)
-    return LearningOutputs(network, time, columns, targets, learning_rate, found)
+    return LearningOutputs(network, time, columns, targets, found)
 
 
 def _wrong() -> DataError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
+from .._checks import check_positive
 from .._files import check_writable, replace
 from ..errors import DataError, LiquidError, OptionError
 from ._interruptions import Interruptible
@@ -47,9 +48,8 @@ if TYPE_CHECKING:
 @click.option(
     "--learning-rate",
     type=float,
-    default=0.001,
-    show_default=True,
-    help="With --learn: how far the weights go with each label.",
+    help="With --learn: how far the weights go with each label.  "
+    "[default: that of --state, else 0.001]",
 )
 @click.option(
     "--commit",
@@ -62,7 +62,7 @@ def stream(
     time: Optional[str],
     state_file: Optional[Path],
     targets: Optional[tuple[str, ...]],
-    learning_rate: float,
+    learning_rate: Optional[float],
     commit: Optional[Path],
 ) -> None:
     """Predict with MODEL line by line: rows come in on standard input, answers go out at once.
@@ -89,8 +89,11 @@ def stream(
     from ._live import live_of
     from ._live_learning import learning_of
 
-    if targets is None and commit is not None:
-        raise OptionError("needs --learn", "--commit")
+    for option, value in (("--commit", commit), ("--learning-rate", learning_rate)):
+        if targets is None and value is not None:
+            raise OptionError("needs --learn", option)
+    if learning_rate is not None:
+        check_positive("--learning-rate", learning_rate)
     if commit is not None:
         _check_commit(commit, model, state_file)
     found = model_file.load(model)
@@ -103,10 +106,12 @@ def stream(
     rows = format_of(first[0])
     learning = None
     if targets is not None:
-        learning = learning_of(found, time, rows.columns, targets, learning_rate)
+        learning = learning_of(found, time, rows.columns, targets)
     live = live_of(found, time, rows.columns) if learning is None else learning
     if saved is not None:
         live.restore(saved)
+    if learning is not None and learning_rate is not None:
+        learning.guarded.learner.learning_rate = learning_rate
     if rows.columns is not None:
         _say([rows.heading(live.names)])
         first = first[1:]
@@ -175,7 +180,11 @@ def _tell(lines: Iterator[str]) -> None:
 
 def _check_commit(commit: Path, model: Path, state_file: Optional[Path]) -> None:
     check_writable(commit)
-    if state_file is not None and commit.resolve() == model.resolve():
+    if state_file is None:
+        return
+    if commit.resolve() == state_file.resolve():
+        raise OptionError("is the file of --state as well; name another file", "--commit")
+    if commit.resolve() == model.resolve():
         raise OptionError("the state would no longer be that of MODEL; name another file",
                           "--commit")  # fmt: skip
 

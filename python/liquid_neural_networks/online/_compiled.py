@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .._kernel import built, kernel_for
-from ._engine import Array, Arrays, Lesson
+from ._engine import Array, Arrays, Lesson, check_memory
 from ._layout import Layout
 from ._methods import rows_of
 
@@ -82,6 +82,7 @@ class Compiled:
         self, stored: Mapping[str, Tensor], rows: list[npt.NDArray[np.int64]], lanes: int, kept: int
     ) -> None:
         layout, count = self._layout, self._layout.columns(lanes)
+        check_memory(kept, layout.outputs * (count + 1) + layout.units, self._like)
         widths = np.diff(layout.first(lanes))
         sizes = {
             "parameters": (count,),
@@ -184,6 +185,18 @@ class Compiled:
         for name in _LASTING:
             kept[name] = self._arrays[name][..., self._where(name)].copy()
         return kept
+
+    def misfit(self, arrays: Arrays, waiting: int) -> str:
+        used = self._used["columns"]
+        if (arrays["second_moment"] < 0).any():
+            return "second_moment"
+        # A bound rounded to float32 and back may lie a hair below itself.
+        lower = self._arrays["lower"][used] * (1 - 1e-6)
+        if not self._layout.softplus and (arrays["parameters"] < lower).any():
+            return "parameters"
+        # -1: no output was kept yet.
+        first = 0 if waiting and self._kept else -1
+        return "" if float(arrays["newest"][0]) in range(first, self._kept or 0) else "newest"
 
     def restore(self, arrays: Arrays) -> None:
         for name in _LASTING:

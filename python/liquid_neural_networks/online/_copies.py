@@ -113,6 +113,13 @@ class Copies:
             "second_moment": self.optimizer.second.copy(),
         }
 
+    def misfit(self, arrays: Arrays) -> str:
+        """See :class:`~._engine.Engine`."""
+        if (arrays["second_moment"] < 0).any():
+            return "second_moment"
+        # A bound rounded to float32 and back may lie a hair below itself.
+        return "parameters" if (arrays["parameters"] < self._lower * (1 - 1e-6)).any() else ""
+
     def restore(self, arrays: Arrays) -> None:
         self.flat[:] = arrays["parameters"]
         self.gradient = arrays["gradient"].copy()

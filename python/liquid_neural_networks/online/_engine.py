@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..errors import DomainError
+
 Array = npt.NDArray[np.floating[Any]]
 Arrays = dict[str, Array]
 
@@ -69,5 +71,32 @@ class Engine(Protocol):
     def arrays(self) -> Arrays:
         """Everything it needs to go on, by name, copies."""
 
+    def misfit(self, arrays: Arrays, waiting: int) -> str:
+        """Which of such arrays holds numbers that it never has, "" if none does.
+
+        Args:
+            arrays: of the names and shapes that :meth:`arrays` returns, finite.
+            waiting: outputs whose label may still come.
+        """
+
     def restore(self, arrays: Arrays) -> None:
         """What :meth:`arrays` returned, of the same names and shapes."""
+
+
+LARGEST_MEMORY = 2**30
+"""Bytes for outputs that wait for a label."""
+
+
+def check_memory(kept: int, numbers: int, like: Tensor) -> None:
+    """Whether so many numbers of the dtype of ``like`` fit, for each of ``kept`` outputs.
+
+    Raises:
+        DomainError: they do not.
+    """
+    most = LARGEST_MEMORY // (max(numbers, 1) * like.element_size())
+    if kept > max(most, 1):
+        raise DomainError(
+            "what is kept of outputs that wait for a label would take more than 1 GiB, expected at "
+            f"most {most - 1}",
+            "max_delay",
+        )

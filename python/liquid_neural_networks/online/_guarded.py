@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from .._checks import check_choice, check_flag, check_integer
 from .._inputs import real_array
 from .._samples import BEYOND, Sample
-from ..errors import DomainError, ModelFileError, OptionError, ShapeError
+from ..errors import DomainError, DtypeError, ModelFileError, OptionError, ShapeError
+from ._engine import Array as LearnerArray
 from ._engine import Arrays
 from ._learner import Event, Learner, Target, positive
 from ._scaling import RunningScale, held
@@ -29,6 +31,10 @@ LARGEST_TARGET = 1e6
 
 FARTHEST_INPUT = 5.0
 """Spreads from the centre beyond which an input reaches the network as if it were there."""
+
+
+UNSCORED, LABELLED = -1.0, -2.0
+"""In place of a share."""
 
 
 class Scores(NamedTuple):
@@ -57,7 +63,8 @@ class _Made(NamedTuple):
         features: what the skip was fed.
         shadow: (O,) in the unit of the target.
         distance: (O,) of the learner from it.
-        share: the learner's; -1 if the output is not to be scored, or is already.
+        share: the learner's; :data:`UNSCORED` if the output is not to be scored, :data:`LABELLED`
+            once a label came.
     """
 
     base: Array
@@ -85,8 +92,11 @@ class Guarded:
     samples, its weights go back to those after the last window in which they were smaller;
     :attr:`events` says so.
 
+    As a context manager it resets at the end.
+
     Args:
-        learner: of values (not ``cross_entropy``), new; it belongs to this guard from now on.
+        learner: of values (not ``cross_entropy``), new: without samples; it belongs to this guard
+            from now on.
         scale: scale inputs and targets. If not, they reach the network as they are, and the spread
             is 1.
         warm_up: targets to be known before anything is learned.
@@ -137,6 +147,16 @@ class Guarded:
         if skip is not None:
             check_choice("skip", skip, SKIPS)
         check_choice("shadow", shadow, SHADOWS)
+        if not isinstance(learner, Learner):
+            raise DtypeError(
+                f"expected a Learner, got {type(learner).__name__}; network.learner() opens one",
+                "learner",
+            )
+        if learner.samples:
+            raise OptionError(
+                f"has had {learner.samples} samples, which the guard has not seen; open a new one",
+                "learner",
+            )
         if learner.options["loss"] == "cross_entropy":
             raise OptionError("of classes cannot be guarded; learn 0 and 1 as values", "loss")
         self.learner = learner
@@ -230,7 +250,7 @@ class Guarded:
         shadow = self._shadow(scaled, elapsed_time, base, spread)
         own = base + spread * _finite(network + self._skip.outputs(features))
         distance = held(own - shadow, self._limit * spread)
-        used = np.array([share if heard else -1.0])
+        used = np.array([share if heard else UNSCORED])
         self._made.append(_Made(base, spread, network, features, shadow, distance, used))
         if self._guard["scale"]:
             self._inputs_scale.update(values)
@@ -279,29 +299,30 @@ class Guarded:
             delay: how many samples ago the output was made, up to ``max_delay``.
 
         Returns:
-            The learner's loss of that output, scaled; None if the weights did not move.
+            The learner's loss of that output, scaled; None if the weights did not move: see
+            :meth:`Learner.learn`.
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
+        check_integer("delay", delay, 0, self._late - 1)
         if target is None:
             return None
-        check_integer("delay", delay, 0, self._late - 1)
         values = np.empty_like(self._last)
         values[:] = self.learner.checked_target(target)
-        if delay >= len(self._made):
-            raise DomainError(f"only {len(self._made)} outputs are remembered", "delay")
+        if delay >= self.learner.samples:
+            raise DomainError(f"only {self.learner.samples} samples have come", "delay")
         known = ~np.isnan(values)
-        if not known.any():
+        if delay >= len(self._made) or not known.any():
             return None
         made = self._made[-1 - delay]
         if made.share[0] >= 0:
             self._score(made, values, known, delay)
-            made.share[0] = -1.0
+        first, made.share[0] = made.share[0] != LABELLED, LABELLED
         warm = self._warm
         loss = self._teach(made, values, known, delay) if warm else None
         self._remember(values, known)
-        self._labels += 1
+        self._labels += first
         if warm:
             self._watch()
         return loss
@@ -333,6 +354,36 @@ class Guarded:
             self._targets_scale.update(values - self._last if self._changes else values)
         self._last = np.where(known, values, self._last)
 
+    # -- state -----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> LearnerArray:
+        """The learner's, see :attr:`Learner.state`. Set, a frozen shadow goes on from there too,
+        and labels of outputs before it teach nothing; scaling, scores and weights stay."""
+        return self.learner.state
+
+    @state.setter
+    def state(self, state: Sample) -> None:
+        self.learner.state = state
+        if self._frozen is not None:
+            self._frozen.state = self.learner.state
+        self._made.clear()
+
+    def reset(self) -> None:
+        """Back to the zero state, as :meth:`Learner.reset`; a frozen shadow too."""
+        self.state = np.zeros_like(self.learner.state)
+
+    def __enter__(self) -> Guarded:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.reset()
+
     # -- the guard -------------------------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -342,7 +393,9 @@ class Guarded:
             return
         self._window[:] = 0
         if excess <= 0:
-            self._good = self.learner.weights()
+            weights = self.learner.weights()
+            if all(np.isfinite(each).all() for each in weights.values()):
+                self._good = weights
         elif self._good is not None and excess > shadow / 2:
             self.learner.set_weights(self._good)
             # They were good once: if they no longer are, learning goes on from where it is.
@@ -386,7 +439,7 @@ class Guarded:
         check_options(found["options"], self._guard)
         arrays, good = _apart(found["arrays"])
         if good is not None:
-            check_arrays(good, self.learner.weights())
+            self.learner.check_weights(good, "snapshot.arrays.good", ModelFileError)
         made = arrays.pop("made.count", None)
         if made is None or made.shape != (1,) or not 0 <= made[0] <= self._late:
             raise ModelFileError("expected a count of outputs", "snapshot.arrays.made")
@@ -397,6 +450,9 @@ class Guarded:
         for part in ("inputs", "targets", "share"):
             if not self._parts()[part].fits(_within(arrays, part)):
                 raise ModelFileError("are out of range", f"snapshot.arrays.{part}")
+        wrong = _misfit(arrays)
+        if wrong:
+            raise ModelFileError("is out of range", f"snapshot.arrays.{wrong}")
         self.learner.restore(found["inner"])
         self._take(arrays, int(made[0]))
         self._good = good
@@ -443,6 +499,20 @@ class Guarded:
         self._window, self._labels = arrays["window"].copy(), arrays["labels"].copy()
         if self._frozen is not None:
             self._frozen.state = arrays["frozen"]
+
+
+def _misfit(arrays: Arrays) -> str:
+    """Which of a guard's own arrays holds numbers that it never has."""
+    share = arrays["made.share"]
+    if not (((share >= 0) & (share <= 1)) | np.isin(share, (UNSCORED, LABELLED))).all():
+        return "made.share"
+    if (arrays["made.spread"] <= 0).any():
+        return "made.spread"
+    if (arrays["sums"][[0, 3]] < 0).any():
+        return "sums"
+    if arrays["labels"][0] < 0:
+        return "labels"
+    return "window" if (arrays["window"][1:] < 0).any() else ""
 
 
 def _finite(values: Array) -> Array:

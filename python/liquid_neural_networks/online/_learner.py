@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 from zlib import crc32
 
@@ -18,9 +19,9 @@ from .._inputs import real_array
 from .._kernel import native
 from .._samples import BEYOND, Sample, SampleChecks
 from .._sequences import Number
-from ..errors import DomainError, ModelFileError, OptionError, ShapeError
+from ..errors import DomainError, DtypeError, LiquidError, ModelFileError, OptionError, ShapeError
 from ..neuron import LiquidNeuron
-from ..streaming import Stream
+from ..streaming import Stream, check_one_dtype
 from ._compiled import Compiled
 from ._engine import LEARNED, NOT_FINITE, Array, Arrays, Engine, Lesson
 from ._layout import Layout, layout_of, unsupported
@@ -57,6 +58,8 @@ class Learner:
 
     :meth:`step` moves the state and returns the output, :meth:`learn` moves the weights. The
     network it was made from stays as it is until :meth:`commit`. One thread at a time may use it.
+    Parameters whose ``requires_grad`` is False stay as they are. As a context manager it resets at
+    the end.
 
     Args:
         populations: in the order in which signals travel, each with what the names of its
@@ -71,13 +74,13 @@ class Learner:
         max_gradient_norm: longer gradients are shortened to it; None: they are not.
         loss: ``"mse"``, ``"mae"``, ``"huber"``, or ``"cross_entropy"`` of a class.
         max_delay: how many samples late a label may come. It takes memory for ``max_delay`` + 1
-            times O gradients.
+            times O gradients, which must stay below 1 GiB.
         window: samples that ``"window"`` looks back on.
 
     Attributes:
         method: the one in use.
         reason: why it is this one.
-        learning_rate: may be changed at any time.
+        learning_rate: may be changed at any time, to a number above 0.
         events: the latest things it did on its own, oldest first.
         input_size, output_size: I and O.
         network: a number that tells networks of other options, synapses or shapes apart.
@@ -113,12 +116,20 @@ class Learner:
         check_choice("loss", loss, LOSSES)
         self._max_delay = check_integer("max_delay", max_delay, 0, 2**20)
         window = check_integer("window", window, 1, 2**16)
-        self.learning_rate = positive("learning_rate", learning_rate)
+        self.learning_rate = learning_rate
         if max_gradient_norm is not None:
             max_gradient_norm = positive("max_gradient_norm", max_gradient_norm)
         self._largest_norm = np.inf if max_gradient_norm is None else max_gradient_norm
         self._modules = list(populations), readout
         first = populations[0][1]
+        check_one_dtype([each for _, each in populations], readout)
+        if first.dynamics.like.dtype not in (torch.float32, torch.float64):
+            raise DtypeError(
+                f"is {first.dynamics.like.dtype}; only float32 and float64 networks learn while "
+                "they run",
+                "network",
+            )
+        _check_readout(readout)
         self.input_size = first.input_size
         self._checks = SampleChecks(first.input_size, first.hidden_size, first.dynamics.like.dtype)
         self.output_size = readouts.size_of(readout, first.hidden_size)
@@ -126,6 +137,7 @@ class Learner:
         self._simple = self.output_size == 1 and loss != "cross_entropy"
         self.events: deque[Event] = deque(maxlen=EVENTS)
         self.samples = self.updates = 0
+        self._waiting = 0  # outputs whose label may still come
         with torch.inference_mode(False), torch.no_grad():
             self._open(method, optimizer, window)
         self.network = _digest(populations, readout)
@@ -146,6 +158,8 @@ class Learner:
         if method == "auto":
             self.method, self.reason = choose(layout, why_not)
         trainable = set(_trainable(populations, readout))
+        if not trainable:
+            raise OptionError("has no parameter that requires a gradient", "network")
         kept = self._max_delay + 1 if self._max_delay else 0
         self._engine: Engine
         if layout is not None and native is not None and METHODS[self.method].kept is not None:
@@ -182,6 +196,14 @@ class Learner:
             "learner",
         )
 
+    @property
+    def learning_rate(self) -> float:
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = positive("learning_rate", value)
+
     # -- running and learning --------------------------------------------------------------------
 
     def step(
@@ -209,6 +231,7 @@ class Learner:
         if outputs is None:
             raise DomainError(BEYOND, "inputs")
         self.samples += 1
+        self._waiting = min(self._waiting + 1, self._max_delay + 1)
         return outputs
 
     def learn(self, target: Target, delay: int = 0) -> Optional[float]:
@@ -222,22 +245,27 @@ class Learner:
                 ``"readout"`` the one it has with those of now.
 
         Returns:
-            The loss of that output, or None if the weights did not move: nothing is known, or the
-            gradient is not finite (see :attr:`events`).
+            The loss of that output, or None if the weights did not move: nothing is known, the
+            gradient is not finite (see :attr:`events`), or the output was forgotten, as all are
+            with the state they came from: by :meth:`reset`, by setting :attr:`state`, by
+            :meth:`set_weights`, and after a gradient that is not finite.
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
-        if target is None:
-            return None
         if type(delay) is not int or not 0 <= delay <= self._max_delay:
             check_integer("delay", delay, 0, self._max_delay)
+        if target is None:
+            return None
         if delay >= self.samples:
             raise DomainError(f"only {self.samples} samples have come", "delay")
+        values = self.checked_target(target)
+        if delay >= self._waiting:
+            return None
         lesson = Lesson(
-            self.checked_target(target),
+            values,
             delay,
-            self.learning_rate,
+            self._learning_rate,
             self._largest_norm,
             self.updates + 1,
         )
@@ -255,23 +283,34 @@ class Learner:
         lost = not np.isfinite(state).all()
         if lost:
             self._engine.set_state(np.zeros_like(state))
-        self._engine.forget()
+        self._forget()
         self.note(
             "not_finite",
             "a gradient was not finite: the weights stayed, and the influence of earlier samples "
             "was forgotten" + (", the state too, which was not finite either" if lost else ""),
         )
 
+    def _forget(self) -> None:
+        """What follows owes nothing to earlier samples, and their labels teach nothing."""
+        self._engine.forget()
+        self._waiting = 0
+
     def snapshot(self) -> bytes:
         """Everything it needs to go on: weights, state, sensitivities, optimiser; no pickle.
 
         See :meth:`restore` and :func:`~liquid_neural_networks.online.resume`.
         """
-        counts = {"samples": self.samples, "updates": self.updates}
+        counts = {
+            "samples": self.samples,
+            "updates": self.updates,
+            "waiting": self._waiting,
+        }
         return dumps("learner", self.network, self.options, counts, self._engine.arrays())
 
     def restore(self, snapshot: bytes) -> None:
         """Goes on from a snapshot of a learner with the same options on the same network.
+
+        Events of later samples than the snapshot's are forgotten.
 
         Raises:
             ModelFileError: the bytes are no such snapshot; nothing changes.
@@ -286,12 +325,21 @@ class Learner:
         rate = found["options"]["learning_rate"]
         if type(rate) is not float or not 0 < rate < np.inf:
             raise ModelFileError("expected a rate above 0", "snapshot.options.learning_rate")
-        if set(found["counts"]) != {"samples", "updates"}:
-            raise ModelFileError("expected samples and updates", "snapshot.counts")
-        check_arrays(found["arrays"], self._engine.arrays())
-        self._engine.restore(found["arrays"])
-        self.samples, self.updates = found["counts"]["samples"], found["counts"]["updates"]
-        self.learning_rate = rate
+        counts, arrays = found["counts"], found["arrays"]
+        if set(counts) != {"samples", "updates", "waiting"}:
+            raise ModelFileError("expected samples, updates and waiting", "snapshot.counts")
+        if counts["waiting"] > min(counts["samples"], self._max_delay + 1):
+            raise ModelFileError("more wait than there are", "snapshot.counts.waiting")
+        check_arrays(arrays, self._engine.arrays())
+        wrong = self._engine.misfit(arrays, counts["waiting"])
+        if wrong:
+            raise ModelFileError("is out of range", f"snapshot.arrays.{wrong}")
+        self._engine.restore(arrays)
+        self.samples, self.updates = counts["samples"], counts["updates"]
+        self._waiting, self.learning_rate = counts["waiting"], rate
+        later = [each for each in self.events if each.sample > self.samples]
+        for each in later:  # those of the time that was taken back
+            self.events.remove(each)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -348,7 +396,7 @@ class Learner:
         """(num_layers, N) array, with a memory (num_layers, 2 N): the state after the last sample.
 
         Read, it is a copy; set, the learner goes on from there, and what follows owes nothing to
-        earlier samples.
+        earlier samples: labels of their outputs teach nothing.
 
         Raises:
             ShapeError, DtypeError, DomainError: what is set is no such state; nothing changes.
@@ -359,7 +407,7 @@ class Learner:
     def state(self, state: Sample) -> None:
         values = self._checks.state(state, self._engine.state().shape)
         self._engine.set_state(values)
-        self._engine.forget()
+        self._forget()
 
     def weights(self) -> Arrays:
         """Copies of the weights and of what the optimiser remembers, for :meth:`set_weights`."""
@@ -367,10 +415,30 @@ class Learner:
         return {name: arrays[name] for name in _WEIGHTS}
 
     def set_weights(self, weights: Arrays) -> None:
-        """Goes back to such weights; the state stays unless it is not finite."""
-        state = self.state
-        self._engine.restore({**self._engine.arrays(), **weights})
-        self.state = state if np.isfinite(state).all() else np.zeros_like(state)
+        """Goes back to such weights; the state stays unless it is not finite.
+
+        Labels of outputs before it teach nothing.
+
+        Raises:
+            DomainError: an array is missing or has another shape or dtype, contains NaN or
+                infinity, or lies beyond its bounds; nothing changes.
+        """
+        self.check_weights(weights)
+        arrays = {**self._engine.arrays(), **weights}
+        if not np.isfinite(arrays["state"]).all():
+            arrays["state"] = np.zeros_like(arrays["state"])
+        self._engine.restore(arrays)
+        self._forget()
+
+    def check_weights(
+        self, weights: Arrays, where: str = "weights", wrong: type[LiquidError] = DomainError
+    ) -> None:
+        """Raises what :meth:`set_weights` would, or another error that names another argument."""
+        arrays = self._engine.arrays()
+        check_arrays(weights, {name: arrays[name] for name in _WEIGHTS}, where=where, wrong=wrong)
+        out_of_range = self._engine.misfit({**arrays, **weights}, 0)
+        if out_of_range:
+            raise wrong("is out of range", f"{where}.{out_of_range}")
 
     def frozen(self) -> Stream:
         """A stream with the network's weights of now and the state it is in."""
@@ -378,17 +446,33 @@ class Learner:
         return Stream([each for _, each in populations], readout, self.state)
 
     def reset(self) -> None:
-        """Back to the zero state; the weights stay as learned."""
+        """Back to the zero state; the weights stay as learned.
+
+        Labels of outputs before it teach nothing.
+        """
         self.state = np.zeros_like(self._engine.state())
+
+    def __enter__(self) -> Learner:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.reset()
 
     @torch.no_grad()
     def commit(self) -> None:
         """Writes the weights into the network the learner was made from.
 
         Raises:
-            OptionError: something stands in for a parameter there (pruning, parametrizations).
+            OptionError: something stands in for a parameter there (pruning, parametrizations);
+                nothing is written.
         """
         populations, readout = self._modules
+        _check_readout(readout)
         stored = self._engine.stored()
         modules = {
             prefix + inner: module
@@ -412,6 +496,26 @@ def positive(name: str, value: object) -> float:
     if number.shape != () or not 0 < number < np.inf:
         raise DomainError(f"expected a number above 0, got {value!r}", name)
     return float(number)
+
+
+def _check_readout(readout: nn.Module) -> None:
+    """Its parameters are its own.
+
+    Raises:
+        OptionError: something else stands in for one.
+    """
+    if isinstance(readout, nn.Linear):
+        names: tuple[str, ...] = ("weight", "bias")
+    else:
+        names = ("scale", "shift") if isinstance(readout, readouts.MotorReadout) else ()
+    for name in names:
+        if readout._parameters.get(name) is None and getattr(readout, name) is not None:
+            raise OptionError(
+                "is pruned or parametrized, so it cannot be learned; undo that first, for instance "
+                "with torch.nn.utils.prune.remove or "
+                "torch.nn.utils.parametrize.remove_parametrizations",
+                f"readout.{name}",
+            )
 
 
 def _digest(populations: Sequence[tuple[str, LiquidNeuron]], readout: nn.Module) -> int:
@@ -458,8 +562,10 @@ def _trainable(
 ) -> dict[str, Tensor]:
     stored = _stored(populations, readout)
     own = {f"readout.{name}" for name, _ in readout.named_parameters(recurse=False)}
+    # What stands in for a pruned parameter may have been made where no gradients are wanted.
     return {
         name: each
         for name, each in stored.items()
-        if not name.startswith("readout.") or name in own
+        if (each.requires_grad or not isinstance(each, nn.Parameter))
+        and (not name.startswith("readout.") or name in own)
     }

@@ -14,7 +14,7 @@ from ..errors import OptionError
 from ..neuron import LiquidNeuron
 from ..streaming import Stream
 from ._copies import Copies, seen
-from ._engine import LEARNED, UNKNOWN_TARGET, Array, Arrays, Lesson
+from ._engine import LEARNED, UNKNOWN_TARGET, Array, Arrays, Lesson, check_memory
 
 LEAST_SQUARES = "least_squares"
 
@@ -47,8 +47,9 @@ class Readout:
         optimizer: str,
         kept: int,
     ):
-        names = {f"readout.{name}" for name, _ in readout.named_parameters(recurse=False)}
-        if not names:
+        own = dict(readout.named_parameters(recurse=False))
+        names = {f"readout.{name}" for name in own}
+        if not any(each.requires_grad for each in own.values()):
             raise OptionError("the read-out has no parameters to learn", "method")
         squares = optimizer == LEAST_SQUARES
         if squares and not (isinstance(readout, nn.Linear) and readout.bias is not None):
@@ -66,6 +67,15 @@ class Readout:
         self._covariance: Optional[Array] = None
         if squares:
             self._covariance = np.eye(self._units + 1) * FIRST_COVARIANCE
+        self._learned = np.concatenate(
+            [
+                np.full(each.numel(), own[name[len("readout.") :]].requires_grad)
+                for name, each in zip(self._copies.names, self._copies.moving)
+            ]
+        )
+        if squares and not self._learned.all():
+            raise OptionError("learns all of the read-out, of which a part is fixed", "optimizer")
+        check_memory(kept, self._units, self._like)
         nothing: Array = np.zeros(self._units, self._copies.flat.dtype)
         self._kept: deque[Array] = deque([nothing] * max(kept, 1), maxlen=max(kept, 1))
 
@@ -96,7 +106,8 @@ class Readout:
                 by_weight: Array = slope * neurons[: self._count]
             else:
                 by_weight = np.multiply.outer(slope, neurons).ravel()
-            return np.concatenate([by_weight, slope]) if self._biased else by_weight
+            found = np.concatenate([by_weight, slope]) if self._biased else by_weight
+            return np.where(self._learned, found, 0)
 
         return self._copies.learn(outputs, gradient_of, lesson)
 
@@ -148,6 +159,9 @@ class Readout:
             "state": self.state(),
             "kept": np.stack(list(self._kept)),
         }
+
+    def misfit(self, arrays: Arrays, waiting: int) -> str:
+        return self._copies.misfit(arrays)
 
     def restore(self, arrays: Arrays) -> None:
         self._copies.restore(arrays)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..engines import reference_only
 from ..neuron import LiquidNeuron
 from ._copies import Copies, run, seen
-from ._engine import Array, Arrays, Lesson
+from ._engine import Array, Arrays, Lesson, check_memory
 from ._layout import Layout
 from ._methods import flags_of
 
@@ -58,17 +58,19 @@ class Reference:
             self._unfolds, neurons[0].unfolds = neurons[0].unfolds or 1, neurons[0].unfolds and 1
         like = neurons[0].dynamics.like.detach()
         self._state = like.new_zeros(len(neurons), neurons[0].state_size)
+        size = max(kept, 1)
+        outputs = self._outputs(self._state).detach()
+        check_memory(size, len(outputs) * (self.parameters + 1), like)
         self._sensitivities = like.new_zeros(self._state.numel(), self.parameters)
         self._rows: Optional[Tensor] = None
         if method != "exact":
             assert layout is not None
             sizes = {n: each.numel() for n, each in zip(self._copies.names, self._copies.moving)}
             self._rows = torch.from_numpy(flags_of(method, layout, sizes)).to(like)
-        size = max(kept, 1)
-        outputs = self._outputs(self._state).detach()
         nothing = outputs, like.new_zeros(len(outputs), self.parameters)
         self._kept = deque([nothing] * size, maxlen=size)
 
+    @torch.inference_mode(False)
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
     ) -> Optional[Array]:
@@ -107,6 +109,7 @@ class Reference:
         outputs: Tensor = self._copies.readout(neurons.unsqueeze(0)).squeeze(0)
         return outputs
 
+    @torch.inference_mode(False)
     def learn(self, lesson: Lesson) -> tuple[int, float]:
         outputs, by_parameters = self._kept[-1 - lesson.delay]
 
@@ -125,9 +128,11 @@ class Reference:
         state: Array = self._state.cpu().numpy().copy()
         return state
 
+    @torch.inference_mode(False)
     def set_state(self, state: Array) -> None:
         self._state = torch.from_numpy(np.array(state)).to(self._state)
 
+    @torch.inference_mode(False)
     def forget(self) -> None:
         self._sensitivities = torch.zeros_like(self._sensitivities)
 
@@ -140,6 +145,10 @@ class Reference:
             "kept_sensitivities": np.stack([each.cpu().numpy() for _, each in self._kept]),
         }
 
+    def misfit(self, arrays: Arrays, waiting: int) -> str:
+        return self._copies.misfit(arrays)
+
+    @torch.inference_mode(False)
     def restore(self, arrays: Arrays) -> None:
         self._copies.restore(arrays)
         self.set_state(arrays["state"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Union
+from typing import Callable, Protocol, Union
 
-from ..errors import LiquidError, ModelFileError
+from ..errors import DtypeError, LiquidError, ModelFileError
 from ._guarded import Guarded
 from ._learner import Learner
 from ._snapshots import loads
@@ -13,7 +13,8 @@ from ._snapshots import loads
 class Network(Protocol):
     """What a learner can be opened from, such as a :class:`LiquidNetwork`."""
 
-    def learner(self, method: str = ..., **options: Any) -> Learner: ...
+    @property
+    def learner(self) -> Callable[..., Learner]: ...
 
 
 def resume(network: Network, snapshot: bytes) -> Union[Learner, Guarded]:
@@ -29,7 +30,7 @@ def resume(network: Network, snapshot: bytes) -> Union[Learner, Guarded]:
 
     Raises:
         ModelFileError: the bytes are no snapshot of a learner of this network.
-        DtypeError: they are not bytes.
+        DtypeError: they are not bytes, or the network is none.
 
     Example:
         >>> from liquid_neural_networks import LiquidNetwork
@@ -38,6 +39,9 @@ def resume(network: Network, snapshot: bytes) -> Union[Learner, Guarded]:
         >>> resume(network, network.learner("snap1").snapshot()).method
         'snap1'
     """
+    opened: object = getattr(network, "learner", None)
+    if not callable(opened):
+        raise DtypeError(f"expected a LiquidNetwork, got {type(network).__name__}", "network")
     found = loads(snapshot)
     resumed: Union[Learner, Guarded]
     try:

@@ -83,7 +83,7 @@ class RunningScale:
     @staticmethod
     def fits(arrays: dict[str, Any]) -> bool:
         """Whether these can be counts and variances."""
-        return bool((arrays["count"] >= 0).all() and (arrays["variance"] >= 0).all())
+        return all(bool((arrays[name] >= 0).all()) for name in ("count", "variance", "outliers"))
 
     def restore(self, arrays: dict[str, Any]) -> None:
         self.count, self.center = arrays["count"].copy(), arrays["center"].copy()

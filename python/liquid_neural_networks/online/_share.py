@@ -77,7 +77,12 @@ class Share:
     def fits(arrays: dict[str, Any]) -> bool:
         """Whether these can be weights."""
         learner = arrays["learner"]
-        return bool(((learner >= 0) & (learner <= LARGEST)).all() and (arrays["shadow"] > 0).all())
+        shadow, scored = arrays["shadow"], arrays["scored"]
+        return bool(
+            ((learner >= 0) & (learner <= LARGEST)).all()
+            and ((shadow > 0) & (shadow <= 1)).all()
+            and (scored >= 0).all()
+        )
 
     def restore(self, arrays: dict[str, Any]) -> None:
         self._learner[:] = arrays["learner"]

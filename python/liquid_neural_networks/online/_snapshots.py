@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from .._document import pack, unpack
-from ..errors import DtypeError, ModelFileError, OptionError
+from ..errors import DtypeError, LiquidError, ModelFileError, OptionError
 from ._engine import Arrays
 
 FORMAT, VERSION = "lnn-learner", 1
@@ -77,7 +78,7 @@ def loads(data: object) -> dict[str, Any]:
         if type(document[name]) is not kind:
             raise ModelFileError(f"expected {kind.__name__}", f"snapshot.{name}")
     for name, count in document["counts"].items():
-        if type(count) is not int or not -1 <= count < 2**63:
+        if type(count) is not int or not 0 <= count < 2**63:
             raise ModelFileError("expected a count", f"snapshot.counts.{name[:60]}")
     document["arrays"] = {
         name: _array(each, f"snapshot.arrays.{name[:60]}")
@@ -118,24 +119,30 @@ def check_options(
             raise OptionError(f"the snapshot has {given[name]!r}, this one {own[name]!r}", name)
 
 
-def check_arrays(given: Arrays, own: Arrays, missing: Sequence[str] = ()) -> None:
+def check_arrays(
+    given: Arrays,
+    own: Arrays,
+    missing: Sequence[str] = (),
+    where: str = "snapshot.arrays",
+    wrong: type[LiquidError] = ModelFileError,
+) -> None:
     """Whether arrays can take the place of others.
 
     Raises:
-        ModelFileError: a name, a shape or a dtype differs, or a number is not finite; those
+        wrong: a name, a shape or a dtype differs, or a number is not finite; those
             in ``missing`` may be NaN.
     """
     if set(given) != set(own):
-        raise ModelFileError("holds other arrays than this learner has", "snapshot.arrays")
+        raise wrong("holds other arrays than this learner has", where)
     for name, each in own.items():
         value = given[name]
         if value.shape != each.shape or value.dtype != each.dtype:
-            raise ModelFileError(
+            raise wrong(
                 f"expected {each.dtype} {each.shape}, got {value.dtype} {value.shape}",
-                f"snapshot.arrays.{name}",
+                f"{where}.{name}",
             )
         if not (np.isfinite(value) | (np.isnan(value) & (name in missing))).all():
-            raise ModelFileError("contains NaN or infinity", f"snapshot.arrays.{name}")
+            raise wrong("contains NaN or infinity", f"{where}.{name}")
 
 
 def _described(array: Any) -> dict[str, Any]:
@@ -160,6 +167,8 @@ def _array(value: object, where: str) -> Any:
         if type(size) is not int or not 0 <= size < 2**31:
             raise ModelFileError("expected sizes from 0 to 2147483647", where)
         count *= size
+    if not count and prod(filter(None, shape)) >= 2**31:  # more than numpy takes
+        raise ModelFileError("expected smaller sizes", where)
     if len(data) != count * int(dtype[1]):
         raise ModelFileError(f"expected {count} numbers", where)
     array = np.frombuffer(data, f"<{dtype}").reshape(shape)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .._inputs import check_sequences
 from ..neuron import LiquidNeuron
 from ._copies import Copies, run, seen
-from ._engine import Array, Arrays, Lesson
+from ._engine import UNKNOWN_TARGET, Array, Arrays, Lesson, check_memory
 
 
 class _Past(NamedTuple):
@@ -57,8 +57,13 @@ class Window:
         first = self._copies.neurons[0]
         self._like, self._window = first.dynamics.like.detach(), window
         self._state = self._like.new_zeros(len(populations), first.state_size)
-        self._past: deque[_Past] = deque(maxlen=window + max(kept - 1, 0))
+        rows = window + max(kept - 1, 0)
+        check_memory(
+            rows, self._state.numel() + 2 * first.input_size + 1 + first.hidden_size, self._like
+        )
+        self._past: deque[_Past] = deque(maxlen=rows)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def step(
         self, sample: npt.NDArray[Any], elapsed_time: float, time_constants: Optional[Array]
@@ -74,7 +79,10 @@ class Window:
         neurons = after[-1, : self._copies.neurons[-1].hidden_size]
         return np.asarray(self._copies.readout(neurons.unsqueeze(0)).squeeze(0).cpu())
 
+    @torch.inference_mode(False)
     def learn(self, lesson: Lesson) -> tuple[int, float]:
+        if lesson.delay >= len(self._past):  # forgotten with the state it came from
+            return UNKNOWN_TARGET, 0.0
         with torch.enable_grad():
             outputs = self._outputs(lesson.delay)
 
@@ -96,8 +104,6 @@ class Window:
     def _outputs(self, delay: int) -> Tensor:
         """(O,) of so many samples ago, from the state where its window begins."""
         past = list(self._past)[: len(self._past) - delay][-self._window :]
-        if not past:  # the sample was forgotten
-            return self._like.new_zeros(0)
         given = past[-1].time_constants is not None
         for index in range(len(past) - 1, 0, -1):
             if (past[index - 1].time_constants is not None) != given:
@@ -131,6 +137,7 @@ class Window:
         state: Array = self._state.cpu().numpy().copy()
         return state
 
+    @torch.inference_mode(False)
     def set_state(self, state: Array) -> None:
         self._state = torch.from_numpy(np.array(state)).to(self._state)
 
@@ -156,6 +163,18 @@ class Window:
             found[f"past_{name}"] = kept
         return found
 
+    def misfit(self, arrays: Arrays, waiting: int) -> str:
+        if float(arrays["count"][0]) not in range(waiting, (self._past.maxlen or 0) + 1):
+            return "count"
+        for name in ("past_elapsed_time", "past_time_constants"):
+            if (arrays[name] < 0).any():
+                return name
+        constants = arrays["past_time_constants"]
+        if (constants.any(axis=1) & (constants == 0).any(axis=1)).any():
+            return "past_time_constants"
+        return self._copies.misfit(arrays)
+
+    @torch.inference_mode(False)
     def restore(self, arrays: Arrays) -> None:
         self._copies.restore(arrays)
         self.set_state(arrays["state"])

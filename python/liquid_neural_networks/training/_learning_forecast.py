@@ -46,7 +46,6 @@ class LearningForecast(LiveForecast):
     Args:
         forecaster: of values of one series, not a path and not quantiles; its network stays as
             it is until ``guarded.commit()``.
-        learning_rate: see :meth:`LiquidNetwork.learner`.
         state: what :attr:`state` was; to go on from there.
 
     Raises:
@@ -60,14 +59,11 @@ class LearningForecast(LiveForecast):
     def __init__(
         self,
         forecaster: Forecaster,
-        learning_rate: float = 1e-3,
         state: Optional[Mapping[str, Any]] = None,
     ):
         _check(forecaster)
         self._frozen = forecaster.network.stream()
-        learner = forecaster.network.learner(
-            learning_rate=learning_rate, max_delay=forecaster.horizon
-        )
+        learner = forecaster.network.learner(max_delay=forecaster.horizon)
         self.guarded = Guarded(learner, scale=False, shadow="frozen")
         self._made: deque[Made] = deque(maxlen=forecaster.horizon + 1)
         super().__init__(forecaster, state)
@@ -120,7 +116,10 @@ class LearningForecast(LiveForecast):
             self._frozen.state = np.array(state["frozen"])
             for each in state["made"]:
                 self._made.append(Made(*(np.array(part, dtype=float) for part in each)))
-            if any(part.shape != (self.forecaster.aim.outputs,) for m in self._made for part in m):
+            wanted = (self.forecaster.aim.outputs,)
+            if any(part.shape != wanted or np.isinf(part).any() for m in self._made for part in m):
+                raise ValueError
+            if len(state["made"]) > (self._made.maxlen or 0):
                 raise ValueError
         except (TypeError, ValueError, OverflowError, LiquidError):
             raise wrong from None
