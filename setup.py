@@ -27,7 +27,7 @@ COMPILE = [
     "-fvisibility=hidden",  # one name is for Python, none for other libraries
 ]
 
-LINK = ["-pthread"]
+LINK = ["-pthread", "-lm"]
 if sys.platform == "linux":
     LINK += ["-ldl"]
     # What is shipped needs no symbols; a sanitizer's report does.

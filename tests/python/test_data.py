@@ -351,7 +351,7 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_something_else_than_a_table_is_refused() -> None:
-    with pytest.raises(DtypeError, match="or a dictionary of columns"):
+    with pytest.raises(DtypeError, match="a dictionary of columns or a list of rows"):
         read_table([1, 2, 3])  # type: ignore[arg-type]
 
 

@@ -295,8 +295,8 @@ def test_without_valid_and_test_parts_everything_is_trained_on() -> None:
     [
         ({"table": "none.csv"}, DataError, "none.csv: there is no such file"),
         ({"targets": "depth"}, DataError, "depth: there is no such column"),
-        ({"window": 500}, DataError, "table: 168 rows to train on"),
-        ({"horizon": 170}, DataError, "table: 168 rows to train on"),
+        ({"window": 500}, DataError, "table: has 240 rows, of which 168"),
+        ({"horizon": 170}, DataError, "table: has 240 rows, of which 168"),
         ({"horizon": -1}, DomainError, "horizon: expected an integer from 0"),
         ({"window": 0}, DomainError, "window"),
         ({"stride": 0}, DomainError, "stride"),

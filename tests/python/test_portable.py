@@ -184,7 +184,7 @@ def program(
     files = [str(path) for pattern in WITHOUT_PYTHON for path in SOURCES.glob(pattern)]
     binary = str(tmp_path_factory.mktemp("portable") / "serve")
     command = [build.compiler, *FLAGS, *build.flags, *WARNINGS, f"-I{SOURCES}"]
-    command += [str(ROOT / "tests/c/serve.c"), *files, "-o", binary, "-pthread", "-ldl"]
+    command += [str(ROOT / "tests/c/serve.c"), *files, "-o", binary, "-pthread", "-ldl", "-lm"]
     subprocess.run(command, check=True)
     program = Program([*build.emulator, binary])
     yield program
