@@ -126,6 +126,7 @@ def test_one_of_two_killed_and_resumed_by_both(script: str, whole: Path, tmp_pat
 
 
 DIVERGES = """
+import os
 import torch
 from liquid_neural_networks import LiquidNetwork
 from liquid_neural_networks.data import Windows
@@ -146,7 +147,8 @@ with data_parallel() as first:
         fit(network, data, data, epochs=4, batch_size=4, loss=loss, progress=False)
     except DivergenceError as error:
         total = sum(float(each.detach().double().sum()) for each in network.parameters())
-        print(f"{error} {error.history.epochs} {total}", flush=True)
+        # In one piece, which the line of the other process cannot split.
+        os.write(1, f"{error} {error.history.epochs} {total}\\n".encode())
 """
 
 
