@@ -425,15 +425,15 @@ def test_thousands_of_calls_leak_nothing(dynamics: str) -> None:
     assert peak() - before < 8_000
 
 
-def test_a_thousand_live_sessions_leak_nothing() -> None:
+def test_a_hundred_live_sessions_leak_nothing() -> None:
     network = LiquidNetwork(4, 200, 2, seed=0)
 
     def live(times: int) -> None:
         for _ in range(times):
             network.stream().step([0.5] * 4)
 
-    live(50)
+    live(20)
     before = peak()
-    live(1_000)
+    live(100)
     # A session keeps about 2 MiB.
     assert peak() - before < 20_000
