@@ -26,7 +26,7 @@ include_patterns = [
     *("docs/*.org", "docs/*.md", "docs/notebooks/*.ipynb"),
     *("SETUP.org", "CONTRIBUTING.org", "CHANGELOG.org"),
     "clojure/src/liquid_neural_networks/core.clj",
-    *("spec/README.org", "spec/lnn-format.org", "examples/README.org"),
+    *("spec/README.org", "spec/lnn-format.org", "spec/fixed-point.org", "examples/README.org"),
 ]
 root_doc = "docs/index"
 
