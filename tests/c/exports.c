@@ -42,7 +42,7 @@ static int next_char(void) {
     at++;
     return c;
 }
-static word *room(int count) {
+static word *words_for(int count) {
     static word words[2 * 64];
     static int half;
     if (count > 64) leave(3);
@@ -57,7 +57,7 @@ static word *room(int count) {
 #define write_char putchar
 #define leave exit
 /* No larger than it has to be: the address sanitizer sees whatever is read beyond. */
-static word *room(int count) {
+static word *words_for(int count) {
     word *found = calloc((size_t)count, sizeof *found);
     if (!found) exit(3);
     return found;
@@ -92,7 +92,7 @@ static void write_words(const word *words, int count) {
 }
 
 static void step(const network *n) {
-    word *inputs = room(n->inputs), *outputs = room(n->outputs);
+    word *inputs = words_for(n->inputs), *outputs = words_for(n->outputs);
     const word elapsed = read_word();
     for (int k = 0; k < n->inputs; k++) inputs[k] = read_word();
     write_char(n->step(inputs, elapsed, outputs) ? '1' : '0');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -78,7 +79,7 @@ class Errors:
         self._sums, self._counts, self._said = sums, counts, said
 
 
-class _Learns:
+class _Learns(ABC):
     """What both kinds have in common.
 
     Attributes:
@@ -89,8 +90,9 @@ class _Learns:
     _heard: Optional[Event] = None
 
     @property
+    @abstractmethod
     def guarded(self) -> Guarded:
-        raise NotImplementedError
+        """The learner that answers."""
 
     def said(self) -> Iterator[str]:
         """What there is to say by now."""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     type=click.Choice(["float32", "float16", "int16", "int8"]),
     default="float32",
     show_default=True,
-    help="float16: constants take half the room; int16, int8: whole numbers, for processors "
+    help="float16: constants take half the memory; int16, int8: whole numbers, for processors "
     "without floating point.",
 )
 @click.option(

@@ -73,7 +73,7 @@ class Subject(NamedTuple):
 
 
 def exact_copy(network: LiquidNetwork) -> LiquidNetwork:
-    """A network of its own in float64 with the parameter values of now, without gradients, in
+    """A copy of a network in float64 with its current parameter values, without gradients, in
     evaluation mode, batch first, with an output for every sample."""
     model = network.to_model()
     config = {**model.config, "batch_first": True, "return_sequences": True}

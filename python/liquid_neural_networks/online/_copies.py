@@ -128,6 +128,27 @@ class Copies:
         self.write()
 
 
+class OnCopies:
+    """What engines in torch have in common: modules of their own, and a state beside them."""
+
+    _copies: Copies
+    _state: Tensor
+
+    def gradients(self) -> Arrays:
+        return self._copies.gradients()
+
+    def stored(self) -> dict[str, Tensor]:
+        return self._copies.stored()
+
+    def state(self) -> Array:
+        state: Array = self._state.cpu().numpy().copy()
+        return state
+
+    @torch.inference_mode(False)
+    def set_state(self, state: Array) -> None:
+        self._state = torch.from_numpy(np.array(state)).to(self._state)
+
+
 def run(
     neurons: Sequence[LiquidNeuron],
     state: Tensor,

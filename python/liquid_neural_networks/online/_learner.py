@@ -241,8 +241,8 @@ class Learner:
             target: (O,) numbers, or one for a single output; NaN where not known; None: nothing is
                 known. For ``cross_entropy`` the number of a class.
             delay: how many samples ago the output was made, up to ``max_delay``. The gradient is
-                exactly the one it had with the weights of then; with ``"window"`` and
-                ``"readout"`` the one it has with those of now.
+                exactly the one it had with the weights at that sample; with ``"window"`` and
+                ``"readout"`` the one it has with the current weights.
 
         Returns:
             The loss of that output, or None if the weights did not move: nothing is known, the
@@ -441,7 +441,7 @@ class Learner:
             raise wrong("is out of range", f"{where}.{out_of_range}")
 
     def frozen(self) -> Stream:
-        """A stream with the network's weights of now and the state it is in."""
+        """A stream with the current weights of the network and its current state."""
         populations, readout = self._modules
         return Stream([each for _, each in populations], readout, self.state)
 

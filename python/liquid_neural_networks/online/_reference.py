@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from ..engines import reference_only
 from ..neuron import LiquidNeuron
-from ._copies import Copies, run, seen
+from ._copies import Copies, OnCopies, run, seen
 from ._engine import Array, Arrays, Lesson, check_memory
 from ._layout import Layout
 from ._methods import flags_of
 
 
-class Reference:
+class Reference(OnCopies):
     """See :class:`~._engine.Engine`.
 
     Args:
@@ -117,20 +117,6 @@ class Reference:
             return np.asarray((torch.from_numpy(slope).to(by_parameters) @ by_parameters).cpu())
 
         return self._copies.learn(np.asarray(outputs.cpu()), gradient_of, lesson)
-
-    def gradients(self) -> Arrays:
-        return self._copies.gradients()
-
-    def stored(self) -> dict[str, Tensor]:
-        return self._copies.stored()
-
-    def state(self) -> Array:
-        state: Array = self._state.cpu().numpy().copy()
-        return state
-
-    @torch.inference_mode(False)
-    def set_state(self, state: Array) -> None:
-        self._state = torch.from_numpy(np.array(state)).to(self._state)
 
     @torch.inference_mode(False)
     def forget(self) -> None:

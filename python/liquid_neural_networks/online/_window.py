@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .._inputs import check_sequences
 from ..neuron import LiquidNeuron
-from ._copies import Copies, run, seen
+from ._copies import Copies, OnCopies, run, seen
 from ._engine import UNKNOWN_TARGET, Array, Arrays, Lesson, check_memory
 
 
@@ -31,7 +31,7 @@ class _Past(NamedTuple):
     time_constants: Optional[Array]
 
 
-class Window:
+class Window(OnCopies):
     """See :class:`~._engine.Engine`.
 
     Args:
@@ -126,20 +126,6 @@ class Window:
             sequences = sequences._replace(inputs=own, mask=None)
         outputs: Tensor = self._copies.readout(own[:, -1]).squeeze(0)
         return outputs
-
-    def gradients(self) -> Arrays:
-        return self._copies.gradients()
-
-    def stored(self) -> dict[str, Tensor]:
-        return self._copies.stored()
-
-    def state(self) -> Array:
-        state: Array = self._state.cpu().numpy().copy()
-        return state
-
-    @torch.inference_mode(False)
-    def set_state(self, state: Array) -> None:
-        self._state = torch.from_numpy(np.array(state)).to(self._state)
 
     def forget(self) -> None:
         self._past.clear()

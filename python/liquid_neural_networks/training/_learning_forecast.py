@@ -151,7 +151,7 @@ def _check(forecaster: Forecaster) -> None:
         "classes": columns.classes is not None,
         "quantiles": forecaster.quantiles is not None,
         "every row up to the horizon": forecaster.aim.path,
-        "several series told apart by a group": columns.group is not None,
+        "several series in one table": columns.group is not None,
     }
     for what, found in reasons.items():
         if found:
