@@ -77,6 +77,7 @@ sanitize: setup  ## the kernel's tests under the address and undefined-behaviour
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 		$(BIN)/python -m pytest -q tests/python/test_native*.py tests/python/test_fused.py \
 		tests/python/test_streaming.py tests/python/test_conformance.py \
+		tests/python/test_online.py tests/python/test_online_guarded.py \
 		-k 'not leak and not memory_leave and not before_torch'
 	$(BIN)/python setup.py -q build_ext --force --inplace
 

@@ -686,6 +686,45 @@ def test_a_readout_of_another_dtype_is_refused_as_by_a_stream() -> None:
 
 
 @pytest.mark.parametrize("name", ENGINES)
+def test_looking_ahead_leaves_no_trace(name: str) -> None:
+    learner, other = engine_of(name), engine_of(name)
+    rng = np.random.default_rng(0)
+    for count in range(12):
+        sample, target = rng.normal(size=2), rng.normal(size=2)
+        with learner.lookahead() as same:
+            ahead = [same.step(sample) for _ in range(3)]
+            with learner.lookahead():
+                learner.step(target)
+        delay = min(count, learner.options["max_delay"])
+        for each in (learner, other):
+            outputs = each.step(sample)
+            assert np.array_equal(outputs, ahead[0])
+            each.learn(target, delay)
+    assert learner.snapshot() == other.snapshot()
+
+
+def test_nothing_is_learned_while_looking_ahead() -> None:
+    learner = engine_of("compiled")
+    learner.step([0.1, 0.2])
+    before = learner.snapshot()
+    with learner.lookahead():
+        learner.step([1.0, 2.0])
+        for wrong in (
+            lambda: learner.learn([0.5, 0.5]),
+            lambda: learner.restore(before),
+            lambda: learner.set_weights(learner.weights()),
+        ):
+            with pytest.raises(OptionError, match="ahead"):
+                wrong()
+        learner.state = learner.state + 1
+    assert learner.snapshot() == before
+    with pytest.raises(ShapeError), learner.lookahead():
+        learner.step([1.0, 2.0])
+        learner.step([1.0])
+    assert learner.snapshot() == before and learner.learn([0.5, 0.5]) is not None
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_fixed_parameters_stay(name: str) -> None:
     options, own = ENGINES[name]
     network = LiquidNetwork(2, 4, 1, seed=0, **options)

@@ -126,7 +126,7 @@ def edited(data: bytes, **changes: Any) -> bytes:
     "changes",
     [
         {"format": "lnn"},
-        {"version": 2},
+        {"version": 1},
         {"version": True},
         {"kind": "other"},
         {"kind": 3},
@@ -260,12 +260,12 @@ def test_hostile_guards_are_refused_and_change_nothing() -> None:
         {"inner": data},
         {"options__limit": 2.0},
         {"options": {}},
-        {"arrays__made.count__data": np.array([3.0]).tobytes()},
-        {"arrays__made.count__data": np.array([np.nan]).tobytes()},
-        {"arrays__sums__data": b""},
-        {"arrays__share.learner__data": np.array([np.inf]).tobytes()},
-        {"arrays__share.learner__data": np.array([-1.0]).tobytes()},
-        {"arrays__targets.variance__data": np.array([-1.0]).tobytes()},
+        {"arrays__tally__data": np.full(9, 3.0).tobytes()},
+        {"arrays__tally__data": np.full(9, np.nan).tobytes()},
+        {"arrays__tally__data": b""},
+        {"arrays__share_learner__data": np.array([np.inf]).tobytes()},
+        {"arrays__share_learner__data": np.array([-1.0]).tobytes()},
+        {"arrays__targets_variance__data": np.array([-1.0]).tobytes()},
         {"arrays__good.parameters": {"dtype": "f8", "shape": [1], "data": b"\0" * 8}},
     ):
         wrong = edited(data, **changes)

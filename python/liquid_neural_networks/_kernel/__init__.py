@@ -12,7 +12,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-VERSION = 3
+VERSION = 4
 """Of the interface between Python and C; the extension says which one it was built for."""
 
 native: Optional[ModuleType]

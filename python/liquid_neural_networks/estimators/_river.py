@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -26,59 +26,28 @@ FEWEST = 4
 """Inputs to begin with."""
 
 
-class _Ahead(NamedTuple):
-    """An output that was asked for before its sample was learned.
-
-    Attributes:
-        given: what was fed.
-        output: (O,).
-        before: a snapshot from before.
-    """
-
-    given: Array
-    output: Array
-    before: bytes
-
-
 class _Session:
-    """A learner that is only ever as far as what it learned, however often it was asked.
+    """A learner and its network, which pickle together.
 
     Args:
-        network, opened: the learner's network, and the learner.
+        network, live: the learner's network, and the learner.
     """
 
-    def __init__(self, network: LiquidNetwork, opened: Live):
+    def __init__(self, network: LiquidNetwork, live: Live):
         self.network: Any = network
-        self.live = opened
-        self._ahead: Optional[_Ahead] = None
+        self.live = live
 
     def output(self, given: Array) -> Array:
         """(O,) for the next sample, which has not come yet."""
-        ahead = self._ahead
-        if ahead is None or not np.array_equal(ahead.given, given, equal_nan=True):
-            self.back()
-            before = self.live.snapshot()
-            ahead = _Ahead(given, self.live.step(given).astype(np.float64), before)
-            self._ahead = ahead
-        return ahead.output
+        with self.live.lookahead():
+            return self.live.step(given).astype(np.float64)
 
     def learn(self, given: Array, target: float) -> None:
         """Takes a sample and what should have been put out."""
-        ahead = self._ahead
-        if ahead is None or not np.array_equal(ahead.given, given, equal_nan=True):
-            self.back()
-            self.live.step(given)
-        self._ahead = None
+        self.live.step(given)
         self.live.learn(target)
 
-    def back(self) -> None:
-        """To where the last sample learned had led."""
-        if self._ahead is not None:
-            self.live.restore(self._ahead.before)
-            self._ahead = None
-
     def __getstate__(self) -> dict[str, Any]:
-        self.back()
         return {
             "model": model_file.dumps(self.network.to_model()),
             "snapshot": self.live.snapshot(),
@@ -86,7 +55,7 @@ class _Session:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.network = LiquidNetwork.from_model(model_file.loads(state["model"]))
-        self.live, self._ahead = resume(self.network, state["snapshot"]), None
+        self.live = resume(self.network, state["snapshot"])
 
 
 class _Options:
@@ -367,16 +336,12 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
             raise ShapeError(f"expected {horizon}, one for each moment, got {len(xs)}", "xs")
         if self._session is None:
             return [0.0] * horizon
-        session, last = self._session, self._last.copy()
-        before = session.live.snapshot()
-        found = []
-        try:
+        live, last, found = self._session.live, self._last.copy(), []
+        with live.lookahead():
             for step in range(horizon):
                 given = self._given(last, None if xs is None else xs[step])
-                found.append(float(session.live.step(given)[0]))
+                found.append(float(live.step(given)[0]))
                 last.append(found[-1])
-        finally:
-            session.live.restore(before)
         return found
 
     def _given(self, last: deque[float], x: Optional[Features]) -> Array:

@@ -204,6 +204,15 @@ class Compiled:
         self._newest = int(arrays["newest"][0])
         self._refresh(self._learner)
 
+    def marked(self) -> Arrays:
+        newest = np.array([float(self._newest)])
+        return {"newest": newest, **{name: self._arrays[name].copy() for name in _MOVED}}
+
+    def go_back(self, marked: Arrays) -> None:
+        for name in _MOVED:
+            self._arrays[name][...] = marked[name]
+        self._newest = int(marked["newest"][0])
+
     def _where(self, name: str) -> Any:
         if name in _BY_COLUMN:
             return self._used["columns"]
@@ -211,14 +220,16 @@ class Compiled:
 
 
 _BY_COLUMN = ("parameters", "gradient", "first_moment", "second_moment", "kept_sensitivities")
-_LASTING = (
-    *_BY_COLUMN,
+_MOVED = (
     "sensitivities",
     "state",
     "outputs",
     "kept_states",
     "kept_outputs",
+    "kept_sensitivities",
 )
+"""What a step moves."""
+_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, *_MOVED)))
 """What goes into a snapshot."""
 
 

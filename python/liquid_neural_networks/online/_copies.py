@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Optional
@@ -128,11 +129,23 @@ class Copies:
         self.write()
 
 
-class OnCopies:
+class OnCopies(ABC):
     """What engines in torch have in common: modules of their own, and a state beside them."""
 
     _copies: Copies
     _state: Tensor
+
+    @abstractmethod
+    def arrays(self) -> Arrays: ...
+
+    @abstractmethod
+    def restore(self, arrays: Arrays) -> None: ...
+
+    def marked(self) -> Arrays:
+        return self.arrays()
+
+    def go_back(self, marked: Arrays) -> None:
+        self.restore(marked)
 
     def gradients(self) -> Arrays:
         return self._copies.gradients()

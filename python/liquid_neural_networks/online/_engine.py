@@ -82,6 +82,12 @@ class Engine(Protocol):
     def restore(self, arrays: Arrays) -> None:
         """What :meth:`arrays` returned, of the same names and shapes."""
 
+    def marked(self) -> Arrays:
+        """Copies of what a step moves."""
+
+    def go_back(self, marked: Arrays) -> None:
+        """To where it was marked."""
+
 
 LARGEST_MEMORY = 2**30
 """Bytes for outputs that wait for a label."""

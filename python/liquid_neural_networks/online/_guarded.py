@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional
 
@@ -11,30 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from .._checks import check_choice, check_flag, check_integer
-from .._inputs import real_array
+from .._kernel import native
 from .._samples import BEYOND, Sample
-from ..errors import DomainError, DtypeError, ModelFileError, OptionError, ShapeError
+from .._sequences import Number
+from ..errors import DomainError, DtypeError, ModelFileError, OptionError
 from ._engine import Array as LearnerArray
 from ._engine import Arrays
+from ._guard import TO_LEARN, UNKNOWN, Guard, Options
+from ._guard_compiled import CompiledGuard
+from ._guard_reference import ReferenceGuard
 from ._learner import Event, Learner, Target, positive
-from ._scaling import RunningScale, held
 from ._share import Share
-from ._skip import SKIPS, Skip
+from ._skip import SKIPS
 from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
 
 Array = npt.NDArray[np.float64]
 
 SHADOWS = ("last_value", "frozen")
-
-LARGEST_TARGET = 1e6
-"""Of the network, scaled and without what the skip says."""
-
-FARTHEST_INPUT = 5.0
-"""Spreads from the centre beyond which an input reaches the network as if it were there."""
-
-
-UNSCORED, LABELLED = -1.0, -2.0
-"""In place of a share."""
 
 
 class Scores(NamedTuple):
@@ -52,28 +46,6 @@ class Scores(NamedTuple):
     learner: float
     output: float
     samples: int
-
-
-class _Made(NamedTuple):
-    """What is remembered of an output until its label comes.
-
-    Attributes:
-        base, spread: where a scaled target of 0 lies, and how far one of 1 lies from it; (O,).
-        network: its outputs (O,).
-        features: what the skip was fed.
-        shadow: (O,) in the unit of the target.
-        distance: (O,) of the learner from it.
-        share: the learner's; :data:`UNSCORED` if the output is not to be scored, :data:`LABELLED`
-            once a label came.
-    """
-
-    base: Array
-    spread: Array
-    network: Array
-    features: Array
-    shadow: Array
-    distance: Array
-    share: Array
 
 
 class Guarded:
@@ -97,8 +69,8 @@ class Guarded:
     Args:
         learner: of values (not ``cross_entropy``), new: without samples; it belongs to this guard
             from now on.
-        scale: scale inputs and targets. If not, they reach the network as they are, and the spread
-            is 1.
+        scale: scale inputs and targets. If not, they reach the network as they are; the bound is
+            in spreads of the target then, too, each at least 1.
         warm_up: targets to be known before anything is learned.
         skip: learn a linear map of the inputs beside the network: ``"gradient"`` (default) or
             ``"least_squares"``; None: do not.
@@ -160,7 +132,7 @@ class Guarded:
         if learner.options["loss"] == "cross_entropy":
             raise OptionError("of classes cannot be guarded; learn 0 and 1 as values", "loss")
         self.learner = learner
-        self._guard: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "scale": check_flag("scale", scale),
             "warm_up": check_integer("warm_up", warm_up, 1, 2**20),
             "skip": skip,
@@ -169,22 +141,15 @@ class Guarded:
             "limit": positive("limit", limit),
             "window": check_integer("window", window, 1, 2**20),
         }
-        self._limit, self._changes = float(limit), changes
         self._late = learner.options["max_delay"] + 1
-        inputs, outputs = learner.input_size, learner.output_size
-        self._inputs_scale = RunningScale(inputs, warm_up)
-        self._targets_scale = RunningScale(outputs, warm_up)
-        self._skip = Skip(skip, inputs, outputs)
-        self._share = Share(self._late, self._limit)
         self._frozen = learner.frozen() if shadow == "frozen" else None
-        self._last = np.full(outputs, np.nan)
-        self._sums, self._labels = np.zeros(4), np.zeros(1)
-        self._window = np.zeros(3)  # excess, the shadow's errors, samples scored
         self._good: Optional[Arrays] = None
-        self._made: deque[_Made] = deque(maxlen=self._late)
+        self._guard = _guard_for(learner, self._options)
 
     def __repr__(self) -> str:
-        return f"Guarded({self.learner!r}, shadow {self._guard['shadow']}, share {self.share:.2f})"
+        return (
+            f"Guarded({self.learner!r}, shadow {self._options['shadow']}, share {self.share:.2f})"
+        )
 
     def __reduce__(self) -> NoReturn:
         raise OptionError(
@@ -202,38 +167,38 @@ class Guarded:
     @property
     def share(self) -> float:
         """How much of the next output is the learner's, from 0 to 1."""
-        if not self._warm:
-            return 0.0
-        return self._share.of(self.learner.samples % self._late)
-
-    @property
-    def _warm(self) -> bool:
-        return bool(self._labels[0] >= self._guard["warm_up"])
+        return self._guard.share(self.learner.samples % self._late)
 
     @property
     def scores(self) -> Scores:
         """Errors so far."""
-        shadow, learner, output, count = self._sums.tolist()
-        return Scores(shadow, learner, output, int(count))
+        tally = self._guard.tally
+        errors = tally("shadow_error"), tally("learner_excess"), tally("output_excess")
+        return Scores(*errors, int(tally("scored")))
 
     @property
     def bound(self) -> float:
-        return Share.bound(self._late, self._limit)
+        return Share.bound(self._late, self._options["limit"])
 
     @property
     def options(self) -> dict[str, Any]:
         """What it was made with besides the learner, as plain data."""
-        return dict(self._guard)
+        return dict(self._options)
 
     # -- running and learning --------------------------------------------------------------------
 
-    @np.errstate(over="ignore")
-    def step(self, inputs: Sample, elapsed_time: float = 1.0) -> Array:
+    def step(
+        self,
+        inputs: Sample,
+        elapsed_time: float = 1.0,
+        time_constants: Optional[Number] = None,
+    ) -> Array:
         """Feeds one sample and returns the output, in the unit of the targets.
 
         Args:
             inputs: (I,) numbers, unscaled; NaN marks a missing feature.
             elapsed_time: time since the previous sample, at least 0. Default 1.
+            time_constants: a number or (N,), see :meth:`LiquidNetwork.forward`.
 
         Returns:
             (O,) array of doubles.
@@ -241,55 +206,17 @@ class Guarded:
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
-        values = self._checked(inputs)
-        scaled = self._scaled_inputs(values)
-        heard, share = self._warm, self.share
-        network = self.learner.step(scaled, elapsed_time).astype(np.float64)
-        base, spread = self._base()
-        features = self._skip.features(scaled)
-        shadow = self._shadow(scaled, elapsed_time, base, spread)
-        own = base + spread * _finite(network + self._skip.outputs(features))
-        distance = held(own - shadow, self._limit * spread)
-        used = np.array([share if heard else UNSCORED])
-        self._made.append(_Made(base, spread, network, features, shadow, distance, used))
-        if self._guard["scale"]:
-            self._inputs_scale.update(values)
-        output: Array = shadow + share * distance
-        return output
-
-    def _checked(self, inputs: Sample) -> Array:
-        values = real_array("inputs", inputs).astype(np.float64)
-        if values.shape != (self.learner.input_size,):
-            raise ShapeError(f"expected ({self.learner.input_size},), got {values.shape}", "inputs")
+        values = self.learner.checked_inputs(inputs)
         if np.isinf(values).any():
             raise DomainError(BEYOND, "inputs")
-        return values
+        slot = self.learner.samples % self._late
+        scaled = self._guard.scaled(values)
+        network = self.learner.step(scaled, elapsed_time, time_constants)
+        frozen = None
+        if self._frozen is not None:
+            frozen = self._frozen.step(scaled, elapsed_time, time_constants)
+        return self._guard.answer(slot, network, frozen)
 
-    def _scaled_inputs(self, values: Array) -> Array:
-        if not self._guard["scale"]:
-            return values
-        scale = self._inputs_scale
-        scaled = (values - scale.center) / scale.spread
-        # Of a first value nothing is known.
-        scaled = np.where((scale.count == 0) & ~np.isnan(values), 0.0, scaled)
-        return held(scaled, FARTHEST_INPUT)
-
-    def _base(self) -> tuple[Array, Array]:
-        """Where a scaled target of 0 lies, and how far one of 1 lies from it."""
-        scale = self._targets_scale
-        spread = scale.spread if self._guard["scale"] else np.ones_like(scale.center)
-        if self._changes:
-            return np.where(np.isnan(self._last), 0.0, self._last), spread
-        center = scale.center if self._guard["scale"] else np.zeros_like(spread)
-        return center, spread
-
-    def _shadow(self, scaled: Array, elapsed_time: float, base: Array, spread: Array) -> Array:
-        if self._frozen is None:
-            return np.where(np.isnan(self._last), base, self._last)
-        network = self._frozen.step(scaled, elapsed_time).astype(np.float64)
-        return base + spread * held(_finite(network), self._limit)
-
-    @np.errstate(over="ignore")
     def learn(self, target: Target, delay: int = 0) -> Optional[float]:
         """Scores an output, and moves the weights by what it should have been.
 
@@ -304,55 +231,40 @@ class Guarded:
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
+            OptionError: it is looking ahead.
         """
         check_integer("delay", delay, 0, self._late - 1)
+        self.learner.check_settled()
         if target is None:
             return None
-        values = np.empty_like(self._last)
-        values[:] = self.learner.checked_target(target)
-        if delay >= self.learner.samples:
-            raise DomainError(f"only {self.learner.samples} samples have come", "delay")
-        known = ~np.isnan(values)
-        if delay >= len(self._made) or not known.any():
+        values = self.learner.checked_target(target)
+        samples = self.learner.samples
+        if delay >= samples:
+            raise DomainError(f"only {samples} samples have come", "delay")
+        if delay >= self._guard.tally("remembered"):
             return None
-        made = self._made[-1 - delay]
-        if made.share[0] >= 0:
-            self._score(made, values, known, delay)
-        first, made.share[0] = made.share[0] != LABELLED, LABELLED
-        warm = self._warm
-        loss = self._teach(made, values, known, delay) if warm else None
-        self._remember(values, known)
-        self._labels += first
-        if warm:
+        found, lesson = self._guard.label((samples - 1 - delay) % self._late, values)
+        if found == UNKNOWN:
+            return None
+        loss = None
+        if found == TO_LEARN:  # one number by itself is checked faster
+            loss = self.learner.learn(lesson if len(lesson) > 1 else float(lesson[0]), delay)
+        if self._guard.tally("window_scored") >= self._options["window"]:
             self._watch()
         return loss
 
-    def _score(self, made: _Made, values: Array, known: npt.NDArray[np.bool_], delay: int) -> None:
-        error = (made.shadow - values)[known]
-        spread, distance = made.spread[known], made.distance[known]
-        shadow = float(np.minimum(np.abs(error) / spread, 1e100).sum()) / len(error)
-        share = float(made.share[0])
-        learner = _excess(error, distance, spread)
-        self._sums += (shadow, learner, _excess(error, share * distance, spread), 1.0)
-        excess = min(max(learner, -self._limit), self._limit)  # but for rounding it is already
-        self._share.score((self.learner.samples - 1 - delay) % self._late, excess)
-        self._window += (excess, shadow, 1.0)
-
-    def _teach(
-        self, made: _Made, values: Array, known: npt.NDArray[np.bool_], delay: int
-    ) -> Optional[float]:
-        scaled = (values - made.base) / made.spread
-        scaled = held(scaled, self._limit)
-        skipped = self._skip.outputs(made.features)
-        loss = self.learner.learn(held(scaled - skipped, LARGEST_TARGET), delay)
-        missing = np.where(known, scaled - skipped - made.network, 0.0)
-        self._skip.learn(made.features, held(_finite(missing), self._limit))
-        return loss
-
-    def _remember(self, values: Array, known: npt.NDArray[np.bool_]) -> None:
-        if self._guard["scale"]:
-            self._targets_scale.update(values - self._last if self._changes else values)
-        self._last = np.where(known, values, self._last)
+    @contextmanager
+    def lookahead(self) -> Iterator[Guarded]:
+        """See :meth:`Learner.lookahead`."""
+        guard = self._guard.copies()
+        frozen = None if self._frozen is None else self._frozen.state
+        try:
+            with self.learner.lookahead():
+                yield self
+        finally:
+            self._guard.restore(guard)
+            if self._frozen is not None and frozen is not None:
+                self._frozen.state = frozen
 
     # -- state -----------------------------------------------------------------------------------
 
@@ -367,7 +279,7 @@ class Guarded:
         self.learner.state = state
         if self._frozen is not None:
             self._frozen.state = self.learner.state
-        self._made.clear()
+        self._guard.forget()
 
     def reset(self) -> None:
         """Back to the zero state, as :meth:`Learner.reset`; a frozen shadow too."""
@@ -388,10 +300,13 @@ class Guarded:
 
     def _watch(self) -> None:
         """After every window: keeps the weights if the learner did better, else goes back."""
-        excess, shadow, count = self._window.tolist()
-        if count < self._guard["window"]:
-            return
-        self._window[:] = 0
+        tally = self._guard.tally
+        excess, shadow, count = (
+            tally("window_excess"),
+            tally("window_error"),
+            tally("window_scored"),
+        )
+        self._guard.end_window()
         if excess <= 0:
             weights = self.learner.weights()
             if all(np.isfinite(each).all() for each in weights.values()):
@@ -423,115 +338,54 @@ class Guarded:
 
     def snapshot(self) -> bytes:
         """Everything it needs to go on, the learner included; no pickle."""
-        return dumps("guarded", self.learner.network, self._guard, {}, self._arrays(),
+        return dumps("guarded", self.learner.network, self._options, {}, self._arrays(),
                      self.learner.snapshot())  # fmt: skip
+
+    def _arrays(self) -> Arrays:
+        found: Arrays = dict(self._guard.copies())
+        if self._frozen is not None:
+            found["frozen_state"] = self._frozen.state
+        return found | {f"good.{name}": each for name, each in (self._good or {}).items()}
 
     def restore(self, snapshot: bytes) -> None:
         """Goes on from a snapshot of one with the same options on the same network.
 
         Raises:
             ModelFileError: the bytes are no such snapshot; nothing changes.
-            OptionError: it was made with another option; nothing changes.
+            OptionError: it was made with another option, or this one is looking ahead; nothing
+                changes.
             DtypeError: these are not bytes.
         """
         found = loads(snapshot)
         check_origin(found, "guarded", self.learner.network)
-        check_options(found["options"], self._guard)
+        check_options(found["options"], self._options)
         arrays, good = _apart(found["arrays"])
         if good is not None:
             self.learner.check_weights(good, "snapshot.arrays.good", ModelFileError)
-        made = arrays.pop("made.count", None)
-        if made is None or made.shape != (1,) or not 0 <= made[0] <= self._late:
-            raise ModelFileError("expected a count of outputs", "snapshot.arrays.made")
-        own = self._arrays(int(made[0]))
-        own.pop("made.count")
-        check_arrays(arrays, {name: each for name, each in own.items() if name[:5] != "good."},
-                     missing=("last",))  # fmt: skip
-        for part in ("inputs", "targets", "share"):
-            if not self._parts()[part].fits(_within(arrays, part)):
-                raise ModelFileError("are out of range", f"snapshot.arrays.{part}")
-        wrong = _misfit(arrays)
+        check_arrays(arrays, _apart(self._arrays())[0], missing=("last", "made_network"))
+        wrong = self._guard.misfit(arrays)
         if wrong:
             raise ModelFileError("is out of range", f"snapshot.arrays.{wrong}")
         self.learner.restore(found["inner"])
-        self._take(arrays, int(made[0]))
+        self._guard.restore(arrays)
         self._good = good
-
-    def _parts(self) -> Mapping[str, Any]:
-        return {
-            "inputs": self._inputs_scale,
-            "targets": self._targets_scale,
-            "skip": self._skip,
-            "share": self._share,
-        }
-
-    def _arrays(self, made: Optional[int] = None) -> Arrays:
-        """All of it; with as many outputs remembered as asked for, for their shapes."""
-        found: Arrays = {
-            f"{part}.{name}": each
-            for part, owner in self._parts().items()
-            for name, each in owner.arrays().items()
-        }
-        count = len(self._made) if made is None else made
-        outputs, inputs = len(self._last), self.learner.input_size
-        shapes = dict.fromkeys(_Made._fields, outputs)
-        shapes |= {"features": inputs + 1, "share": 1}
-        for name, size in shapes.items():
-            rows = [getattr(each, name) for each in self._made]
-            found[f"made.{name}"] = np.array(rows if made is None else np.zeros((count, size)))
-            found[f"made.{name}"] = found[f"made.{name}"].reshape(count, size)
-        found |= {"made.count": np.array([float(count)]), "last": self._last.copy()}
-        found |= {"sums": self._sums.copy(), "labels": self._labels.copy()}
-        found["window"] = self._window.copy()
         if self._frozen is not None:
-            found["frozen"] = self._frozen.state
-        if self._good is not None:
-            found |= {f"good.{name}": each for name, each in self._good.items()}
-        return found
-
-    def _take(self, arrays: Arrays, count: int) -> None:
-        for part, owner in self._parts().items():
-            owner.restore(_within(arrays, part))
-        self._made.clear()
-        for index in range(count):
-            self._made.append(_Made(*(arrays[f"made.{n}"][index].copy() for n in _Made._fields)))
-        self._last, self._sums = arrays["last"].copy(), arrays["sums"].copy()
-        self._window, self._labels = arrays["window"].copy(), arrays["labels"].copy()
-        if self._frozen is not None:
-            self._frozen.state = arrays["frozen"]
+            self._frozen.state = arrays["frozen_state"]
 
 
-def _misfit(arrays: Arrays) -> str:
-    """Which of a guard's own arrays holds numbers that it never has."""
-    share = arrays["made.share"]
-    if not (((share >= 0) & (share <= 1)) | np.isin(share, (UNSCORED, LABELLED))).all():
-        return "made.share"
-    if (arrays["made.spread"] <= 0).any():
-        return "made.spread"
-    if (arrays["sums"][[0, 3]] < 0).any():
-        return "sums"
-    if arrays["labels"][0] < 0:
-        return "labels"
-    return "window" if (arrays["window"][1:] < 0).any() else ""
-
-
-def _finite(values: Array) -> Array:
-    """0 in place of NaN, the largest number in place of infinity."""
-    return values if np.isfinite(values).all() else np.nan_to_num(values)
-
-
-def _excess(error: Array, distance: Array, spread: Array) -> float:
-    """How much larger an error gets by a distance, in spreads: the mean."""
-    size = np.abs(error)
-    near = np.abs(error + distance) - size
-    # Of far values the difference of two errors would have no digits left.
-    found = np.where(size >= np.abs(distance), np.sign(error) * distance, near) / spread
-    return float(found.sum() / len(found))
-
-
-def _within(arrays: Arrays, part: str) -> Arrays:
-    start = f"{part}."
-    return {name[len(start) :]: each for name, each in arrays.items() if name.startswith(start)}
+def _guard_for(learner: Learner, options: dict[str, Any]) -> Guard:
+    own = Options(
+        learner.input_size,
+        learner.output_size,
+        learner.options["max_delay"] + 1,
+        options["scale"],
+        options["warm_up"],
+        options["skip"],
+        options["changes"],
+        options["shadow"] == "frozen",
+        options["limit"],
+    )
+    return ReferenceGuard(own) if native is None else CompiledGuard(own)
 
 
 def _apart(arrays: Arrays) -> tuple[Arrays, Optional[Arrays]]:

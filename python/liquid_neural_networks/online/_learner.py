@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 from zlib import crc32
@@ -138,6 +139,7 @@ class Learner:
         self.events: deque[Event] = deque(maxlen=EVENTS)
         self.samples = self.updates = 0
         self._waiting = 0  # outputs whose label may still come
+        self._ahead = 0  # lookaheads within one another
         with torch.inference_mode(False), torch.no_grad():
             self._open(method, optimizer, window)
         self.network = _digest(populations, readout)
@@ -225,7 +227,7 @@ class Learner:
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
-        values = self._checks.sample("inputs", inputs)
+        values = self.checked_inputs(inputs)
         given = None if time_constants is None else self._checks.time_constants(time_constants)
         outputs = self._engine.step(values, self._checks.elapsed_time(elapsed_time), given)
         if outputs is None:
@@ -252,7 +254,9 @@ class Learner:
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
+            OptionError: it is looking ahead.
         """
+        self.check_settled()
         if type(delay) is not int or not 0 <= delay <= self._max_delay:
             check_integer("delay", delay, 0, self._max_delay)
         if target is None:
@@ -276,6 +280,38 @@ class Learner:
         if outcome == NOT_FINITE:
             self._recover()
         return None
+
+    @contextmanager
+    def lookahead(self) -> Iterator[Learner]:
+        """What-if: samples fed within the ``with`` block are forgotten at its end.
+
+        For forecasts of several steps, or to ask what the output would be, again and again; all is
+        then as it was before, state, sensitivities and counts. Nothing can be learned meanwhile.
+
+        Example:
+            >>> from liquid_neural_networks import LiquidNetwork
+            >>> learner = LiquidNetwork(1, 8, 1, seed=0).learner()
+            >>> with learner.lookahead():
+            ...     ahead = learner.step([0.5])
+            >>> bool(learner.step([0.5]) == ahead)  # as if it had not been asked
+            True
+        """
+        before = self._engine.marked()
+        counts = self.samples, self._waiting
+        self._ahead += 1
+        try:
+            yield self
+        finally:
+            self._ahead -= 1
+            self._engine.go_back(before)
+            self.samples, self._waiting = counts
+
+    def check_settled(self) -> None:
+        """Raises OptionError within :meth:`lookahead`."""
+        if self._ahead:
+            raise OptionError(
+                "looks ahead, what comes now is forgotten; learn after the with block", "learner"
+            )
 
     def _recover(self) -> None:
         """From a gradient that is not finite."""
@@ -314,9 +350,11 @@ class Learner:
 
         Raises:
             ModelFileError: the bytes are no such snapshot; nothing changes.
-            OptionError: it was made with another option; nothing changes.
+            OptionError: it was made with another option, or this one is looking ahead; nothing
+                changes.
             DtypeError: these are not bytes.
         """
+        self.check_settled()
         self._restore(loads(snapshot))
 
     def _restore(self, found: dict[str, Any]) -> None:
@@ -349,6 +387,10 @@ class Learner:
     def note(self, kind: str, message: str) -> None:
         """Adds an event."""
         self.events.append(Event(self.samples, kind, message))
+
+    def checked_inputs(self, inputs: Sample) -> npt.NDArray[Any]:
+        """(I,) numbers, NaN where missing. Errors are those of :meth:`step`."""
+        return self._checks.sample("inputs", inputs)
 
     def checked_target(self, target: Sample) -> Union[Array, float]:
         """(O,) numbers, or one for all outputs, NaN where not known; of ``cross_entropy`` a
@@ -422,7 +464,9 @@ class Learner:
         Raises:
             DomainError: an array is missing or has another shape or dtype, contains NaN or
                 infinity, or lies beyond its bounds; nothing changes.
+            OptionError: it is looking ahead.
         """
+        self.check_settled()
         self.check_weights(weights)
         arrays = {**self._engine.arrays(), **weights}
         if not np.isfinite(arrays["state"]).all():

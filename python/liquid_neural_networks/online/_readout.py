@@ -163,6 +163,12 @@ class Readout:
     def misfit(self, arrays: Arrays, waiting: int) -> str:
         return self._copies.misfit(arrays)
 
+    def marked(self) -> Arrays:
+        return self.arrays()
+
+    def go_back(self, marked: Arrays) -> None:
+        self.restore(marked)
+
     def restore(self, arrays: Arrays) -> None:
         self._copies.restore(arrays)
         self._stream.state = arrays["state"]

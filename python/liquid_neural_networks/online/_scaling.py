@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Union
 
 import numpy as np
 import numpy.typing as npt
@@ -33,24 +33,32 @@ class RunningScale:
     """Mean and standard deviation of features that may be NaN.
 
     Args:
-        size: how many features.
+        arrays: of :meth:`empty`, moved in place.
         warm_up: samples up to which all count in full.
 
     Attributes:
         count: of values of each feature.
         center: their mean.
-        spread: their standard deviation; above 0, also of features that never changed.
     """
 
-    def __init__(self, size: int, warm_up: int):
+    def __init__(self, arrays: dict[str, Array], warm_up: int):
         self._warm_up = warm_up
-        self.count = np.zeros(size)
-        self.center = np.zeros(size)
-        self._variance = np.zeros(size)
-        self._outliers = np.zeros(size)
-        self.spread = self._spread()
+        self.count, self.center = arrays["count"], arrays["center"]
+        self._variance, self._outliers = arrays["variance"], arrays["outliers"]
 
-    def _spread(self) -> Array:
+    @staticmethod
+    def empty(size: int) -> dict[str, Array]:
+        """Of so many features that had no value yet."""
+        return {name: np.zeros(size) for name in ("count", "center", "variance", "outliers")}
+
+    @staticmethod
+    def fits(arrays: dict[str, Array]) -> bool:
+        """Whether these can be counts and variances."""
+        return all(bool((arrays[name] >= 0).all()) for name in ("count", "variance", "outliers"))
+
+    @property
+    def spread(self) -> Array:
+        """Standard deviation; above 0, also of features that never changed."""
         least = 1e-12 + 1e-9 * np.abs(self.center)
         found: Array = np.maximum(np.sqrt(self._variance), least)
         return found
@@ -61,31 +69,11 @@ class RunningScale:
         distance = held(np.where(known, values, self.center), LARGEST) - self.center
         reach = FAR * self.spread
         outlying = known & (np.abs(distance) > reach) & (self.count >= self._warm_up)
-        if outlying.any() or self._outliers.any():
-            alone = np.where(known, 0, self._outliers)
-            self._outliers = np.where(outlying, self._outliers + 1, alone)
-            passing = outlying & (self._outliers <= LASTING)
-            distance = np.where(passing, held(distance, reach), distance)
-        self.count = self.count + known
+        alone = np.where(known, 0, self._outliers)
+        self._outliers[:] = np.where(outlying, self._outliers + 1, alone)
+        passing = outlying & (self._outliers <= LASTING)
+        distance = np.where(passing, held(distance, reach), distance)
+        self.count += known
         rate = known / np.minimum(np.maximum(self.count, 1), MEMORY)
-        self.center = self.center + rate * distance
-        self._variance = (1 - rate) * (self._variance + rate * distance**2)
-        self.spread = self._spread()
-
-    def arrays(self) -> dict[str, Array]:
-        return {
-            "count": self.count,
-            "center": self.center,
-            "variance": self._variance,
-            "outliers": self._outliers,
-        }
-
-    @staticmethod
-    def fits(arrays: dict[str, Any]) -> bool:
-        """Whether these can be counts and variances."""
-        return all(bool((arrays[name] >= 0).all()) for name in ("count", "variance", "outliers"))
-
-    def restore(self, arrays: dict[str, Any]) -> None:
-        self.count, self.center = arrays["count"].copy(), arrays["center"].copy()
-        self._variance, self._outliers = arrays["variance"].copy(), arrays["outliers"].copy()
-        self.spread = self._spread()
+        self.center += rate * distance
+        self._variance[:] = (1 - rate) * (self._variance + rate * distance**2)

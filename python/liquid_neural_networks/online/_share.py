@@ -20,7 +20,6 @@ With n = 1 / (2 L), r_0 = 0, q_0 = 1 and q = 1/2 at last, the bound is 2 L ln 2.
 from __future__ import annotations
 
 from math import log
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +35,25 @@ class Share:
     """Weights of several streams side by side.
 
     Args:
-        count: labels may come up to ``count`` - 1 samples late: every ``count``-th output has
-            weights of its own, so that they are up to date whenever they are used.
+        arrays: of :meth:`empty`, moved in place.
         limit: L, the largest excess.
     """
 
-    def __init__(self, count: int, limit: float):
+    def __init__(self, arrays: dict[str, Array], limit: float):
         self._limit = limit
-        self._learner = np.zeros(count)
-        self._shadow = np.ones(count)
-        self._scored = np.zeros(count)
+        self._learner, self._shadow = arrays["learner"], arrays["shadow"]
+        self._scored = arrays["scored"]
+
+    @staticmethod
+    def empty(count: int) -> dict[str, Array]:
+        """Of ``count`` streams without a sample: labels may come up to ``count`` - 1 samples late,
+        and every ``count``-th output has weights of its own, so that they are up to date whenever
+        they are used."""
+        return {
+            "learner": np.zeros(count),
+            "shadow": np.ones(count),
+            "scored": np.zeros(count),
+        }
 
     @staticmethod
     def bound(count: int, limit: float) -> float:
@@ -66,15 +74,8 @@ class Share:
         self._shadow[index] -= moved
         self._scored[index] = count + 1
 
-    def arrays(self) -> dict[str, Array]:
-        return {
-            "learner": self._learner.copy(),
-            "shadow": self._shadow.copy(),
-            "scored": self._scored.copy(),
-        }
-
     @staticmethod
-    def fits(arrays: dict[str, Any]) -> bool:
+    def fits(arrays: dict[str, Array]) -> bool:
         """Whether these can be weights."""
         learner = arrays["learner"]
         shadow, scored = arrays["shadow"], arrays["scored"]
@@ -83,8 +84,3 @@ class Share:
             and ((shadow > 0) & (shadow <= 1)).all()
             and (scored >= 0).all()
         )
-
-    def restore(self, arrays: dict[str, Any]) -> None:
-        self._learner[:] = arrays["learner"]
-        self._shadow[:] = arrays["shadow"]
-        self._scored[:] = arrays["scored"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +25,21 @@ class Skip:
     Args:
         kind: ``"gradient"``, normalised least mean squares, or ``"least_squares"``, recursive and
             with forgetting; see Haykin, *Adaptive Filter Theory*. None: it is 0.
-        inputs: I.
-        outputs: O.
+        arrays: of :meth:`empty`, moved in place.
     """
 
-    def __init__(self, kind: Optional[str], inputs: int, outputs: int):
+    def __init__(self, kind: Optional[str], arrays: dict[str, Array]):
         self._kind = kind
-        self._weights = np.zeros((outputs, inputs + 1))
-        squares = kind == "least_squares"
-        self._covariance = np.eye(inputs + 1) * FIRST_COVARIANCE if squares else np.zeros((0, 0))
+        self._weights, self._covariance = arrays["weights"], arrays["covariance"]
+
+    @staticmethod
+    def empty(kind: Optional[str], inputs: int, outputs: int) -> dict[str, Array]:
+        """Of one that has learned nothing."""
+        size = inputs + 1 if kind == "least_squares" else 0
+        return {
+            "weights": np.zeros((outputs, inputs + 1)),
+            "covariance": np.eye(size) * FIRST_COVARIANCE,
+        }
 
     def features(self, inputs: Array) -> Array:
         """(I + 1,); a missing input is 0, where its scale is centred."""
@@ -55,10 +61,4 @@ class Skip:
         self._weights += np.outer(error, gain)
         covariance = (self._covariance - np.outer(gain, along)) / FORGETTING
         largest = np.abs(np.diag(covariance)).max()
-        self._covariance = covariance * min(1.0, LARGEST_COVARIANCE / largest)
-
-    def arrays(self) -> dict[str, Array]:
-        return {"weights": self._weights.copy(), "covariance": self._covariance.copy()}
-
-    def restore(self, arrays: dict[str, Any]) -> None:
-        self._weights, self._covariance = arrays["weights"].copy(), arrays["covariance"].copy()
+        self._covariance[:] = covariance * min(1.0, LARGEST_COVARIANCE / largest)

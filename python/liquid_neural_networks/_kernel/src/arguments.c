@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "guard.h"
 #include "learner.h"
 
 /* ---- the tables ------------------------------------------------------------------------------ */
@@ -19,6 +20,7 @@
 #define CLOSED_CELL_ROW(name, ...) ROW(ClosedForm, cell.name, #name, __VA_ARGS__)
 #define AFFINE_ROW(name, ...) ROW(Affine, name, #name, __VA_ARGS__)
 #define LEARNER_ROW(name, ...) ROW(Learner, name, #name, __VA_ARGS__)
+#define GUARD_ROW(name, ...) ROW(Guard, name, #name, __VA_ARGS__)
 #define COUNT_ROW(...) +1
 
 static Field conductance[] = {
@@ -31,6 +33,7 @@ static Field dense[] = {
 };
 static Field affine[] = {AFFINE_FIELDS(AFFINE_ROW)};
 static Field learner[] = {LEARNER_FIELDS(LEARNER_ROW)};
+static Field guard[] = {GUARD_FIELDS(GUARD_ROW)};
 
 /* After those listed, a matrix and a bias of each layer of the backbone from the second on. */
 enum { LISTED = 0 CLOSED_FORM_FIELDS(COUNT_ROW) CELL_FIELDS(COUNT_ROW) };
@@ -47,6 +50,7 @@ FieldTable field_tables[TABLES] = {
     [CLOSED_FORM_TABLE] = TABLE("closed_form", closed_form),
     [AFFINE_TABLE] = TABLE("affine", affine),
     [LEARNER_TABLE] = TABLE("learner", learner),
+    [GUARD_TABLE] = TABLE("guard", guard),
 };
 
 int closed_form_field_count(int backbone_layers) {

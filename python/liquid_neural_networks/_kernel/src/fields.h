@@ -125,4 +125,40 @@ enum plan_property {
     F(kept_outputs, "W O", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
     F(kept_sensitivities, "W O P", WRITTEN, UNUSED, "", ANY_PLAN)
 
+/* Of the guard of a learner, which keeps them all, in double precision; see guard.h. J features of
+ * the skip, I + 1; C of them with a covariance, all or none; K outputs that wait for a label; A
+ * numbers of the tally. */
+#define GUARD_FIELDS(F)                                                                            \
+    F(inputs_count, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
+    F(inputs_center, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(inputs_variance, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
+    F(inputs_outliers, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
+    F(targets_count, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(targets_center, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
+    F(targets_variance, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                        \
+    F(targets_outliers, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                        \
+    F(skip_weights, "O J", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
+    F(skip_covariance, "C C", WRITTEN, UNUSED, "", ANY_PLAN)                                       \
+    F(share_learner, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(share_shadow, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
+    F(share_scored, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
+    F(made_middle, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(made_factor, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(made_spread, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(made_network, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
+    F(made_shadow, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
+    F(made_distance, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
+    F(made_features, "K J", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
+    F(made_share, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                              \
+    F(last, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                    \
+    F(tally, "A", WRITTEN, UNUSED, "", ANY_PLAN)                                                   \
+    F(inputs, "I", READ, UNUSED, "", ANY_PLAN)                                                     \
+    F(scaled, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
+    F(network, "O", READ, UNUSED, "", ANY_PLAN)                                                    \
+    F(frozen, "O", READ, UNUSED, "", ANY_PLAN)                                                     \
+    F(output, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
+    F(target, "O", READ, UNUSED, "", ANY_PLAN)                                                     \
+    F(lesson, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
+    F(along, "J", WRITTEN, UNUSED, "", ANY_PLAN)
+
 #endif

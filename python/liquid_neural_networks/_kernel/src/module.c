@@ -3,11 +3,12 @@
  * in the plans and sessions that the caller keeps. */
 #include "arguments.h"
 #include "calls.h"
+#include "guards.h"
 #include "learners.h"
 #include "measuring.h"
 #include "sessions.h"
 
-#define VERSION 3
+#define VERSION 4
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
 
@@ -25,6 +26,10 @@ static PyMethodDef methods[] = {
     {"learner_step", learner_step, METH_VARARGS, learner_step_doc},
     {"learner_learn", learner_learn, METH_VARARGS, learner_learn_doc},
     {"learner_refresh", learner_refresh, METH_VARARGS, learner_refresh_doc},
+    {"open_guard", KEYWORDS(open_guard), open_guard_doc},
+    {"guard_scale", guard_scale_call, METH_O, guard_scale_doc},
+    {"guard_answer", guard_answer_call, METH_VARARGS, guard_answer_doc},
+    {"guard_label", guard_label_call, METH_VARARGS, guard_label_doc},
     {"lowest", lowest, METH_O, lowest_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
     {"sigmoid", sigmoid, METH_VARARGS, sigmoid_doc},

@@ -1,0 +1,183 @@
+"""What a guard computes at every sample: scaling, the weighted output, scores and lessons."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from ._scaling import RunningScale
+from ._share import Share
+from ._skip import Skip
+
+Array = npt.NDArray[np.float64]
+Arrays = dict[str, Array]
+
+LARGEST_TARGET = 1e6
+"""Of the network, scaled and without what the skip says."""
+
+FARTHEST_INPUT = 5.0
+"""Spreads from the centre beyond which an input reaches the network as if it were there."""
+
+UNSCORED, LABELLED = -1.0, -2.0
+"""In place of a share: the output is not to be scored; a label came."""
+
+UNKNOWN, SCORED_ONLY, TO_LEARN = range(3)
+"""What becomes of a label: nothing is known; nothing is to be learned yet; it is a lesson."""
+
+TALLY = (
+    "shadow_error", "learner_excess", "output_excess", "scored",
+    "window_excess", "window_error", "window_scored",
+    "labels", "remembered",
+)  # fmt: skip
+"""Sums and counts; see :class:`~._guarded.Scores`. Those of a window begin anew after it."""
+
+
+class Options(NamedTuple):
+    """What a guard is made with; see :class:`~._guarded.Guarded`.
+
+    Attributes:
+        inputs, outputs: I, O.
+        kept: outputs that may wait for a label, K.
+        scale, warm_up, skip, changes, limit: as there.
+        frozen: whether the shadow is a frozen network.
+    """
+
+    inputs: int
+    outputs: int
+    kept: int
+    scale: bool
+    warm_up: int
+    skip: Optional[str]
+    changes: bool
+    frozen: bool
+    limit: float
+
+
+class Guard(ABC):
+    """The arithmetic of a guard, which lives in arrays of its own.
+
+    An output is kept in a slot, from 0 to K - 1, until its label comes. Of each are kept, (K, O),
+    where targets lay (``made_middle``) and how far they spread (``made_spread``), by what the
+    network's output is multiplied (``made_factor``), that output (``made_network``), the shadow's
+    (``made_shadow``) and how far the learner's is from it (``made_distance``); (K, I + 1) what
+    the skip was fed; and (K,) the learner's share, or :data:`UNSCORED` or :data:`LABELLED`.
+
+    Args:
+        options: see :class:`Options`.
+    """
+
+    def __init__(self, options: Options):
+        self.options = options
+        shapes = {
+            **dict.fromkeys(MADE, (options.kept, options.outputs)),
+            "made_features": (options.kept, options.inputs + 1),
+            "made_share": (options.kept,),
+            "last": (options.outputs,),
+            "tally": (len(TALLY),),
+        }
+        self.arrays: Arrays = {name: np.zeros(shape) for name, shape in shapes.items()}
+        self.arrays["last"][:] = np.nan
+        self.arrays["made_spread"][:] = self.arrays["made_factor"][:] = 1
+        for part, arrays in (
+            ("inputs", RunningScale.empty(options.inputs)),
+            ("targets", RunningScale.empty(options.outputs)),
+            ("skip", Skip.empty(options.skip, options.inputs, options.outputs)),
+            ("share", Share.empty(options.kept)),
+        ):
+            self.arrays |= {f"{part}_{name}": each for name, each in arrays.items()}
+        self._share = Share(self._part("share"), options.limit)
+
+    def _part(self, name: str) -> Arrays:
+        return _within(self.arrays, name)
+
+    @abstractmethod
+    def scaled(self, inputs: Array) -> Array:
+        """(I,) as the network is to see them; valid until the next call."""
+
+    @abstractmethod
+    def answer(self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike]) -> Array:
+        """(O,) from what the network, and a frozen one, say of the inputs that were scaled."""
+
+    @abstractmethod
+    def label(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
+        """Scores the output in a slot by a target, NaN where not known.
+
+        Returns:
+            What becomes of it, and (O,) what the network is to learn then; valid until the next
+            call.
+        """
+
+    # -- what it says of itself ------------------------------------------------------------------
+
+    def tally(self, name: str) -> float:
+        """One of :data:`TALLY`."""
+        return float(self.arrays["tally"][TALLY.index(name)])
+
+    def end_window(self) -> None:
+        for name in TALLY:
+            if name.startswith("window"):
+                self.arrays["tally"][TALLY.index(name)] = 0
+
+    @property
+    def warm(self) -> bool:
+        return self.tally("labels") >= self.options.warm_up
+
+    def share(self, slot: int) -> float:
+        """How much of the next output, to be kept in a slot, is the learner's."""
+        return self._share.of(slot) if self.warm else 0.0
+
+    def forget(self) -> None:
+        """Labels of the outputs so far teach nothing."""
+        self.arrays["tally"][TALLY.index("remembered")] = 0
+
+    # -- state -----------------------------------------------------------------------------------
+
+    def copies(self) -> Arrays:
+        """Everything it needs to go on."""
+        return {name: each.copy() for name, each in self.arrays.items()}
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """What :meth:`copies` returned."""
+        for name, each in self.arrays.items():
+            each[...] = arrays[name]
+
+    def misfit(self, arrays: Mapping[str, Any]) -> str:
+        """Which of such arrays, of the right names and shapes, holds numbers that none has."""
+        for part, fits in (
+            ("inputs", RunningScale.fits),
+            ("targets", RunningScale.fits),
+            ("share", Share.fits),
+        ):
+            if not fits(_within(arrays, part)):
+                return part
+        share, tally = arrays["made_share"], dict(zip(TALLY, arrays["tally"].tolist()))
+        if not (((share >= 0) & (share <= 1)) | np.isin(share, (UNSCORED, LABELLED))).all():
+            return "made_share"
+        for name in ("made_spread", "made_factor"):
+            if (arrays[name] <= 0).any():
+                return name
+        signed = ("learner_excess", "output_excess", "window_excess")
+        wrong = [name for name, each in tally.items() if name not in signed and each < 0]
+        remembered = tally["remembered"]
+        whole = remembered == int(remembered) <= self.options.kept
+        return "" if whole and not wrong else "tally"
+
+
+MADE = (
+    "made_middle",
+    "made_factor",
+    "made_spread",
+    "made_network",
+    "made_shadow",
+    "made_distance",
+)
+"""What is kept of every output, (K, O)."""
+
+
+def _within(arrays: Mapping[str, Any], part: str) -> Arrays:
+    start = f"{part}_"
+    return {name[len(start) :]: each for name, each in arrays.items() if name.startswith(start)}
