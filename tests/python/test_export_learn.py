@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,19 +21,21 @@ from liquid_neural_networks.online._layout import layout_of
 DRIVER = """
 #include "pilot_learn.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static pilot_learner learner;
 
-/* Numbers from standard input: elapsed time, inputs, targets; the outputs, and at the end every
- * parameter and the size of a learner, to standard output. */
-int main(void) {
+/* The argument is the learning rate. Numbers from standard input: elapsed time, inputs, targets;
+ * the outputs, and at the end every parameter and the size of a learner, to standard output. */
+int main(int count, char **arguments) {
+    const float rate = count > 1 ? (float)atof(arguments[1]) : 1e-3f;
     float row[1 + PILOT_LEARN_INPUTS + PILOT_LEARN_OUTPUTS], outputs[PILOT_LEARN_OUTPUTS];
     const unsigned long size = sizeof learner;
     pilot_learn_init(&learner);
     while (fread(row, sizeof row, 1, stdin) == 1) {
         if (!pilot_learn_step(&learner, row[0], row + 1, outputs)) return 1;
         fwrite(outputs, sizeof outputs, 1, stdout);
-        pilot_learn(&learner, row + 1 + PILOT_LEARN_INPUTS, 1e-3f);
+        pilot_learn(&learner, row + 1 + PILOT_LEARN_INPUTS, rate);
     }
     fwrite(learner.parameters, sizeof learner.parameters, 1, stdout);
     fwrite(&size, sizeof size, 1, stdout);
@@ -62,6 +64,47 @@ def rows_of(network: LiquidNetwork, count: int) -> np.ndarray:
     return np.column_stack([elapsed, inputs, targets]).astype(np.float32)
 
 
+def driver_of(network: LiquidNetwork, method: str, folder: Path) -> Path:
+    """The program, with sanitizers, of an exported learner that compiles without a warning."""
+    written = export.c(network, folder, name="pilot", learn=method)
+    assert {"pilot.c", "pilot_learn.h", "pilot_learn.c"} <= {path.name for path in written}
+    (folder / "driver.c").write_text(DRIVER)
+    program = folder / "driver"
+    sources = [str(folder / each) for each in ("driver.c", "pilot_learn.c")]
+    strict = [each for each in STRICT if each != "-Wconversion"]  # the driver's
+    assert COMPILER is not None
+    subprocess.run([COMPILER, *STRICT, "-O2", "-c", sources[1], "-o", folder / "x.o"], check=True)
+    subprocess.run([COMPILER, *strict, *SANITIZE, "-O1", *sources, "-o", program], check=True)
+    return program
+
+
+class Both(NamedTuple):
+    """Outputs, and parameters by name, of the program and of Python's learner."""
+
+    outputs: np.ndarray
+    wanted: np.ndarray
+    parameters: dict[str, np.ndarray]
+    wanted_parameters: dict[str, np.ndarray]
+    size: int
+
+
+def run_both(
+    network: LiquidNetwork, method: str, rows: np.ndarray, rate: float, folder: Path
+) -> Both:
+    outputs, command = network.output_size, [driver_of(network, method, folder), str(rate)]
+    done = subprocess.run(command, input=rows.tobytes(), capture_output=True, check=True).stdout
+    found = np.frombuffer(done[: 4 * len(rows) * outputs], np.float32).reshape(-1, outputs)
+    parameters = np.frombuffer(done[found.nbytes : -8], np.float32)
+    learner, wanted = network.learner(method, learning_rate=rate), []
+    for row in rows:
+        wanted.append(learner.step(row[1:3], float(row[0])))
+        learner.learn(row[3:])
+    positions = layout_of("neurons.0.", network.neurons[0], network.readout).positions(1)
+    stored = {name: each.numpy() for name, each in learner._engine.stored().items()}
+    mine = {name: parameters[positions[name]].reshape(each.shape) for name, each in stored.items()}
+    return Both(found, np.stack(wanted), mine, stored, int.from_bytes(done[-8:], "little"))
+
+
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NETWORKS)
@@ -69,40 +112,32 @@ def test_what_is_learned_on_the_device_is_what_is_learned_in_python(
     name: str, method: str, tmp_path: Path
 ) -> None:
     network = LiquidNetwork(2, seed=1, **NETWORKS[name])
-    written = export.c(network, tmp_path, name="pilot", learn=method)
-    assert {"pilot.c", "pilot_learn.h", "pilot_learn.c"} <= {path.name for path in written}
-    (tmp_path / "driver.c").write_text(DRIVER)
-    program = tmp_path / "driver"
-    sources = [str(tmp_path / each) for each in ("driver.c", "pilot_learn.c")]
-    strict = [each for each in STRICT if each != "-Wconversion"]  # the driver's
-    assert COMPILER is not None
-    subprocess.run([COMPILER, *STRICT, "-O2", "-c", sources[1], "-o", tmp_path / "x.o"], check=True)
-    subprocess.run([COMPILER, *strict, *SANITIZE, "-O1", *sources, "-o", program], check=True)
-
-    rows, outputs = rows_of(network, 2000), network.output_size
-    done = subprocess.run([program], input=rows.tobytes(), capture_output=True, check=True).stdout
-    found = np.frombuffer(done[: 4 * len(rows) * outputs], np.float32).reshape(-1, outputs)
-    parameters = np.frombuffer(done[found.nbytes : -8], np.float32)
-
-    learner = network.learner(method)
-    wanted = []
-    for row in rows:
-        wanted.append(learner.step(row[1:3], float(row[0])))
-        learner.learn(row[3:])
+    both = run_both(network, method, rows_of(network, 2000), 1e-3, tmp_path)
     # Two ways of rounding come apart as weights move.
-    assert found == pytest.approx(np.stack(wanted), abs=1e-3)
-    assert found[:300] == pytest.approx(np.stack(wanted[:300]), abs=1e-5)
-    positions = layout_of("neurons.0.", network.neurons[0], network.readout).positions(1)
+    assert both.outputs == pytest.approx(both.wanted, abs=1e-3)
+    assert both.outputs[:300] == pytest.approx(both.wanted[:300], abs=1e-5)
     moved = 0.0
-    for parameter, value in learner._engine.stored().items():
-        mine = parameters[positions[parameter]].reshape(tuple(value.shape))
-        assert mine == pytest.approx(value.numpy(), abs=2e-3), parameter
-        change = (value - network.values()[parameter].detach()).abs()
-        moved = max(moved, float(change.max()) if change.numel() else 0.0)
+    for parameter, value in both.wanted_parameters.items():
+        assert both.parameters[parameter] == pytest.approx(value, abs=2e-3), parameter
+        change = np.abs(value - network.values()[parameter].detach().numpy())
+        moved = max(moved, float(change.max(initial=0.0)))
     assert moved > 0.02
     header = (tmp_path / "pilot_learn.h").read_text()
     stated = re.search(r"takes (\d+) bytes of RAM", header)
-    assert stated and int(stated[1]) == int.from_bytes(done[-8:], "little")
+    assert stated and int(stated[1]) == both.size
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+@pytest.mark.parametrize("method", METHODS)
+def test_after_ten_thousand_samples_the_weights_are_still_the_same(
+    method: str, tmp_path: Path
+) -> None:
+    network = LiquidNetwork(2, seed=1, **NETWORKS["ncp"])
+    rows = rows_of(network, 10_000)
+    both = run_both(network, method, rows, 1e-4, tmp_path)
+    assert both.outputs == pytest.approx(both.wanted, abs=2e-5)
+    for parameter, value in both.wanted_parameters.items():
+        assert both.parameters[parameter] == pytest.approx(value, abs=2e-5), parameter
 
 
 def test_what_cannot_learn_on_a_device_is_refused(tmp_path: Path) -> None:
