@@ -59,6 +59,10 @@ def main(seeds: int, rounds: int) -> None:
         step, learn = time_of(LiquidNetwork(seed=0, **options).learner(method), rounds)
         mark = "" if step + learn <= bar else "  missed"
         print(f"{name:28}{method:>8}{step:9.1f}{learn:9.1f}{step + learn:9.1f}{bar:7.0f}{mark}")
+    for skip in ("gradient", "least_squares"):
+        guard = Guarded(LiquidNetwork(10, wiring=NCP, seed=0).learner(), skip=skip)
+        step, learn = time_of(guard, rounds)
+        print(f"{f'10 inputs, guarded, {skip}':36}{step:9.1f}{learn:9.1f}{step + learn:9.1f}")
     if seeds:
         print(
             f"\n{REGIMES} regimes of 10,000 samples, {OUTLIERS:.0%} outliers; mean absolute errors"
@@ -68,9 +72,10 @@ def main(seeds: int, rounds: int) -> None:
             print(stability(seed, guarded))
 
 
-def time_of(learner: Learner, rounds: int) -> tuple[float, float]:
+def time_of(live: Union[Learner, Guarded], rounds: int) -> tuple[float, float]:
     """Microseconds of a step and of a lesson: medians over the rounds."""
     rng = np.random.default_rng(0)
+    learner = live.learner if isinstance(live, Guarded) else live
     inputs = rng.normal(size=(1000, learner.input_size))
     targets = rng.normal(size=1000).tolist()
     times = []
@@ -78,9 +83,9 @@ def time_of(learner: Learner, rounds: int) -> tuple[float, float]:
         step = learn = 0.0
         for each, target in zip(inputs, targets):
             start = perf_counter()
-            learner.step(each)
+            live.step(each)
             between = perf_counter()
-            learner.learn(target)
+            live.learn(target)
             step, learn = step + between - start, learn + perf_counter() - between
         times.append((step, learn))
     step, learn = np.median(times, axis=0) * 1e3

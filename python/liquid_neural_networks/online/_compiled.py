@@ -205,13 +205,14 @@ class Compiled:
         self._refresh(self._learner)
 
     def marked(self) -> Arrays:
-        newest = np.array([float(self._newest)])
-        return {"newest": newest, **{name: self._arrays[name].copy() for name in _MOVED}}
+        moved = _MOVED if self._kept else _MOVED_UNKEPT
+        found = {name: self._arrays[name].copy() for name in moved}
+        return {**found, "newest": np.array([self._newest], float)}
 
     def go_back(self, marked: Arrays) -> None:
-        for name in _MOVED:
-            self._arrays[name][...] = marked[name]
-        self._newest = int(marked["newest"][0])
+        self._newest = int(marked.pop("newest")[0])
+        for name, each in marked.items():
+            self._arrays[name][...] = each
 
     def _where(self, name: str) -> Any:
         if name in _BY_COLUMN:
@@ -220,15 +221,9 @@ class Compiled:
 
 
 _BY_COLUMN = ("parameters", "gradient", "first_moment", "second_moment", "kept_sensitivities")
-_MOVED = (
-    "sensitivities",
-    "state",
-    "outputs",
-    "kept_states",
-    "kept_outputs",
-    "kept_sensitivities",
-)
-"""What a step moves."""
+_MOVED_UNKEPT = ("sensitivities", "state", "outputs")
+_MOVED = (*_MOVED_UNKEPT, "kept_states", "kept_outputs", "kept_sensitivities")
+"""What a step moves; the first of them where no output waits for its label."""
 _LASTING = tuple(dict.fromkeys((*_BY_COLUMN, *_MOVED)))
 """What goes into a snapshot."""
 

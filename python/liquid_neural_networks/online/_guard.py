@@ -72,23 +72,24 @@ class Guard(ABC):
 
     def __init__(self, options: Options):
         self.options = options
-        shapes = {
-            **dict.fromkeys(MADE, (options.kept, options.outputs)),
-            "made_features": (options.kept, options.inputs + 1),
-            "made_share": (options.kept,),
-            "last": (options.outputs,),
-            "tally": (len(TALLY),),
+        starts = {
+            **dict.fromkeys(MADE, np.ones((options.kept, options.outputs))),  # spreads are above 0
+            "made_features": np.zeros((options.kept, options.inputs + 1)),
+            "made_share": np.zeros(options.kept),
+            "last": np.full(options.outputs, np.nan),
+            "tally": np.zeros(len(TALLY)),
+            **_named("inputs", RunningScale.empty(options.inputs)),
+            **_named("targets", RunningScale.empty(options.outputs)),
+            **_named("skip", Skip.empty(options.skip, options.inputs, options.outputs)),
+            **_named("share", Share.empty(options.kept)),
         }
-        self.arrays: Arrays = {name: np.zeros(shape) for name, shape in shapes.items()}
-        self.arrays["last"][:] = np.nan
-        self.arrays["made_spread"][:] = self.arrays["made_factor"][:] = 1
-        for part, arrays in (
-            ("inputs", RunningScale.empty(options.inputs)),
-            ("targets", RunningScale.empty(options.outputs)),
-            ("skip", Skip.empty(options.skip, options.inputs, options.outputs)),
-            ("share", Share.empty(options.kept)),
-        ):
-            self.arrays |= {f"{part}_{name}": each for name, each in arrays.items()}
+        # One after the other in memory: copied at once where a guard looks ahead.
+        self._numbers = np.concatenate([each.ravel() for each in starts.values()])
+        self.arrays: Arrays = {}
+        at = 0
+        for name, each in starts.items():
+            self.arrays[name] = self._numbers[at : at + each.size].reshape(each.shape)
+            at += each.size
         self._share = Share(self._part("share"), options.limit)
 
     def _part(self, name: str) -> Arrays:
@@ -136,6 +137,14 @@ class Guard(ABC):
 
     # -- state -----------------------------------------------------------------------------------
 
+    def marked(self) -> Array:
+        """A copy of all its numbers, for :meth:`go_back`."""
+        numbers: Array = self._numbers.copy()
+        return numbers
+
+    def go_back(self, marked: Array) -> None:
+        self._numbers[:] = marked
+
     def copies(self) -> Arrays:
         """Everything it needs to go on."""
         return {name: each.copy() for name, each in self.arrays.items()}
@@ -176,6 +185,10 @@ MADE = (
     "made_distance",
 )
 """What is kept of every output, (K, O)."""
+
+
+def _named(part: str, arrays: Arrays) -> Arrays:
+    return {f"{part}_{name}": each for name, each in arrays.items()}
 
 
 def _within(arrays: Mapping[str, Any], part: str) -> Arrays:

@@ -256,13 +256,13 @@ class Guarded:
     @contextmanager
     def lookahead(self) -> Iterator[Guarded]:
         """See :meth:`Learner.lookahead`."""
-        guard = self._guard.copies()
+        guard = self._guard.marked()
         frozen = None if self._frozen is None else self._frozen.state
         try:
             with self.learner.lookahead():
                 yield self
         finally:
-            self._guard.restore(guard)
+            self._guard.go_back(guard)
             if self._frozen is not None and frozen is not None:
                 self._frozen.state = frozen
 
