@@ -26,7 +26,6 @@ SPILLED = {
     ("sm_80", LARGE): 470,
     ("sm_90", LARGE): 470,
     ("gfx942", LARGE): 130,
-    ("sm_80", "LTC 64 full"): 3,  # one register, before and after all loops
 }
 """Instructions, on AMD registers, that may move to memory or back; none in all other classes."""
 OVER_SPECIAL = 1.5

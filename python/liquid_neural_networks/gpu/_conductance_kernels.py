@@ -302,7 +302,7 @@ def backward(
     inverse_c = 1.0 / at_least(tl.load(c + neurons, mask=neurons < units, other=1.0), LEAST_C)
     leak = tl.load(g + neurons, mask=neurons < units, other=0.0)
     leak = at_least(leak, LEAST_G) * inverse_c
-    vleak = tl.load(vleak + neurons, mask=neurons < units, other=0.0)
+    vleak += neurons  # loaded where it is needed: the largest tiles have no register for it
 
     if not APART:
         of_weight = tl.zeros((ROWS, SENDER_LENGTH, SENDER_LISTS), tl.float32)
@@ -334,7 +334,8 @@ def backward(
             x = x_before
             leak_then = leak_before
             rate_0 = leak_then + rate_in * inverse_c
-            drive_0 = leak_then * vleak + drive_in * inverse_c
+            drive_0 = drive_in * inverse_c
+            drive_0 += leak_then * tl.load(vleak, mask=neurons < units, other=0.0)
             length = h
             # The sample before's numbers are on their way while this one is computed.
             x_before = load_before(states, state, row, t - 1, neurons, there, steps, width)
@@ -417,12 +418,14 @@ def backward(
             of_inputs = grad_inputs + sample * 2 * units + neurons
             tl.store(of_inputs, of_rate_0 * inverse_c, mask=there)
             tl.store(of_inputs + units, of_drive_0 * inverse_c, mask=there)
-            of_vleak += leak_then * of_drive_0
-            of_leak_then = of_rate_0 + vleak * of_drive_0
-            if time_constants is None:
-                of_leak += of_leak_then
+            of_leak_then = of_rate_0
+            if time_constants is None:  # the leak is the same at all samples: see below
+                of_leak += of_rate_0
+                of_vleak += of_drive_0
             else:  # a given leak does not depend on the capacitance
+                of_leak_then += of_drive_0 * tl.load(vleak, mask=neurons < units, other=0.0)
                 of_log_c += leak_then * of_leak_then
+                of_vleak += leak_then * of_drive_0
             store_times_gradient(
                 grad_elapsed_time, grad_time_constants, of_length, of_leak_then, leak_then, row, t,
                 neurons, batch, steps, unfolds, units,
@@ -438,6 +441,9 @@ def backward(
             if terms is not None:
                 tl.store(grad_state + row * width + units + neurons, grad_memory, mask=there)
 
+    if time_constants is None:
+        of_leak += of_vleak * tl.load(vleak, mask=neurons < units, other=0.0)
+        of_vleak *= leak
     width = 3 * units if APART else 4 * synapses + 3 * units
     of_neurons = grad_parameters + program.to(tl.int64) * width
     if not APART:
