@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from examples import common
-from examples.adaptation import streams
+from examples.adaptation import rivals, streams
 from examples.adaptation.streams import Stream
 from liquid_neural_networks import LiquidNetwork, plots
 from liquid_neural_networks.online import Learner
@@ -32,8 +32,8 @@ METHODS: dict[str, dict[str, str]] = {
     "SnAp-1": {"method": "snap1"},
     "exact": {"method": "exact"},
 }
-BOTH, FILTER = "exact + least squares", "linear filter"
-ROWS = ["last value", "frozen", FILTER, *METHODS, BOTH]
+BOTH, FILTER, RIVER = "exact + least squares", "linear filter", "river's best"
+ROWS = ["last value", "frozen", FILTER, *([RIVER] if rivals.INSTALLED else []), *METHODS, BOTH]
 STREAMS: dict[str, Callable[..., Stream]] = {
     "tones": streams.tones,
     "Mackey-Glass": streams.mackey_glass,
@@ -151,6 +151,7 @@ def errors_of(name: str, seed: int, before: int, after: int) -> dict[str, Array]
         "last value": stream.targets[stream.change :] - last,
         "frozen": alone(stream, learner(method="readout"), learns=False),
         FILTER: linear_filter(stream),
+        **({RIVER: rivals.errors_of(stream)} if rivals.INSTALLED else {}),
         **{row: alone(stream, learner(**options)) for row, options in METHODS.items()},
         BOTH: together(stream, learner(method="exact")),
     }
@@ -168,6 +169,8 @@ def elec2_of(row: str, seed: int, rows: int) -> Array:
         return inputs[:, -1] * (2 * classes - 1) > 0
     if row == FILTER:
         return _linear_classes(inputs, classes)
+    if row == RIVER:
+        return rivals.classes_of(inputs, classes)
     options = METHODS["exact" if row == "frozen" else row]
     network = build(inputs.shape[1], 2, seed, scale=2)
     learner = network.learner(**options, learning_rate=ELEC2_RATE, loss="cross_entropy")
@@ -190,7 +193,7 @@ def _linear_classes(inputs: Array, classes: Array) -> Array:
     return np.array(right)
 
 
-ELEC2_ROWS = ["last value", "frozen", FILTER, "read-out", "SnAp-1", "exact"]
+ELEC2_ROWS = [row for row in ROWS if row not in ("read-out, least squares", BOTH)]
 
 
 # -- the report ----------------------------------------------------------------------------------
@@ -230,6 +233,7 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
     note = (
         "Soon: samples 200 to 2,000 after the change, late: the last 4,000. Parameters are those "
         "for tones and Mackey-Glass; of Elec2 the network is twice as large."
+        + ("" if rivals.INSTALLED else " RIVER IS NOT INSTALLED: its best is missing.")
     )
     return common.Report(
         "Mean absolute error after the change, lower is better; Elec2: % of right answers after "

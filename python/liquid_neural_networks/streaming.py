@@ -7,7 +7,6 @@ populations step on whichever engine can. Both give the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, NoReturn, Optional, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import nn
 from . import fused, solvers
 from . import readout as readouts
 from ._inputs import check_sequences
+from ._live import Live
 from ._parameters import check_alike
 from ._samples import BEYOND, Array, Sample, SampleChecks
 from ._sequences import Number
@@ -26,7 +26,7 @@ from .fused._session import Population, Session
 from .neuron import LiquidNeuron
 
 
-class Stream:
+class Stream(Live):
     """A live session with a network; made by :meth:`LiquidNetwork.stream`.
 
     It keeps the parameters of the moment it was opened, and drops nothing out. One thread at a
@@ -107,17 +107,6 @@ class Stream:
         values = self._checks.sample("sample", sample)
         given = None if time_constants is None else self._checks.time_constants(time_constants)
         return self._engine.step(values, self._checks.elapsed_time(elapsed_time), given)
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.reset()
 
 
 class _Engine(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from .._checks import check_choice, check_flag, check_integer
 from .._kernel import native
+from .._live import Live
 from .._samples import BEYOND, Sample
 from .._sequences import Number
 from ..errors import DomainError, DtypeError, ModelFileError, OptionError
@@ -48,7 +48,7 @@ class Scores(NamedTuple):
     samples: int
 
 
-class Guarded:
+class Guarded(Live):
     """A :class:`Learner` for raw streams: scaled as they run, and watched.
 
     Inputs and targets are scaled by what came so far; until ``warm_up`` targets are known, weights
@@ -284,17 +284,6 @@ class Guarded:
     def reset(self) -> None:
         """Back to the zero state, as :meth:`Learner.reset`; a frozen shadow too."""
         self.state = np.zeros_like(self.learner.state)
-
-    def __enter__(self) -> Guarded:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.reset()
 
     # -- the guard -------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 from zlib import crc32
 
@@ -18,6 +17,7 @@ from .. import readout as readouts
 from .._checks import check_choice, check_integer
 from .._inputs import real_array
 from .._kernel import native
+from .._live import Live
 from .._samples import BEYOND, Sample, SampleChecks
 from .._sequences import Number
 from ..errors import DomainError, DtypeError, LiquidError, ModelFileError, OptionError, ShapeError
@@ -54,7 +54,7 @@ class Event(NamedTuple):
     message: str
 
 
-class Learner:
+class Learner(Live):
     """A live network whose weights follow its samples; made by :meth:`LiquidNetwork.learner`.
 
     :meth:`step` moves the state and returns the output, :meth:`learn` moves the weights. The
@@ -495,17 +495,6 @@ class Learner:
         Labels of outputs before it teach nothing.
         """
         self.state = np.zeros_like(self._engine.state())
-
-    def __enter__(self) -> Learner:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.reset()
 
     @torch.no_grad()
     def commit(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
 import polars
 
+from .._live import Live
 from ..data import Recording, Series
 from ..data._times import TimesNotRising
 from ..errors import DataError, LiquidError
@@ -38,7 +38,7 @@ class _Position(NamedTuple):
     state: Array
 
 
-class LiveForecast:
+class LiveForecast(Live):
     """One row in, one forecast out; made by :meth:`Forecaster.stream`.
 
     Forecasts are those that :meth:`Forecaster.predict` makes at the newest row of the table of
@@ -150,17 +150,6 @@ class LiveForecast:
     def reset(self) -> None:
         """Forgets all rows."""
         self._positions.clear()
-
-    def __enter__(self) -> LiveForecast:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.reset()
 
     @property
     def state(self) -> dict[str, Any]:
