@@ -302,6 +302,26 @@ def test_a_guard_looks_ahead_and_passes_time_constants_on() -> None:
     assert guard.step([0.5, 0.5], 1.0, 0.2) != other.step([0.5, 0.5], 1.0, 5.0)
 
 
+@pytest.mark.parametrize("shadow", online.SHADOWS)
+def test_what_is_assumed_counts_as_the_last_target_while_looking_ahead(shadow: str) -> None:
+    guard = guarded(changes=True, shadow=shadow, warm_up=3, skip="least_squares")
+    for count in range(200):
+        guard.step([count % 4, 1.0])
+        guard.learn(2.0 * count)  # it rises by 2 a sample
+    before = guard.snapshot()
+    with guard.lookahead():
+        path = []
+        for count in range(200, 205):
+            path.append(float(guard.step([count % 4, 1.0])[0]))
+            guard.assume(path[-1])
+    assert path == pytest.approx([400, 402, 404, 406, 408], abs=3)
+    assert guard.snapshot() == before
+    with pytest.raises(OptionError, match="lookahead"):
+        guard.assume(1.0)
+    with guard.lookahead(), pytest.raises(ShapeError, match="target"):
+        guard.assume([1.0, 2.0])
+
+
 # -- rolling back --------------------------------------------------------------------------------
 
 

@@ -277,8 +277,9 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
 class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
     """The next values of a series, learned from every value, as river's forecasters do.
 
-    The network sees the last values and what else is known of the moment, and a linear map of
-    the same is learned beside it. Further ahead, forecasts are fed back as if they had come true.
+    The network sees the last values and what else is known of the moment, and says how far the
+    next one is from the last; a linear map of the same is learned beside it. Further ahead,
+    forecasts are fed back as if they had come true.
 
     Args:
         lags: last values that it sees.
@@ -324,7 +325,9 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
             self._session = self._open(
                 self.lags + len(self._names),
                 1,
-                lambda learner: Guarded(learner, skip=self.skip, warm_up=max(2, self.lags)),
+                lambda learner: Guarded(
+                    learner, skip=self.skip, warm_up=max(2, self.lags), changes=True
+                ),
             )
         assert self._session is not None
         self._session.learn(self._given(self._last, x), float(y))
@@ -337,10 +340,12 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         if self._session is None:
             return [0.0] * horizon
         live, last, found = self._session.live, self._last.copy(), []
+        assert isinstance(live, Guarded)
         with live.lookahead():
             for step in range(horizon):
                 given = self._given(last, None if xs is None else xs[step])
                 found.append(float(live.step(given)[0]))
+                live.assume(found[-1])
                 last.append(found[-1])
         return found
 

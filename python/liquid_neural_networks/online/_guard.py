@@ -131,6 +131,11 @@ class Guard(ABC):
         """How much of the next output, to be kept in a slot, is the learner's."""
         return self._share.of(slot) if self.warm else 0.0
 
+    def assume(self, target: Array) -> None:
+        """The last known target is this one, where it is not NaN."""
+        last = self.arrays["last"]
+        last[:] = np.where(np.isnan(target), last, target)
+
     def forget(self) -> None:
         """Labels of the outputs so far teach nothing."""
         self.arrays["tally"][TALLY.index("remembered")] = 0

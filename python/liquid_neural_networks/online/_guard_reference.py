@@ -54,6 +54,8 @@ class ReferenceGuard(Guard):
         said = held(np.asarray(network, dtype=np.float64), np.finfo(np.float64).max)  # NaN stays
         features, share = self._skip.features(self._scaled), self.share(slot)
         middle, spread = self._middle(), self._targets_scale.spread
+        if self.options.changes:  # they count from 0, not from their mean
+            spread = np.hypot(spread, self._targets_scale.center)
         factor = spread if self.options.scale else np.ones_like(spread)
         spread = spread if self.options.scale else np.maximum(spread, 1.0)
         shadow = self._shadow(frozen, self._base(middle), factor)

@@ -75,7 +75,7 @@ class Guarded(Live):
         skip: learn a linear map of the inputs beside the network: ``"gradient"`` (default) or
             ``"least_squares"``; None: do not.
         changes: the network says by how much the target changes from the last one known, rather
-            than where it is.
+            than where it is; the spread is that of the changes, from 0.
         shadow: ``"last_value"``, the last target known, or ``"frozen"``, the network with the
             weights it has now.
         limit: spreads by which the learner's output may differ from the shadow's, and scaled
@@ -265,6 +265,24 @@ class Guarded(Live):
             self._guard.go_back(guard)
             if self._frozen is not None and frozen is not None:
                 self._frozen.state = frozen
+
+    def assume(self, target: Sample) -> None:
+        """Within :meth:`lookahead`: takes a target as come true, and learns nothing from it.
+
+        For forecasts of several steps: the next output's last known target is this one.
+
+        Args:
+            target: (O,) numbers, or one for a single output, unscaled; NaN where not known.
+
+        Raises:
+            ShapeError, DtypeError, DomainError: naming the argument.
+            OptionError: it is not looking ahead.
+        """
+        if not self.learner.ahead:
+            raise OptionError(
+                "can be assumed within lookahead() only; learn what is true", "target"
+            )
+        self._guard.assume(np.asarray(self.learner.checked_target(target)))
 
     # -- state -----------------------------------------------------------------------------------
 

@@ -306,9 +306,14 @@ class Learner(Live):
             self._engine.go_back(before)
             self.samples, self._waiting = counts
 
+    @property
+    def ahead(self) -> bool:
+        """Whether it is within :meth:`lookahead`."""
+        return self._ahead > 0
+
     def check_settled(self) -> None:
         """Raises OptionError within :meth:`lookahead`."""
-        if self._ahead:
+        if self.ahead:
             raise OptionError(
                 "looks ahead, what comes now is forgotten; learn after the with block", "learner"
             )

@@ -43,6 +43,12 @@ static double spread_of(const Scale *scale, ptrdiff_t i) {
     return fmax(sqrt(scale->variance[i]), 1e-12 + 1e-9 * fabs(scale->center[i]));
 }
 
+/* How far targets lie from where a scaled target of 0 lies: changes from 0, others from their mean. */
+static double reach_of(const Guard *g, const Scale *targets, ptrdiff_t o) {
+    double spread = spread_of(targets, o);
+    return g->changes ? hypot(spread, targets->center[o]) : spread;
+}
+
 static void update(const Scale *scale, ptrdiff_t i, double value, double warm_up) {
     if (isnan(value)) return;
     double distance = held(value, LARGEST) - scale->center[i];
@@ -150,7 +156,7 @@ void make_answer(const Guard *g, ptrdiff_t slot) {
     Scale scale = targets_of(g);
     for (ptrdiff_t o = 0; o < outputs; o++) {
         ptrdiff_t at = slot * outputs + o;
-        double spread = spread_of(&scale, o);
+        double spread = reach_of(g, &scale, o);
         double middle = middle_of(g, o), base = base_of(g, middle);
         double factor = g->scale ? spread : 1;
         if (!g->scale) spread = fmax(spread, 1);
