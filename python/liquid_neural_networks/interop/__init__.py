@@ -18,6 +18,7 @@ from ._learner import (
     learner_learn,
     learner_restore,
     learner_snapshot,
+    open_guarded,
     open_learner,
 )
 from ._network import (
@@ -73,6 +74,7 @@ __all__ = [
     "load_forecaster",
     "load_network",
     "next_epoch",
+    "open_guarded",
     "open_learner",
     "open_stream",
     "parameters",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 
 from ..errors import DomainError
 from ..network import LiquidNetwork
-from ..online import Learner
+from ..online import Guarded, Learner
 from ._arrays import Array, Given, array_description, view
 from ._calls import Plain, guarded, held, hold
 from ._stream import Session
@@ -30,6 +30,25 @@ def open_learner(
 
 
 @guarded
+def open_guarded(
+    handle: int,
+    sample: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    options: Optional[Mapping[str, Any]] = None,
+) -> int:
+    """A learner of a network under guard, see :class:`~liquid_neural_networks.online.Guarded`;
+    the rest as for :func:`open_learner`.
+
+    Among the options ``learner`` may hold those of the learner within; ``skip`` may be ``"none"``.
+    """
+    given = dict(options or {})
+    learner = held(handle, LiquidNetwork).learner(**given.pop("learner", {}))
+    if given.get("skip") == "none":
+        given["skip"] = None
+    return hold(Session(Guarded(learner, **given), view(sample), view(outputs)))
+
+
+@guarded
 def learner_learn(handle: int, target: Given, delay: int = 0) -> Optional[float]:
     """The loss of an output, by which the weights have moved; None if they have not."""
     known: Any = target
@@ -41,15 +60,21 @@ def learner_learn(handle: int, target: Given, delay: int = 0) -> Optional[float]
 @guarded
 def learner_about(handle: int) -> Plain:
     """Which method it uses and why, how many samples came and how often it learned, and what it
-    did on its own."""
-    learner = _learner(handle)
+    did on its own; under guard also its share of an output, the errors, and their bound."""
+    opened = _learner(handle)
+    learner = opened.learner if isinstance(opened, Guarded) else opened
     return {
         "method": learner.method,
         "reason": learner.reason,
         "samples": learner.samples,
         "updates": learner.updates,
         "events": [each._asdict() for each in learner.events],
+        **(_guard(opened) if isinstance(opened, Guarded) else {}),
     }
+
+
+def _guard(opened: Guarded) -> Plain:
+    return {"share": opened.share, "scores": opened.scores._asdict(), "bound": opened.bound}
 
 
 @guarded
@@ -71,8 +96,8 @@ def learner_restore(handle: int, snapshot: str) -> None:
     _learner(handle).restore(b64decode(snapshot))
 
 
-def _learner(handle: int) -> Learner:
+def _learner(handle: int) -> Union[Learner, Guarded]:
     learner = held(handle, Session).stream
-    if not isinstance(learner, Learner):
+    if not isinstance(learner, (Learner, Guarded)):
         raise DomainError("expected a learner, got a stream", "live")
     return learner

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import Any, Optional, Union, cast
+from typing import Any, Callable, Optional, Union, cast
 
+from ..errors import OptionError
 from ..network import LiquidNetwork
-from ..online import Learner
+from ..online import Guarded, Learner
 from ..streaming import Stream
 from ._arrays import Array, Given, array_description, tensor, view
 from ._calls import Plain, guarded, held, hold
@@ -16,14 +17,26 @@ from ._calls import Plain, guarded, held, hold
 class Session:
     """A stream or a learner, and the caller's memory for samples and outputs."""
 
-    def __init__(self, stream: Union[Stream, Learner], sample: Array, outputs: Array):
+    def __init__(self, stream: Union[Stream, Learner, Guarded], sample: Array, outputs: Array):
         self.stream, self.outputs = stream, outputs
+        self.advance = _unchanged(stream) if isinstance(stream, Guarded) else stream.step
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
         self.stepper: object = None
         self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:
-        self.outputs[:] = self.stream.step(self.sample, elapsed_time, constants)
+        self.outputs[:] = self.advance(self.sample, elapsed_time, constants)
+
+
+def _unchanged(learner: Guarded) -> Callable[[Array, float, Any], Array]:
+    """A step of a learner under guard, whose time constants are the learned ones."""
+
+    def step(sample: Array, elapsed_time: float, constants: Any) -> Array:
+        if constants is not None:
+            raise OptionError("are the learned ones under guard", "time_constants")
+        return learner.step(sample, elapsed_time)
+
+    return step
 
 
 @guarded
@@ -59,7 +72,7 @@ def stepper(handle: int) -> int:
     """
     session = held(handle, Session)
     # Names of this function are found quicker than attributes.
-    advance, sample = session.stream.step, session.sample
+    advance, sample = session.advance, session.sample
     settings, outputs = session.settings, session.outputs
 
     def step() -> int:

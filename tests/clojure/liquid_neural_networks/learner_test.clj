@@ -1,7 +1,9 @@
 (ns liquid-neural-networks.learner-test
-  (:require [clojure.test :refer [are deftest is]]
+  (:require [clojure.edn :as edn]
+            [clojure.string :as str]
+            [clojure.test :refer [are deftest is testing]]
             [liquid-neural-networks.core :as lnn]
-            [liquid-neural-networks.helpers :refer [close? error]]))
+            [liquid-neural-networks.helpers :refer [close? error python temporary]]))
 
 (defn- pilot []
   (lnn/create-network {:input-size 2 :seed 1 :wiring {:type :ncp :inter 6 :command 4 :motor 1}}))
@@ -60,3 +62,72 @@
       (is (= :option-error (:type (error (lnn/learn! live 1.0))))))
     (is (= {:type :option-error :argument :method}
            (select-keys (error (lnn/learner network {:method :guessing})) [:type :argument])))))
+
+;; -- under guard ----------------------------------------------------------------------------
+
+(defn- readings [n]
+  (for [t (range n)] [(+ 20 (* 5 (Math/sin (/ t 4.0)))) (- 1000 t)]))
+
+(def ^:private the-same-in-python
+  "import sys
+from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.online import Guarded
+import math
+live = Guarded(LiquidNetwork.load(sys.argv[1]).learner('snap1', learning_rate=0.003, window=8),
+               warm_up=20, skip=None, changes=True, shadow='frozen', limit=3.0, window=40)
+found = []
+for t in range(120):
+    found.append(live.step([20 + 5 * math.sin(t / 4), 1000 - t], 0.5)[0])
+    live.learn(20 + 5 * math.sin((t + 1) / 4))
+print('[', *found, ']', [live.share, live.bound, *live.scores, live.learner.updates])")
+
+(deftest a-guarded-learner-does-what-it-does-in-python
+  (let [network (pilot)
+        path (temporary "pilot.lnn")
+        options {:warm-up 20 :skip :none :changes true :shadow :frozen :limit 3.0 :window 40
+                 :learner {:method :snap1 :learning-rate 0.003 :window 8}}
+        target #(+ 20 (* 5 (Math/sin (/ (inc %) 4.0))))]
+    (lnn/save network path)
+    (with-open [live (lnn/guarded network options)]
+      (let [found (doall (for [[t reading] (map-indexed vector (readings 120))]
+                           (let [output (lnn/step! live reading 0.5)]
+                             (lnn/learn! live (target t))
+                             output)))
+            {:keys [method share bound scores updates]} (lnn/about-learner live)
+            {:keys [shadow learner output samples]} scores
+            [outputs numbers] (edn/read-string
+                               (str "[" (str/replace (python the-same-in-python path) "," " ") "]"))]
+        (is (close? 1e-9 outputs found))
+        (is (close? 1e-9 numbers [share bound shadow learner output samples updates]))
+        (is (= :snap1 method))
+        (is (= "#<Guarded of 2 inputs, 1 outputs>" (pr-str live)))))))
+
+(deftest what-holds-for-learners-holds-under-guard
+  (let [network (pilot) before (lnn/forward network samples)]
+    (with-open [live (lnn/guarded network {:warm-up 4 :learner {:max-delay 1}})]
+      (let [teach #(do (lnn/step! live %) (lnn/learn! live (first %)))]
+        (run! teach (readings 8))
+        (let [kept (lnn/snapshot live)
+              again #(do (teach [19 990]) (lnn/step! live [21 nil]))
+              first-time (again)]
+          (is (= first-time (do (lnn/restore! live kept) (again))))
+          (is (number? (lnn/learn! live 20 {:delay 1})))
+          (is (nil? (lnn/learn! live nil)))
+          (is (= [0.0] (distinct (flatten (lnn/stream-state (lnn/reset-stream! live)))))))
+        (is (= before (lnn/forward network samples)))
+        (lnn/commit! live)
+        (is (not= before (lnn/forward network samples)))
+        (testing "time constants are the learned ones"
+          (is (= [:option-error :time-constants]
+                 ((juxt :type :argument) (error (lnn/step! live [1 2] 1.0 0.5)))
+                 ((juxt :type :argument) (error (lnn/step! live [1 2] 1.0 [0.5]))))))))
+    (are [type argument options]
+         (= {:type type :argument argument}
+            (select-keys (error (lnn/guarded network options)) [:type :argument]))
+      :option-error :shadow {:shadow :last}
+      :option-error :skip {:skip :sometimes}
+      :option-error :methd {:learner {:methd :exact}}
+      :option-error :as {:learner {:as :vectors}}
+      :option-error :method {:learner {:method :guessing}}
+      :option-error :loss {:learner {:loss :cross-entropy}}
+      :domain-error :warm-up {:warm-up 0})))
