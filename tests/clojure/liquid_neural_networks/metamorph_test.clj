@@ -20,14 +20,12 @@
   [from to]
   (let [rows (range from to)
         wave #(Math/sin (* 0.2 %))]
-    ((requiring-resolve 'tech.v3.dataset.modelling/set-inference-target)
-     ((requiring-resolve 'tech.v3.dataset/->dataset)
-      (array-map :wave (mapv wave rows)
-                 :other (mapv #(Math/cos (* 0.2 %)) rows)
-                 :sum (mapv #(+ (wave %) (* 0.5 (wave (dec %)))) rows)
-                 :label (mapv #(if (pos? (wave %)) "up" "down") rows)
-                 :flag (mapv #(if (pos? (wave %)) 1 0) rows)))
-     nil)))
+    ((requiring-resolve 'tech.v3.dataset/->dataset)
+     (array-map :wave (mapv wave rows)
+                :other (mapv #(Math/cos (* 0.2 %)) rows)
+                :sum (mapv #(+ (wave %) (* 0.5 (wave (dec %)))) rows)
+                :label (mapv #(if (pos? (wave %)) "up" "down") rows)
+                :flag (mapv #(if (pos? (wave %)) 1 0) rows)))))
 
 (defn- with-target [table target]
   (let [select (requiring-resolve 'tech.v3.dataset/select-columns)]
@@ -56,7 +54,10 @@
       (is (= :prediction (:column-type (meta (:sum predicted)))))
       (is (< (mean-square (drop 5 (:sum predicted)) (drop 5 actual)) (* 0.1 (mean-square actual (repeat 0.0)))))
       (testing "and what is known of it"
-        (is (< 0.5 (first (:r.squared (ml "glance" model)))))
+        (let [found (ml "glance" model)]
+          (is (= #{:r.squared :mse :mae :n} (set (keys found))))
+          (is (< 0.5 (first (:r.squared found))))
+          (is (= [(-> model :model-data :test :count)] (vec (:n found)))))
         (let [{:keys [term estimate]} (ml "tidy" model)]
           (is (= (count term) (count estimate)
                  (:parameters (:network (ml "thaw-model" model)))))
