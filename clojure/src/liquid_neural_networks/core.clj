@@ -504,7 +504,8 @@
 
 (defn- live-session
   "A stream: something to close, that is asked for its parts by keywords."
-  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper ^AtomicBoolean open]
+  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper teacher lesson
+   ^AtomicBoolean open]
   (with-meta
     (reify
       AutoCloseable
@@ -513,7 +514,7 @@
       (valAt [_ key]
         (case key
           :owned owned, :sample sample, :outputs outputs, :as as, :stepper stepper, :open open
-          :kind kind
+          :kind kind, :teacher teacher, :lesson lesson
           nil))
       (valAt [this key other] (let [found (.valAt this key)] (if (nil? found) other found)))
       Object
@@ -525,17 +526,21 @@
 (printed-as! ::stream str)
 
 (defn- open-session
-  "A stream that a function of interop opens; `given` is called for its last argument."
-  [kind network as function given]
+  "A stream that a function of interop opens, a learner if it is to have a teacher; `given` is called
+  for its last argument."
+  [kind network as function teacher? given]
   (let [owner (owned-by network)
         sample (arrays/numbers (+ 2 (long (:input-size network))))
         outputs (arrays/numbers (:output-size network))
+        lesson (arrays/numbers 3)
         owned (runtime/own
                (with-memory
                  (runtime/call-on owner function
                                   [(:description sample) (:description outputs) (given)])))]
     (live-session kind owned (:buffer sample) (:buffer outputs) as
-                  (runtime/stepper owned) (AtomicBoolean. true))))
+                  (runtime/c-function owned "stepper")
+                  (when teacher? (runtime/c-function owned "teacher" (:description lesson)))
+                  (:buffer lesson) (AtomicBoolean. true))))
 
 (defn stream
   "A live session with a network: one sample in, one output out, the state kept in between. It
@@ -553,7 +558,7 @@
         (lnn/step! live [0.5 -0.1] 0.02))"
   ^AutoCloseable [network & options]
   (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)]
-    (open-session "Stream" network as "open_stream" #(arrays/described {:state state}))))
+    (open-session "Stream" network as "open_stream" false #(arrays/described {:state state}))))
 
 (defn- open!
   "A stream that is open."
@@ -598,7 +603,7 @@
        (if (or (nil? time-constants)
                (and (number? time-constants) (not (Double/isNaN (double time-constants)))))
          (do (arrays/set-time! (:sample live) elapsed-time (double (or time-constants Double/NaN)))
-             (runtime/step (:stepper live) owned))
+             (runtime/run (:stepper live) owned))
          (step-with-constants! live elapsed-time time-constants)))
      (arrays/read-sample (:outputs live) (:as live)))))
 
@@ -647,7 +652,7 @@
         (:updates (lnn/about-learner live))) ;=> 1"
   ^AutoCloseable [network & options]
   (let [{:keys [as] :or {as :vectors} :as checked} (options/check :learner options)]
-    (open-session "Learner" network as "open_learner"
+    (open-session "Learner" network as "open_learner" true
                   #(options/to-python (dissoc checked :as)))))
 
 (defn guarded
@@ -681,13 +686,23 @@
   ^AutoCloseable [network & options]
   (let [{:keys [as] :or {as :vectors} :as checked} (options/check :guarded options)
         within (options/check :guarded/learner [(:learner checked)])]
-    (open-session "Guarded" network as "open_guarded"
+    (open-session "Guarded" network as "open_guarded" true
                   #(options/to-python (assoc (dissoc checked :as) :learner within)))))
 
 (defn- open-learner! [live]
-  (when-not (and (instance? ILookup live) (contains? #{"Learner" "Guarded"} (:kind live)))
+  (when-not (and (instance? ILookup live) (:teacher live))
     (throw (wrong-type :live "a learner" live)))
   (open! live))
+
+(defn- learn-number!
+  "A lesson of one number, for which nothing has to cross but what lies in memory."
+  [live target delay]
+  (let [^DoubleBuffer lesson (:lesson live)]
+    (.put lesson 0 (double target))
+    (.put lesson 1 (double delay))
+    (runtime/run (:teacher live) (:owned live))
+    (let [loss (.get lesson 2)]
+      (when-not (Double/isNaN loss) loss))))
 
 (defn learn!
   "Moves the weights of a learner by what an output should have been; the state stays. Returns the
@@ -706,10 +721,12 @@
   (let [{:keys [delay] :or {delay 0}} (options/check :learn! options)]
     (locking live
       (open-learner! live)
-      (when (some? target)
-        (with-memory
-          (runtime/call-on (:owned live) "learner_learn"
-                           [(get (arrays/described {:target target}) "target") delay]))))))
+      (cond
+        (number? target) (learn-number! live target delay)
+        (some? target) (with-memory
+                         (runtime/call-on (:owned live) "learner_learn"
+                                          [(get (arrays/described {:target target}) "target")
+                                           delay]))))))
 
 (defn about-learner
   "What a learner says of itself: `:method`, the `:reason` why it is this one, `:samples` that came,

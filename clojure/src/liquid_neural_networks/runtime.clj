@@ -207,16 +207,16 @@
      (call function (cons (.get owned) arguments) named)
      (finally (Reference/reachabilityFence owned)))))
 
-(defn stepper
-  "A function that steps a stream, for `step`; valid as long as the stream is."
-  ^Function [owned]
-  (Function/getFunction (Pointer. (call-on owned "stepper" []))))
+(defn c-function
+  "What a function of interop makes of a stream, for `run`; valid as long as the stream is."
+  ^Function [owned function & arguments]
+  (Function/getFunction (Pointer. (call-on owned function arguments))))
 
 (def ^:private nothing (object-array 0))
 
-(defn step
-  "Calls what `stepper` made of a stream."
-  [^Function stepper owned]
-  (when-not (zero? (outside-shutdown (.invokeInt stepper ^objects nothing)))
+(defn run
+  "Calls what `c-function` made of a stream."
+  [^Function made owned]
+  (when-not (zero? (outside-shutdown (.invokeInt made ^objects nothing)))
     (call-on owned "last_error" []))
   (Reference/reachabilityFence owned))

@@ -20,6 +20,7 @@ from ._learner import (
     learner_snapshot,
     open_guarded,
     open_learner,
+    teacher,
 )
 from ._network import (
     create_network,
@@ -90,6 +91,7 @@ __all__ = [
     "stream_state",
     "stream_step",
     "task_windows",
+    "teacher",
     "trace",
     "train",
     "version",

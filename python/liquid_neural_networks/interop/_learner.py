@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any, Optional, Union
+from math import nan
+from typing import Any, Optional, Union, cast
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..network import LiquidNetwork
 from ..online import Guarded, Learner
 from ._arrays import Array, Given, array_description, view
 from ._calls import Plain, guarded, held, hold
-from ._stream import Session
+from ._stream import Session, c_function
 
 
 @guarded
@@ -55,6 +56,30 @@ def learner_learn(handle: int, target: Given, delay: int = 0) -> Optional[float]
     if isinstance(target, dict):
         known = np.array(view(target))
     return _learner(handle).learn(known, delay)
+
+
+@guarded
+def teacher(handle: int, lesson: Mapping[str, Any]) -> int:
+    """Address of a C function that does what :func:`learner_learn` does for a target that is one
+    number, with nothing to cross.
+
+    ``lesson`` describes memory for three numbers: the target, the delay, and what comes back, the
+    loss or NaN. Errors are as for :func:`stepper`.
+    """
+    session = held(handle, Session)
+    learn, numbers = _learner(handle).learn, memoryview(cast(Any, view(lesson)))
+
+    def teach() -> int:
+        try:
+            target, delay, _ = numbers
+            loss = learn(target, int(delay))
+            numbers[2] = nan if loss is None else loss
+        except BaseException as error:
+            session.error = error
+            return 1
+        return 0
+
+    return c_function(session, teach)
 
 
 @guarded

@@ -21,7 +21,7 @@ class Session:
         self.stream, self.outputs = stream, outputs
         self.advance = _unchanged(stream) if isinstance(stream, Guarded) else stream.step
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
-        self.stepper: object = None
+        self.functions: list[object] = []
         self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:
@@ -84,16 +84,22 @@ def stepper(handle: int) -> int:
             return 1
         return 0
 
-    session.stepper = _STEP(step)
-    return ctypes.cast(session.stepper, ctypes.c_void_p).value or 0
+    return c_function(session, step)
 
 
-_STEP = ctypes.CFUNCTYPE(ctypes.c_int)
+_NOTHING_TO_CROSS = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
+def c_function(session: Session, function: Callable[[], int]) -> int:
+    """Address of a function as one of C, which lives as long as the session."""
+    made = _NOTHING_TO_CROSS(function)
+    session.functions.append(made)
+    return ctypes.cast(made, ctypes.c_void_p).value or 0
 
 
 @guarded
 def last_error(handle: int) -> None:
-    """Raises what went wrong in the latest step."""
+    """Raises what went wrong in the latest step or lesson."""
     session = held(handle, Session)
     error, session.error = session.error, None
     if error is not None:
