@@ -67,7 +67,8 @@ def teacher(handle: int, lesson: Mapping[str, Any]) -> int:
     loss or NaN. Errors are as for :func:`stepper`.
     """
     session = held(handle, Session)
-    learn, numbers = _learner(handle).learn, memoryview(cast(Any, view(lesson)))
+    learn = _learner(handle).learn
+    numbers: Any = memoryview(cast(Any, view(lesson)))
 
     def teach() -> int:
         try:
