@@ -60,6 +60,8 @@
            ["step! of 19 neurons, a vector in"
             (measure 5000 #(lnn/step! live [0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1] 0.02)
                      #(peer "step")) 2.0]
+           ["step! of 19 neurons, on another thread"
+            @(future (measure 5000 #(lnn/step! live sample 0.02) #(peer "step"))) 2.0]
            ["step! and learn! of 19 neurons"
             (measure 2000 #(learn learner) #(peer "learn")) 2.0]
            ["the same under guard"

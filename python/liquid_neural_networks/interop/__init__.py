@@ -36,7 +36,15 @@ from ._network import (
     version,
     wiring,
 )
-from ._stream import last_error, open_stream, stepper, stream_reset, stream_state, stream_step
+from ._stream import (
+    keep_thread,
+    last_error,
+    open_stream,
+    stepper,
+    stream_reset,
+    stream_state,
+    stream_step,
+)
 from ._tables import (
     evaluate_forecaster,
     fit_table,
@@ -66,6 +74,7 @@ __all__ = [
     "fixed_points",
     "forecast",
     "forward",
+    "keep_thread",
     "last_error",
     "learner_about",
     "learner_commit",

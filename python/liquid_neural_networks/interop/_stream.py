@@ -98,6 +98,16 @@ def c_function(session: Session, function: Callable[[], int]) -> int:
 
 
 @guarded
+def keep_thread() -> None:
+    """Keeps Python's state of the calling thread, if that is not one of Python's own.
+
+    Else it is made anew for each call, which takes longer than a step of a small network. It is
+    never freed, so this is for a few threads that call often.
+    """
+    ctypes.pythonapi.PyGILState_Ensure()  # without the release that would follow
+
+
+@guarded
 def last_error(handle: int) -> None:
     """Raises what went wrong in the latest step or lesson."""
     session = held(handle, Session)
