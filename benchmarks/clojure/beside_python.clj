@@ -56,16 +56,16 @@
            ["forward (32, 32, 10), nested vectors"
             (measure 300 #(lnn/forward network nested) forward) 1.5]
            ["step! of 19 neurons, an array in"
-            (measure 5000 #(lnn/step! live sample 0.02) #(peer "step")) 2.0]
+            (measure 20000 #(lnn/step! live sample 0.02) #(peer "step")) 2.0]
            ["step! of 19 neurons, a vector in"
-            (measure 5000 #(lnn/step! live [0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1] 0.02)
+            (measure 20000 #(lnn/step! live [0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1] 0.02)
                      #(peer "step")) 2.0]
            ["step! of 19 neurons, on another thread"
-            @(future (measure 5000 #(lnn/step! live sample 0.02) #(peer "step"))) 2.0]
+            @(future (measure 20000 #(lnn/step! live sample 0.02) #(peer "step"))) 2.0]
            ["step! and learn! of 19 neurons"
-            (measure 2000 #(learn learner) #(peer "learn")) 2.0]
+            (measure 5000 #(learn learner) #(peer "learn")) 2.0]
            ["the same under guard"
-            (measure 2000 #(learn guarded) #(peer "guarded")) 2.0]]]
+            (measure 5000 #(learn guarded) #(peer "guarded")) 2.0]]]
       (into [name measured] (at-most target)))))
 
 (defn- versions

@@ -504,8 +504,8 @@
 
 (defn- live-session
   "A stream: something to close, that is asked for its parts by keywords."
-  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper teacher lesson
-   ^AtomicBoolean open]
+  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper
+   {:keys [teacher lesson classes]} ^AtomicBoolean open]
   (with-meta
     (reify
       AutoCloseable
@@ -514,7 +514,7 @@
       (valAt [_ key]
         (case key
           :owned owned, :sample sample, :outputs outputs, :as as, :stepper stepper, :open open
-          :kind kind, :teacher teacher, :lesson lesson
+          :kind kind, :teacher teacher, :lesson lesson, :classes classes
           nil))
       (valAt [this key other] (let [found (.valAt this key)] (if (nil? found) other found)))
       Object
@@ -525,22 +525,30 @@
 
 (printed-as! ::stream str)
 
+(defn- lesson
+  "What a learner needs to be taught through memory: the target, the delay and the loss."
+  [owned output-size classes]
+  (let [{:keys [buffer description]} (arrays/numbers (+ 2 (long output-size)))]
+    {:teacher (runtime/c-function owned "teacher" description)
+     :lesson buffer
+     :classes classes}))
+
 (defn- open-session
-  "A stream that a function of interop opens, a learner if it is to have a teacher; `given` is called
-  for its last argument."
-  [kind network as function teacher? given]
-  (let [owner (owned-by network)
-        sample (arrays/numbers (+ 2 (long (:input-size network))))
-        outputs (arrays/numbers (:output-size network))
-        lesson (arrays/numbers 3)
+  "A stream that a function of interop opens; `given` is called for its last argument. One that learns
+  is `:taught` values or `:classes`."
+  [kind network as function taught given]
+  (let [{:keys [input-size output-size]} network
+        owner (owned-by network)
+        sample (arrays/numbers (+ 2 (long input-size)))
+        outputs (arrays/numbers output-size)
         owned (runtime/own
                (with-memory
                  (runtime/call-on owner function
                                   [(:description sample) (:description outputs) (given)])))]
     (live-session kind owned (:buffer sample) (:buffer outputs) as
                   (runtime/c-function owned "stepper")
-                  (when teacher? (runtime/c-function owned "teacher" (:description lesson)))
-                  (:buffer lesson) (AtomicBoolean. true))))
+                  (when taught (lesson owned output-size (= taught :classes)))
+                  (AtomicBoolean. true))))
 
 (defn stream
   "A live session with a network: one sample in, one output out, the state kept in between. It
@@ -558,7 +566,7 @@
         (lnn/step! live [0.5 -0.1] 0.02))"
   ^AutoCloseable [network & options]
   (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)]
-    (open-session "Stream" network as "open_stream" false #(arrays/described {:state state}))))
+    (open-session "Stream" network as "open_stream" nil #(arrays/described {:state state}))))
 
 (defn- open!
   "A stream that is open."
@@ -597,7 +605,7 @@
   ([live sample elapsed-time time-constants]
    (locking live
      (open! live)
-     (arrays/fill-sample! (:sample live) sample)
+     (arrays/fill-sample! (:sample live) sample :sample)
      (let [elapsed-time (double (arrays/number :elapsed-time elapsed-time))
            owned (:owned live)]
        (if (or (nil? time-constants)
@@ -651,8 +659,9 @@
         (lnn/learn! live 0.2)
         (:updates (lnn/about-learner live))) ;=> 1"
   ^AutoCloseable [network & options]
-  (let [{:keys [as] :or {as :vectors} :as checked} (options/check :learner options)]
-    (open-session "Learner" network as "open_learner" true
+  (let [{:keys [as loss] :or {as :vectors} :as checked} (options/check :learner options)
+        taught (if (= "cross_entropy" (some-> loss options/snake)) :classes :values)]
+    (open-session "Learner" network as "open_learner" taught
                   #(options/to-python (dissoc checked :as)))))
 
 (defn guarded
@@ -686,7 +695,7 @@
   ^AutoCloseable [network & options]
   (let [{:keys [as] :or {as :vectors} :as checked} (options/check :guarded options)
         within (options/check :guarded/learner [(:learner checked)])]
-    (open-session "Guarded" network as "open_guarded" true
+    (open-session "Guarded" network as "open_guarded" :values
                   #(options/to-python (assoc (dissoc checked :as) :learner within)))))
 
 (defn- open-learner! [live]
@@ -694,15 +703,26 @@
     (throw (wrong-type :live "a learner" live)))
   (open! live))
 
-(defn- learn-number!
-  "A lesson of one number, for which nothing has to cross but what lies in memory."
+(defn- teach!
+  "A lesson for which nothing has to cross but what lies in memory: the target, the delay and the
+  loss."
   [live target delay]
-  (let [^DoubleBuffer lesson (:lesson live)]
-    (.put lesson 0 (double target))
-    (.put lesson 1 (double delay))
+  (let [^DoubleBuffer lesson (:lesson live)
+        outputs (- (.capacity lesson) 2)]
+    (if (number? target)
+      (.put lesson 0 (double target))
+      (arrays/fill-sample! lesson target :target))
+    (.put lesson outputs (double delay))
     (runtime/run (:teacher live) (:owned live))
-    (let [loss (.get lesson 2)]
+    (let [loss (.get lesson (inc outputs))]
       (when-not (Double/isNaN loss) loss))))
+
+(defn- teach-at-length!
+  "The same for a target that is no lesson of this learner's, for the error."
+  [live target delay]
+  (with-memory
+    (runtime/call-on (:owned live) "learner_learn"
+                     [(get (arrays/described {:target target}) "target") delay])))
 
 (defn learn!
   "Moves the weights of a learner by what an output should have been; the state stays. Returns the
@@ -721,12 +741,11 @@
   (let [{:keys [delay] :or {delay 0}} (options/check :learn! options)]
     (locking live
       (open-learner! live)
-      (cond
-        (number? target) (learn-number! live target delay)
-        (some? target) (with-memory
-                         (runtime/call-on (:owned live) "learner_learn"
-                                          [(get (arrays/described {:target target}) "target")
-                                           delay]))))))
+      (when (some? target)
+        (if (or (= (number? target) (:classes live))
+                (and (number? target) (= 1 (.capacity ^DoubleBuffer (:outputs live)))))
+          (teach! live target delay)
+          (teach-at-length! live target delay))))))
 
 (defn about-learner
   "What a learner says of itself: `:method`, the `:reason` why it is this one, `:samples` that came,

@@ -60,21 +60,24 @@ def learner_learn(handle: int, target: Given, delay: int = 0) -> Optional[float]
 
 @guarded
 def teacher(handle: int, lesson: Mapping[str, Any]) -> int:
-    """Address of a C function that does what :func:`learner_learn` does for a target that is one
-    number, with nothing to cross.
+    """Address of a C function that does what :func:`learner_learn` does, with nothing to cross.
 
-    ``lesson`` describes memory for three numbers: the target, the delay, and what comes back, the
-    loss or NaN. Errors are as for :func:`stepper`.
+    ``lesson`` describes memory for the target, a number for each output (of classes the first is
+    the number of the class), the delay, and what comes back, the loss or NaN. Errors are as for
+    :func:`stepper`.
     """
-    session = held(handle, Session)
-    learn = _learner(handle).learn
-    numbers: Any = memoryview(cast(Any, view(lesson)))
+    session, opened = held(handle, Session), _learner(handle)
+    learner = opened.learner if isinstance(opened, Guarded) else opened
+    one = learner.output_size == 1 or learner.options["loss"] == "cross_entropy"
+    memory = view(lesson)
+    numbers: Any = memoryview(cast(Any, memory))
+    learn, targets = opened.learn, memory[:-2]
 
     def teach() -> int:
         try:
-            target, delay, _ = numbers
-            loss = learn(target, int(delay))
-            numbers[2] = nan if loss is None else loss
+            target: Any = numbers[0] if one else targets.copy()
+            loss = learn(target, int(numbers[-2]))
+            numbers[-1] = nan if loss is None else loss
         except BaseException as error:
             session.error = error
             return 1

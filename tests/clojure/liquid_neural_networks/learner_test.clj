@@ -38,6 +38,36 @@
       :shape-error :target (lnn/learn! live [1 2])
       :option-error :later (lnn/learn! live 0.3 {:later 3}))))
 
+(deftest targets-may-be-several-or-a-class
+  (let [network {:input-size 2 :hidden-size 4 :output-size 3 :seed 1}
+        taught (fn [options targets]
+                 (with-open [live (lnn/learner (lnn/create-network (merge network (:network options)))
+                                               (dissoc options :network))]
+                   (mapv #(do (lnn/step! live [0.5 -0.1]) (lnn/learn! live %)) targets)))
+        losses (taught {} (repeat 4 [0.1 0.2 nil]))]
+    (is (every? pos? losses))
+    (is (apply > losses))
+    (is (= losses
+           (taught {} [(list 0.1 0.2 nil) (double-array [0.1 0.2 ##NaN]) [1/10 0.2 ##NaN]
+                       {:data [0.1 0.2 nil] :shape [3]}])))
+    (is (= [nil nil] (taught {} [[nil nil nil] nil])))
+    (is (= (taught {:network {:output-size 1}} [0.3 0.2])
+           (taught {:network {:output-size 1}} [[0.3] (double-array [0.2])])))
+    (let [losses (taught {:loss :cross-entropy :learning-rate 0.01} (repeat 30 2))]
+      (is (< (last losses) (first losses)))
+      (is (nil? (first (taught {:loss :cross-entropy} [##NaN])))))
+    (are [type options target]
+         (= [type :target] ((juxt :type :argument) (error (taught options [target]))))
+      :shape-error {} 0.5
+      :shape-error {} [0.1 0.2]
+      :shape-error {} [[0.1 0.2 0.3]]
+      :dtype-error {} [0.1 "x" 0.3]
+      :dtype-error {} :up
+      :domain-error {} [0.1 ##Inf 0.3]
+      :shape-error {:loss :cross-entropy} [0 1 0]
+      :domain-error {:loss :cross-entropy} 3
+      :domain-error {:network {:output-size 1}} ##Inf)))
+
 (deftest what-was-learned-is-committed-or-kept
   (let [network (pilot) before (lnn/forward network samples)]
     (with-open [live (lnn/learner network {:method :snap1})]
