@@ -40,6 +40,10 @@
         one {:shape [1 1 10] :data (float-array 10 0.1)}
         forward #(peer "forward")
         live (lnn/stream pilot)
+        options {:method :exact :learning-rate 0.001}
+        learner (lnn/learner pilot options)
+        guarded (lnn/guarded pilot {:learner options})
+        learn (fn [live] (lnn/step! live sample 0.02) (lnn/learn! live 0.4))
         at-most (fn [most] [(str "at most " most " x Python") (fn [{:keys [ratio]}] (<= ratio most))])]
     (for [[name measured target]
           [["forward (1, 1, 10), a float array in and out"
@@ -52,10 +56,16 @@
            ["forward (32, 32, 10), nested vectors"
             (measure 300 #(lnn/forward network nested) forward) 1.5]
            ["step! of 19 neurons, an array in"
-            (measure 5000 #(lnn/step! live sample 0.02) #(peer "step")) 2.0]
+            (measure 20000 #(lnn/step! live sample 0.02) #(peer "step")) 2.0]
            ["step! of 19 neurons, a vector in"
-            (measure 5000 #(lnn/step! live [0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1] 0.02)
-                     #(peer "step")) 2.0]]]
+            (measure 20000 #(lnn/step! live [0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1] 0.02)
+                     #(peer "step")) 2.0]
+           ["step! of 19 neurons, on another thread"
+            @(future (measure 20000 #(lnn/step! live sample 0.02) #(peer "step"))) 2.0]
+           ["step! and learn! of 19 neurons"
+            (measure 5000 #(learn learner) #(peer "learn")) 2.0]
+           ["the same under guard"
+            (measure 5000 #(learn guarded) #(peer "guarded")) 2.0]]]
       (into [name measured] (at-most target)))))
 
 (defn- versions

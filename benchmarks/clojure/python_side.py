@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import Callable
+from typing import Callable, Union
 
 import numpy as np
 import torch
 
 from liquid_neural_networks import LiquidNetwork
+from liquid_neural_networks.online import Guarded, Learner
+
+PILOT = {"type": "ncp", "inter": 12, "command": 6, "motor": 1}
+SAMPLE = np.full(10, 0.1)
 
 
 def _forward(shape: tuple[int, ...]) -> Callable[[], object]:
@@ -23,13 +27,29 @@ def _forward(shape: tuple[int, ...]) -> Callable[[], object]:
 
 
 def _step() -> Callable[[], object]:
-    wiring = {"type": "ncp", "inter": 12, "command": 6, "motor": 1}
-    live = LiquidNetwork(10, wiring=wiring, seed=1).stream()
-    sample = np.full(10, 0.1)
-    return lambda: live.step(sample, 0.02)
+    live = LiquidNetwork(10, wiring=PILOT, seed=1).stream()
+    return lambda: live.step(SAMPLE, 0.02)
 
 
-_WORK = {"forward": _forward((32, 32, 10)), "small": _forward((1, 1, 10)), "step": _step()}
+def _learner() -> Learner:
+    return LiquidNetwork(10, wiring=PILOT, seed=1).learner("exact", learning_rate=0.001)
+
+
+def _learn(live: Union[Learner, Guarded]) -> Callable[[], object]:
+    def run() -> object:
+        live.step(SAMPLE, 0.02)
+        return live.learn(0.4)
+
+    return run
+
+
+_WORK = {
+    "forward": _forward((32, 32, 10)),
+    "small": _forward((1, 1, 10)),
+    "step": _step(),
+    "learn": _learn(_learner()),
+    "guarded": _learn(Guarded(_learner())),
+}
 
 
 def nanoseconds(name: str) -> int:

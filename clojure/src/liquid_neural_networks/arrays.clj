@@ -273,11 +273,12 @@
   (if (number? value) (double value) (refuse-element argument value)))
 
 (defn fill-sample!
-  "Writes one sample, nil as NaN, to the beginning of a buffer that has two numbers more."
-  [^DoubleBuffer buffer sample]
+  "Writes one sample, or target, nil as NaN, to the beginning of a buffer that has two numbers
+  more."
+  [^DoubleBuffer buffer sample argument]
   (.clear buffer)
   (let [size (- (.capacity buffer) 2)
-        refuse #(refuse-shape :sample (str size " numbers") %)]
+        refuse #(refuse-shape argument (str size " numbers") %)]
     (cond
       (instance? doubles-class sample)
       (if (= size (alength ^doubles sample)) (.put buffer ^doubles sample)
@@ -286,10 +287,10 @@
       (and (vector? sample) (= size (count sample)))
       (dotimes [i size]
         (let [value (nth sample i)]
-          (.put buffer (double (if (nil? value) Double/NaN (number :sample value))))))
+          (.put buffer (double (if (nil? value) Double/NaN (number argument value))))))
 
       :else
-      (let [{:keys [shape dtype write]} (prepare sample :sample)
+      (let [{:keys [shape dtype write]} (prepare sample argument)
             bytes (memory/direct (max 8 (* (elements shape) (size-of dtype))))]
         (when-not (= [size] shape) (refuse (if (= 1 (count shape)) (first shape) shape)))
         (write bytes)

@@ -22,7 +22,8 @@
   `:option-error`, `:data-error`, `:model-file-error`, `:missing-dependency-error` (see the
   specification), and `:file-error`, `:python-environment` and `:python-error`. What Python raised
   also has `:python/type`, `:python/message` and `:python/traceback`."
-  (:require [clojure.java.io :as io]
+  (:require [clojure.core.protocols :as protocols]
+            [clojure.java.io :as io]
             [clojure.string :as str]
             [liquid-neural-networks.arrays :as arrays]
             [liquid-neural-networks.environment :as environment]
@@ -77,10 +78,11 @@
   ((requiring-resolve 'liquid-neural-networks.kindly/view) x))
 
 (defn- shown-as
-  "Metadata of a value that prints as `printed-as!` says, and that notebooks show as kindly's
-  `:kind/fn`."
-  [type]
-  {:type type :kindly/kind :kind/fn :kindly/options {:kindly/f view}})
+  "Metadata of a value that prints as `printed-as!` says, that notebooks show as kindly's
+  `:kind/fn`, and that is `datafied` for tools that browse."
+  [type datafied]
+  {:type type :kindly/kind :kind/fn :kindly/options {:kindly/f view}
+   `protocols/datafy datafied})
 
 (defn- network-summary
   [{:keys [input-size hidden-size output-size num-layers bidirectional dynamics synapses
@@ -93,9 +95,23 @@
 
 (printed-as! ::network network-summary)
 
+(declare describe parameters wiring)
+
+(defn- network-data
+  "What `describe` says, whose counts of parameters and synapses lead to these."
+  [network]
+  (with-meta (describe network)
+    {`protocols/nav (fn [_ key value]
+                      (case key
+                        :parameter-count (parameters network)
+                        :synapses (wiring network)
+                        value))}))
+
 (defn network?
   "Whether `x` is a network. It is a map of what it is made of, such as `:input-size` and
-  `:synapses`, which prints as one line.
+  `:synapses`, which prints as one line; `datafy` of it is what [[describe]] says, and `nav` leads
+  on to its parameters and wiring. Two are `=` when they are the same one, as training changes
+  what is inside: compare what [[parameters]] and [[wiring]] return.
 
       (lnn/network? (lnn/create-network {:input-size 1 :hidden-size 4 :output-size 1})) ;=> true"
   [x]
@@ -116,7 +132,7 @@
   [{:strs [handle scaling metadata] :as facts}]
   (with-meta (assoc (options/to-clojure (dissoc facts "handle" "scaling" "metadata"))
                     ::network (runtime/own handle))
-    (cond-> (shown-as ::network)
+    (cond-> (shown-as ::network network-data)
       (seq metadata) (assoc :metadata (options/to-keywords metadata))
       scaling (assoc :scaling (options/to-keywords scaling)))))
 
@@ -337,6 +353,11 @@
 
 (printed-as! ::forecaster forecaster-summary)
 
+(defn- forecaster-data
+  "What can be asked of it, the network among it."
+  [forecaster]
+  (with-meta (dissoc forecaster ::forecaster) nil))
+
 (defn forecaster?
   "Whether `x` is a forecaster, as [[fit-table]] returns it.
 
@@ -351,7 +372,7 @@
                  (assoc :network (introduced network)
                         :history (get facts "history")
                         ::forecaster (runtime/own handle)))
-    (shown-as ::forecaster)))
+    (shown-as ::forecaster forecaster-data)))
 
 (defn fit-table
   "Trains a network on a table, one row a sample in order of time, and returns a forecaster: the
@@ -483,7 +504,8 @@
 
 (defn- live-session
   "A stream: something to close, that is asked for its parts by keywords."
-  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper ^AtomicBoolean open]
+  [kind owned ^DoubleBuffer sample ^DoubleBuffer outputs as stepper
+   {:keys [teacher lesson classes]} ^AtomicBoolean open]
   (with-meta
     (reify
       AutoCloseable
@@ -492,7 +514,7 @@
       (valAt [_ key]
         (case key
           :owned owned, :sample sample, :outputs outputs, :as as, :stepper stepper, :open open
-          :kind kind
+          :kind kind, :teacher teacher, :lesson lesson, :classes classes
           nil))
       (valAt [this key other] (let [found (.valAt this key)] (if (nil? found) other found)))
       Object
@@ -503,18 +525,30 @@
 
 (printed-as! ::stream str)
 
+(defn- lesson
+  "What a learner needs to be taught through memory: the target, the delay and the loss."
+  [owned output-size classes]
+  (let [{:keys [buffer description]} (arrays/numbers (+ 2 (long output-size)))]
+    {:teacher (runtime/c-function owned "teacher" description)
+     :lesson buffer
+     :classes classes}))
+
 (defn- open-session
-  "A stream that a function of interop opens; `given` is called for its last argument."
-  [kind network as function given]
-  (let [owner (owned-by network)
-        sample (arrays/numbers (+ 2 (long (:input-size network))))
-        outputs (arrays/numbers (:output-size network))
+  "A stream that a function of interop opens; `given` is called for its last argument. One that learns
+  is `:taught` values or `:classes`."
+  [kind network as function taught given]
+  (let [{:keys [input-size output-size]} network
+        owner (owned-by network)
+        sample (arrays/numbers (+ 2 (long input-size)))
+        outputs (arrays/numbers output-size)
         owned (runtime/own
                (with-memory
                  (runtime/call-on owner function
                                   [(:description sample) (:description outputs) (given)])))]
     (live-session kind owned (:buffer sample) (:buffer outputs) as
-                  (runtime/stepper owned) (AtomicBoolean. true))))
+                  (runtime/c-function owned "stepper")
+                  (when taught (lesson owned output-size (= taught :classes)))
+                  (AtomicBoolean. true))))
 
 (defn stream
   "A live session with a network: one sample in, one output out, the state kept in between. It
@@ -532,7 +566,7 @@
         (lnn/step! live [0.5 -0.1] 0.02))"
   ^AutoCloseable [network & options]
   (let [{:keys [state as] :or {as :vectors}} (options/check :stream options)]
-    (open-session "Stream" network as "open_stream" #(arrays/described {:state state}))))
+    (open-session "Stream" network as "open_stream" nil #(arrays/described {:state state}))))
 
 (defn- open!
   "A stream that is open."
@@ -571,13 +605,13 @@
   ([live sample elapsed-time time-constants]
    (locking live
      (open! live)
-     (arrays/fill-sample! (:sample live) sample)
+     (arrays/fill-sample! (:sample live) sample :sample)
      (let [elapsed-time (double (arrays/number :elapsed-time elapsed-time))
            owned (:owned live)]
        (if (or (nil? time-constants)
                (and (number? time-constants) (not (Double/isNaN (double time-constants)))))
          (do (arrays/set-time! (:sample live) elapsed-time (double (or time-constants Double/NaN)))
-             (runtime/step (:stepper live) owned))
+             (runtime/run (:stepper live) owned))
          (step-with-constants! live elapsed-time time-constants)))
      (arrays/read-sample (:outputs live) (:as live)))))
 
@@ -625,14 +659,70 @@
         (lnn/learn! live 0.2)
         (:updates (lnn/about-learner live))) ;=> 1"
   ^AutoCloseable [network & options]
-  (let [{:keys [as] :or {as :vectors} :as checked} (options/check :learner options)]
-    (open-session "Learner" network as "open_learner"
+  (let [{:keys [as loss] :or {as :vectors} :as checked} (options/check :learner options)
+        taught (if (= "cross_entropy" (some-> loss options/snake)) :classes :values)]
+    (open-session "Learner" network as "open_learner" taught
                   #(options/to-python (dissoc checked :as)))))
 
+(defn guarded
+  "A [[learner]] for raw streams, which may be anything: samples and targets are scaled by what came
+  so far, and it is watched. Outputs are a weighted mean of its own and those of a shadow beside it;
+  over any stream, their absolute errors, in spreads of the target, add up to at most `:bound`
+  more than the shadow's, see [[about-learner]].
+
+    :learner  options of the learner within, as for [[learner]]; a :loss of values
+    :scale    scale samples and targets; true
+    :warm-up  targets to be known before anything is learned; until then outputs are the shadow's;
+              50
+    :skip     learn a linear map of the inputs beside the network: :gradient (default),
+              :least-squares or :none
+    :changes  the network says by how much the target changes from the last one known; false
+    :shadow   :last-value (default), of the target, or :frozen, the network as it is now
+    :limit    spreads by which the learner's output may differ from the shadow's; 4.0
+    :window   samples after which weights that did worse than the shadow go back to those that did
+              better; 500
+    :as       as for [[stream]]
+
+  [[step!]] takes no time constants. Source of the weighting: Sani, Neu and Lazaric, Exploiting
+  easy data in online optimization, NeurIPS 2014.
+
+      (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/guarded pilot {:warm-up 2 :learner {:method :exact}})]
+        (doseq [reading [20.5 20.7 21.0 20.9]]
+          (lnn/step! live [reading 0.3])
+          (lnn/learn! live (+ reading 0.1)))
+        (:samples (:scores (lnn/about-learner live)))) ;=> 2"
+  ^AutoCloseable [network & options]
+  (let [{:keys [as] :or {as :vectors} :as checked} (options/check :guarded options)
+        within (options/check :guarded/learner [(:learner checked)])]
+    (open-session "Guarded" network as "open_guarded" :values
+                  #(options/to-python (assoc (dissoc checked :as) :learner within)))))
+
 (defn- open-learner! [live]
-  (when-not (and (instance? ILookup live) (= "Learner" (:kind live)))
+  (when-not (and (instance? ILookup live) (:teacher live))
     (throw (wrong-type :live "a learner" live)))
   (open! live))
+
+(defn- teach!
+  "A lesson for which nothing has to cross but what lies in memory: the target, the delay and the
+  loss."
+  [live target delay]
+  (let [^DoubleBuffer lesson (:lesson live)
+        outputs (- (.capacity lesson) 2)]
+    (if (number? target)
+      (.put lesson 0 (double target))
+      (arrays/fill-sample! lesson target :target))
+    (.put lesson outputs (double delay))
+    (runtime/run (:teacher live) (:owned live))
+    (let [loss (.get lesson (inc outputs))]
+      (when-not (Double/isNaN loss) loss))))
+
+(defn- teach-at-length!
+  "The same for a target that is no lesson of this learner's, for the error."
+  [live target delay]
+  (with-memory
+    (runtime/call-on (:owned live) "learner_learn"
+                     [(get (arrays/described {:target target}) "target") delay])))
 
 (defn learn!
   "Moves the weights of a learner by what an output should have been; the state stays. Returns the
@@ -652,13 +742,17 @@
     (locking live
       (open-learner! live)
       (when (some? target)
-        (with-memory
-          (runtime/call-on (:owned live) "learner_learn"
-                           [(get (arrays/described {:target target}) "target") delay]))))))
+        (if (or (= (number? target) (:classes live))
+                (and (number? target) (= 1 (.capacity ^DoubleBuffer (:outputs live)))))
+          (teach! live target delay)
+          (teach-at-length! live target delay))))))
 
 (defn about-learner
   "What a learner says of itself: `:method`, the `:reason` why it is this one, `:samples` that came,
-  `:updates` of the weights, and `:events`, what it did on its own.
+  `:updates` of the weights, and `:events`, what it did on its own. One that is [[guarded]] also says
+  its `:share` of the next output, the `:scores` so far, which are the summed errors of `:shadow`
+  and how much larger those of its own (`:learner`) and of the outputs (`:output`) were, and the
+  `:bound` of the latter.
 
       (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
       (with-open [live (lnn/learner pilot {:method :snap1})]

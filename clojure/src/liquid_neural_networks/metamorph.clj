@@ -97,14 +97,15 @@
 ;; -- diagnostics ----------------------------------------------------------------------------
 
 (defn- glance
-  "How well the newest rows of the training data were predicted."
-  [{{:keys [test history]} :model-data}]
-  (ds/->dataset {:r.squared [(:r2 test)]
-                 :mse [(:mse test)]
-                 :mae [(:mae test)]
-                 :accuracy [(:accuracy test)]
-                 :nobs [(:count test)]
-                 :iter [(:epochs history)]}))
+  "How well the newest rows of the training data were predicted. The names are those that
+  metamorph.ml knows, which has none for classes."
+  [{{:keys [test labels]} :model-data}]
+  (let [measured (if labels
+                   (array-map :accuracy :accuracy)
+                   (array-map :r.squared :r2 :mse :mse :mae :mae))]
+    (ds/->dataset (into (array-map)
+                        (for [[column measure] (assoc measured :n :count)]
+                          [column [(test measure)]])))))
 
 (defn- terms
   "[name value] of every number of nested parameters."

@@ -71,6 +71,11 @@
    :max-gradient-norm ::number, :patience ::count, :checkpoint ::a-path, :resume ::flag
    :seed ::integer, :on-epoch ::function, :progress ::flag})
 
+(def ^:private learning
+  "Options of a learner."
+  {:method ::choice, :optimizer ::choice, :learning-rate ::number, :max-gradient-norm ::number
+   :loss ::choice, :max-delay ::count, :window ::count})
+
 (s/def ::rows-or-data-set #{:rows :dataset})
 (s/def ::output (s/or :one ::count :difference (s/coll-of ::count :kind sequential? :count 2)))
 (s/def ::counts (s/coll-of ::count))
@@ -108,9 +113,10 @@
    :evaluate {:batch-size ::count}
    :forecaster/evaluate {}
    :stream {:state ::numbers, :as ::format}
-   :learner {:method ::choice, :optimizer ::choice, :learning-rate ::number
-             :max-gradient-norm ::number, :loss ::choice, :max-delay ::count, :window ::count
-             :as ::format}
+   :learner (assoc learning :as ::format)
+   :guarded {:learner ::plain-map, :scale ::flag, :warm-up ::count, :skip ::choice, :changes ::flag
+             :shadow ::choice, :limit ::number, :window ::count, :as ::format}
+   :guarded/learner learning
    :learn! {:delay ::count}
    :parameters {:as ::format}
    :describe {:as ::rows-or-data-set}

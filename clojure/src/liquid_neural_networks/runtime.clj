@@ -12,7 +12,8 @@
            [java.nio.charset StandardCharsets]
            [java.util.concurrent ConcurrentHashMap ConcurrentLinkedQueue TimeUnit]
            [java.util.concurrent.atomic AtomicLong]
-           [java.util.concurrent.locks ReentrantReadWriteLock]))
+           [java.util.concurrent.locks ReentrantReadWriteLock]
+           [java.util.function Supplier]))
 
 (set! *warn-on-reflection* true)
 
@@ -207,16 +208,30 @@
      (call function (cons (.get owned) arguments) named)
      (finally (Reference/reachabilityFence owned)))))
 
-(defn stepper
-  "A function that steps a stream, for `step`; valid as long as the stream is."
-  ^Function [owned]
-  (Function/getFunction (Pointer. (call-on owned "stepper" []))))
+(defn c-function
+  "What a function of interop makes of a stream, for `run`; valid as long as the stream is."
+  ^Function [owned function & arguments]
+  (Function/getFunction (Pointer. (call-on owned function arguments))))
+
+(def ^:private most-kept "Threads." 64)
+
+(defonce ^:private ^AtomicLong keepers (AtomicLong.))
+
+;; What Python knows of a thread of the JVM it makes anew for each call, and that takes longer than
+;; a step. Threads that step have it kept; only the first ones, as it is never freed.
+(defonce ^:private ^ThreadLocal kept
+  (ThreadLocal/withInitial
+   (reify Supplier
+     (get [_]
+       (when (<= (.incrementAndGet keepers) (long most-kept)) (call "keep_thread" []))
+       true))))
 
 (def ^:private nothing (object-array 0))
 
-(defn step
-  "Calls what `stepper` made of a stream."
-  [^Function stepper owned]
-  (when-not (zero? (outside-shutdown (.invokeInt stepper ^objects nothing)))
+(defn run
+  "Calls what `c-function` made of a stream."
+  [^Function made owned]
+  (.get kept)
+  (when-not (zero? (outside-shutdown (.invokeInt made ^objects nothing)))
     (call-on owned "last_error" []))
   (Reference/reachabilityFence owned))

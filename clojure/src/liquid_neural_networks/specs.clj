@@ -53,6 +53,7 @@
 (s/fdef lnn/stream-state :args (s/cat :live some?))
 (s/fdef lnn/reset-stream! :args (s/cat :live some?))
 (s/fdef lnn/learner :args (arguments :learner :network ::network))
+(s/fdef lnn/guarded :args (arguments :guarded :network ::network))
 (s/fdef lnn/about-learner :args (s/cat :live some?))
 (s/fdef lnn/commit! :args (s/cat :live some?))
 (s/fdef lnn/snapshot :args (s/cat :live some?))

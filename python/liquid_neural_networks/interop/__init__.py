@@ -18,7 +18,9 @@ from ._learner import (
     learner_learn,
     learner_restore,
     learner_snapshot,
+    open_guarded,
     open_learner,
+    teacher,
 )
 from ._network import (
     create_network,
@@ -34,7 +36,15 @@ from ._network import (
     version,
     wiring,
 )
-from ._stream import last_error, open_stream, stepper, stream_reset, stream_state, stream_step
+from ._stream import (
+    keep_thread,
+    last_error,
+    open_stream,
+    stepper,
+    stream_reset,
+    stream_state,
+    stream_step,
+)
 from ._tables import (
     evaluate_forecaster,
     fit_table,
@@ -64,6 +74,7 @@ __all__ = [
     "fixed_points",
     "forecast",
     "forward",
+    "keep_thread",
     "last_error",
     "learner_about",
     "learner_commit",
@@ -73,6 +84,7 @@ __all__ = [
     "load_forecaster",
     "load_network",
     "next_epoch",
+    "open_guarded",
     "open_learner",
     "open_stream",
     "parameters",
@@ -88,6 +100,7 @@ __all__ = [
     "stream_state",
     "stream_step",
     "task_windows",
+    "teacher",
     "trace",
     "train",
     "version",

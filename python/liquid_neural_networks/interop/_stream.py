@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import Any, Optional, Union, cast
+from typing import Any, Callable, Optional, Union, cast
 
+from ..errors import OptionError
 from ..network import LiquidNetwork
-from ..online import Learner
+from ..online import Guarded, Learner
 from ..streaming import Stream
 from ._arrays import Array, Given, array_description, tensor, view
 from ._calls import Plain, guarded, held, hold
@@ -16,14 +17,26 @@ from ._calls import Plain, guarded, held, hold
 class Session:
     """A stream or a learner, and the caller's memory for samples and outputs."""
 
-    def __init__(self, stream: Union[Stream, Learner], sample: Array, outputs: Array):
+    def __init__(self, stream: Union[Stream, Learner, Guarded], sample: Array, outputs: Array):
         self.stream, self.outputs = stream, outputs
+        self.advance = _unchanged(stream) if isinstance(stream, Guarded) else stream.step
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
-        self.stepper: object = None
+        self.functions: list[object] = []
         self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:
-        self.outputs[:] = self.stream.step(self.sample, elapsed_time, constants)
+        self.outputs[:] = self.advance(self.sample, elapsed_time, constants)
+
+
+def _unchanged(learner: Guarded) -> Callable[[Array, float, Any], Array]:
+    """A step of a learner under guard, whose time constants are the learned ones."""
+
+    def step(sample: Array, elapsed_time: float, constants: Any) -> Array:
+        if constants is not None:
+            raise OptionError("are the learned ones under guard", "time_constants")
+        return learner.step(sample, elapsed_time)
+
+    return step
 
 
 @guarded
@@ -59,7 +72,7 @@ def stepper(handle: int) -> int:
     """
     session = held(handle, Session)
     # Names of this function are found quicker than attributes.
-    advance, sample = session.stream.step, session.sample
+    advance, sample = session.advance, session.sample
     settings, outputs = session.settings, session.outputs
 
     def step() -> int:
@@ -71,16 +84,32 @@ def stepper(handle: int) -> int:
             return 1
         return 0
 
-    session.stepper = _STEP(step)
-    return ctypes.cast(session.stepper, ctypes.c_void_p).value or 0
+    return c_function(session, step)
 
 
-_STEP = ctypes.CFUNCTYPE(ctypes.c_int)
+_NOTHING_TO_CROSS = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
+def c_function(session: Session, function: Callable[[], int]) -> int:
+    """Address of a function as one of C, which lives as long as the session."""
+    made = _NOTHING_TO_CROSS(function)
+    session.functions.append(made)
+    return ctypes.cast(made, ctypes.c_void_p).value or 0
+
+
+@guarded
+def keep_thread() -> None:
+    """Keeps Python's state of the calling thread, if that is not one of Python's own.
+
+    Else it is made anew for each call, which takes longer than a step of a small network. It is
+    never freed, so this is for a few threads that call often.
+    """
+    ctypes.pythonapi.PyGILState_Ensure()  # without the release that would follow
 
 
 @guarded
 def last_error(handle: int) -> None:
-    """Raises what went wrong in the latest step."""
+    """Raises what went wrong in the latest step or lesson."""
     session = held(handle, Session)
     error, session.error = session.error, None
     if error is not None:

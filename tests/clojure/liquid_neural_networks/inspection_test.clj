@@ -1,5 +1,6 @@
 (ns liquid-neural-networks.inspection-test
-  (:require [clojure.java.io :as io]
+  (:require [clojure.datafy :refer [datafy nav]]
+            [clojure.java.io :as io]
             [clojure.test :refer [are deftest is testing]]
             [clojure.test.check.clojure-test :refer [defspec]]
             [clojure.test.check.generators :as gen]
@@ -24,6 +25,33 @@
     (is (= parameter-count (count (flatten (map vals (flatten (vals (update (lnn/parameters @pilot)
                                                                             :neurons vec))))))))
     (is (= (* 4 parameter-count) size-in-bytes))))
+
+(deftest tools-that-browse-find-the-parameters-and-the-wiring
+  (let [data (datafy @pilot)
+        into-it (fn [key] (nav data key (key data)))]
+    (is (= (lnn/describe @pilot) data))
+    (is (= data (datafy (datafy @pilot))))
+    (is (= (lnn/parameters @pilot) (into-it :parameter-count)))
+    (is (= (lnn/wiring @pilot) (into-it :synapses)))
+    (is (= 19 (into-it :neurons)))
+    (testing "of a forecaster too"
+      (let [forecaster (lnn/fit-table {:x (range 60)} :x {:epochs 1 :hidden-size 3 :progress false})
+            data (datafy forecaster)]
+        (is (not (lnn/forecaster? data)))
+        (is (map? (read-string (pr-str (dissoc data :network)))))
+        (is (= (:history forecaster) (:history data)))
+        (is (= (lnn/describe (:network forecaster)) (datafy (nav data :network (:network data)))))))))
+
+(deftest networks-are-equal-to-themselves-whatever-they-learn
+  (let [options {:input-size 1 :hidden-size 4 :output-size 1 :seed 3}
+        network (lnn/create-network options)
+        twin (lnn/create-network options)
+        before (hash network)]
+    (is (not= network twin))
+    (is (= (lnn/parameters network) (lnn/parameters twin)))
+    (lnn/set-parameters! network {:readout {:bias [0.5]}})
+    (is (= before (hash network)))
+    (is (not= (lnn/parameters network) (lnn/parameters twin)))))
 
 (deftest a-description-makes-the-same-network-again
   (doseq [options [{:input-size 4 :wiring {:type :ncp :inter 12 :command 6 :motor 1 :seed 3}}

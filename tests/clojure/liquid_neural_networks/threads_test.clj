@@ -3,7 +3,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is]]
             [liquid-neural-networks.core :as lnn]
-            [liquid-neural-networks.helpers :refer [clojure-process error finish small wave]]
+            [liquid-neural-networks.helpers :refer [clojure-process close? error finish small wave]]
             [liquid-neural-networks.runtime :as runtime]
             [liquid-neural-networks.test-runner :refer [skip!]])
   (:import [java.util.concurrent.atomic AtomicLong]))
@@ -27,6 +27,19 @@
     (is (= (repeat 6 :done) (map #(deref % 60000 :late) threads)))
     (is (= 30 (:epochs (deref training 60000 nil))))
     (is (= (repeat 8 expected) (pmap (fn [_] (lnn/forward network inputs)) (range 8))))))
+
+(deftest threads-may-step-and-end
+  (let [network (small)
+        inputs [[0.1] [nil] [0.3]]
+        expected (lnn/forward network inputs)
+        steps (fn [] (with-open [live (lnn/stream network)] (mapv #(lnn/step! live %) inputs)))
+        threads (repeatedly 100 (fn [] (let [found (promise)]
+                                         (doto (Thread. ^Runnable #(deliver found (steps)))
+                                           .start
+                                           .join)
+                                         (deref found 1000 nil))))]
+    (is (every? #(close? 1e-6 expected %) threads))
+    (is (every? #(close? 1e-6 expected %) (pmap (fn [_] (steps)) (range 32))))))
 
 (def ^:private many-calls
   "Prints the heap used and the memory of the process, in bytes, before and after 10,000 calls

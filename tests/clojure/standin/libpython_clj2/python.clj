@@ -66,7 +66,8 @@
 (defn- type-of [^Pointer pointer] (.getPointer pointer 8))
 
 (defn- simplified
-  "A new reference as a scalar of the JVM, or as an object, which is never released here."
+  "A new reference as a scalar of the JVM. The original makes live views of lists and the like, which
+  this library has no use for: they are refused here."
   [^Pointer pointer]
   (let [type (type-of pointer)
         value (condp = type
@@ -77,10 +78,12 @@
                 (global "PyFloat_Type") (.invokeDouble (function "PyFloat_AsDouble")
                                                        (object-array [pointer]))
                 (global "PyUnicode_Type") (text-of pointer)
-                ::object)]
-    (if (= value ::object)
-      (PyObject. pointer)
-      (do (c-void "Py_DecRef" pointer) value))))
+                ::other)]
+    (c-void "Py_DecRef" pointer)
+    (when (= value ::other)
+      (throw (Exception. (str "the stand-in knows scalars only, and got a "
+                              (.getString (.getPointer ^Pointer type 24) 0)))))
+    value))
 
 ;; -- what this library calls ----------------------------------------------------------------
 

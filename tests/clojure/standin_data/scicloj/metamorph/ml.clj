@@ -24,7 +24,7 @@
 
 (defn train [table options]
   (let [{:keys [train-fn] :as definition} (options->model-def options)
-        targets (vec (:targets (meta table)))
+        targets (filterv #(:inference-target? (meta (get table %))) (keys table))
         features (vec (remove (set targets) (keys table)))]
     (check-options (:options definition) options)
     {:model-data (train-fn (ds/select-columns table features) (ds/select-columns table targets)

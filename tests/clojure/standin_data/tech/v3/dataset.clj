@@ -36,7 +36,9 @@
   (valAt [_ k other] (get columns k other))
   (entryAt [_ k] (when-let [v (columns k)] (MapEntry/create k v)))
   (assoc [_ k v]
-    (data-set (if (columns k) names (conj names k)) (assoc columns k (new-column k v {})) metadata))
+    (data-set (if (columns k) names (conj names k))
+              (assoc columns k (new-column k v (or (meta v) {})))
+              metadata))
   (without [_ k] (data-set (vec (remove #{k} names)) (dissoc columns k) metadata))
   (seq [_] (seq (mapv #(MapEntry/create % (columns %)) names)))
   (count [_] (count names))
