@@ -134,7 +134,6 @@ def _sizes(fixed: Fixed, name: str, types: Types) -> str:
         "CLOSED": "(-32767 - 1) /* how open a synapse is whose input is missing */",
         "LENGTHENED(x)": f"((x) {'<<' if fixed.state_bits >= 10 else '>>'} "
         f"{abs(fixed.state_bits - 10)}) /* 24 bits become 30 less GUARD */",
-        "SENSED": f"{design.sensed} /* and those from this one on from neurons alone */",
         "LARGEST_STATE": largest,
     }
     lines = [f"#define {macro} {value}" for macro, value in macros.items()]
