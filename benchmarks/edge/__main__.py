@@ -2,8 +2,8 @@
 
     python -m benchmarks.edge
 
-Debian: gcc-arm-none-eabi, gcc-riscv64-unknown-elf, gcc-avr, avr-libc, simavr, clang, lld; PyPI:
-unicorn.
+Debian: gcc-arm-none-eabi, gcc-riscv64-unknown-elf, gcc-avr, avr-libc, simavr, clang, lld,
+binaryen; PyPI: unicorn.
 """
 
 from __future__ import annotations
