@@ -14,7 +14,7 @@ from .reference import Array, Model
 
 Constants = dict[str, Any]
 
-MISSING, CLOSED = -32768, -16384
+MISSING, CLOSED = -32768, -32768
 
 
 # -- a call ------------------------------------------------------------------------------------
@@ -40,13 +40,14 @@ def forward(
 
 def opening(constants: Constants, y: int) -> int:
     table, fine = constants["table"], constants["exponent_bits"] - 4
-    i = abs(y) >> fine
-    part = abs(y) - (i << fine)
-    z = 16384
-    if i < len(table) - 1:
+    a = abs(y) if abs(y) < 80 << fine else (abs(y) >> 2) + (60 << fine)
+    i = a >> fine
+    part = a - (i << fine)
+    s = 32767
+    if i < 102:
         low, high = int(table[i]), int(table[i + 1])
-        z = low + (((high - low) * part) >> fine)
-    return -z if y < 0 else z
+        s = low + (((high - low) * part) >> fine)
+    return -s if y < 0 else s
 
 
 def reciprocal(d: int) -> int:
@@ -78,7 +79,7 @@ def _advance(
         _add(constants, flows[i], synapse.tolist(), received[j], own["sensory_shift"])
     b = bits(time)
     m = unfolds * reciprocal((time << b) >> 16)
-    scales = [_scale(constants, m, b - 27 + int(e)) for e in own["exponent"]]
+    scales = [_scale(constants, m, 34 - b - int(e)) for e in own["exponent"]]
     coupled = 1 + max(int(max(each["post"], default=-1)) for each in model["wirings"])
     moves = [_move(constants, v[i], flows[i], scales[i]) for i in range(coupled, len(v))]
     for _ in range(unfolds):
@@ -102,13 +103,10 @@ def _add(constants: Constants, flow: list[int], synapse: list[int], u: int, shif
     flow[1] += drive * opened
 
 
-def _scale(constants: Constants, m: int, shift: int) -> tuple[int, int]:
+def _scale(constants: Constants, m: int, s: int) -> tuple[int, int]:
     """k and lost."""
     guard = 16 - constants["state_bits"]
-    s = shift - guard
-    if s > 6 - guard:
-        return _shifted(m, 6 - guard), min(31, s + 2 * guard - 6)
-    return _shifted(m, s), guard
+    return _shifted(m, 6 - guard) >> max(s, 0), guard + 1 + max(-s, 0)
 
 
 def _shifted(a: int, by: int) -> int:
@@ -119,21 +117,17 @@ def _move(constants: Constants, v: int, flow: list[int], scale: tuple[int, int])
     """move and kept."""
     guard = 16 - constants["state_bits"]
     (rate, drive), (k, lost) = flow, scale
-    r, x = rate >> lost, v >> 15
-    d = max(k + r, 1)
+    d = max(k + (rate >> lost), 1)
     b = bits(d)
     q = reciprocal((d << b) >> 16)
-    a = r << guard
-    pull = (drive >> lost) - scaled(a, x) - (a >> 17)
-    return 2 * scaled(_shifted(pull, b - 1 - guard), q), (((k << b) >> 16) * q) >> 15
+    pull = (drive >> guard) - scaled(rate, v >> 15) - (rate >> 17)
+    return 2 * scaled(_shifted(pull, b - 1 - lost), q), (((k << b) >> 16) * q) >> 15
 
 
 def _read_out(constants: Constants, v: list[int]) -> list[int]:
     found = []
     for shift, row in zip(constants["readout_shift"].tolist(), constants["readout"].tolist()):
-        for each, w in zip(v, row):
-            shift += (each >> 16) * w + ((((each - ((each >> 16) << 16)) >> 1) * w) >> 15)
-        found.append(shift)
+        found.append(shift + sum(scaled(each, w) for each, w in zip(v, row)))
     return found
 
 
@@ -149,7 +143,7 @@ def constants_of(model: Model, ranges: Array, bits: int) -> Constants:
         if each[name].size
     )  # fmt: skip
     largest = 1.01 * largest + 1e-3
-    state_bits = min(16, 15 - ceil(log2(largest)))
+    state_bits = min(15, 15 - ceil(log2(largest)))
     centre, factor = _scaling(ranges)
     slopes = []
     for p, (own, wiring) in enumerate(zip(tensors, model["wirings"])):
@@ -167,7 +161,7 @@ def constants_of(model: Model, ranges: Array, bits: int) -> Constants:
     shift = min(_shift(own[0], y, limit) for own in slopes)
     populations = []
     for p, (own, wiring, each) in enumerate(zip(tensors, model["wirings"], slopes)):
-        exponent, rest, rates, sensory_rates = _rates(own, wiring, limit, 16 - state_bits)
+        exponent, rest, rates, sensory_rates = _rates(own, wiring, limit, 16 - state_bits, largest)
         sensory_shift = _shift(each[2], y, limit)
         h = 0.0 if p == 0 else 0.5
         populations.append({
@@ -177,13 +171,15 @@ def constants_of(model: Model, ranges: Array, bits: int) -> Constants:
             "sensory": _synapses(each[2], each[3], sensory_rates, y, sensory_shift, one, h),
             "sensory_shift": sensory_shift,
         })  # fmt: skip
-    s = 1 / (1 + np.exp(-np.arange(169) / 16))
+    k = np.arange(103)
+    s = 1 / (1 + np.exp(-np.where(k <= 80, k / 16, 5 + (k - 80) / 4)))
+    raised = s + s * (1 - s) * (2 * s - 1) / np.where(k <= 80, 4096, 256)
     return {
         "state_bits": state_bits,
         "exponent_bits": y,
         "recurrent_shift": shift,
         "offset_one": one,
-        "table": _rint((s + s * (1 - s) * (2 * s - 1) / 4096 - 0.5) * 2.0**15),
+        "table": _rint((raised - 0.5) * 2.0**16 + 0.5),
         "populations": populations,
         **_readout(model, largest, state_bits),
     }
@@ -225,7 +221,7 @@ def _synapses(
 
 
 def _rates(
-    own: dict[str, Array], wiring: dict[str, Any], limit: int, guard: int
+    own: dict[str, Array], wiring: dict[str, Any], limit: int, guard: int, largest: float
 ) -> tuple[Array, Array, Array, Array]:
     """exponent, rest, and the rates and drives of recurrent and sensory synapses."""
     count, c = wiring["units"], own["c"]
@@ -243,13 +239,15 @@ def _rates(
         bound = (32767 - len(each)) / total
         if len(each):
             bound = min(bound, (limit - 0.5) / max(np.abs(each).max(), 1e-30))
-        exponent[i] = 15 + floor(log2(bound))
+        exponent[i] = 16 + floor(log2(bound))
         rest[i] = _rint(leak[i] * 2.0 ** exponent[i])
-        if rest[i, 0] < 256 << guard:
-            rest[i] = (256 << guard), _rint(own["vleak"][i] * (256 << guard))
+        if rest[i, 0] < 512 << guard:
+            rest[i] = (512 << guard), _rint(own["vleak"][i] * (512 << guard))
         for s, m, mantissas in zip(synapses, mine, found):
-            mantissas[m] = _rint(s[m] * 2.0 ** (exponent[i] - 15))
-            rest[i] += 2**14 * mantissas[m].sum(axis=0)
+            rate, drive = _rint(s[m] * 2.0 ** (exponent[i] - 16)).T
+            most = np.floor(largest * rate).astype(np.int64)
+            mantissas[m] = np.column_stack([rate, np.clip(drive, -most, most)])
+            rest[i] += 2**15 * mantissas[m].sum(axis=0)
     return exponent, rest, found[0], found[1]
 
 

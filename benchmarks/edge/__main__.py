@@ -2,8 +2,8 @@
 
     python -m benchmarks.edge
 
-Debian: gcc-arm-none-eabi, gcc-riscv64-unknown-elf, gcc-avr, avr-libc, simavr, clang, lld; PyPI:
-unicorn.
+Debian: gcc-arm-none-eabi, gcc-riscv64-unknown-elf, gcc-avr, avr-libc, simavr, clang, lld,
+binaryen; PyPI: unicorn.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
             print("rv32 is not measured: no riscv64-unknown-elf-gcc, or no unicorn")
         if shutil.which("avr-gcc") and shutil.which("simavr"):
             for numbers, folder in folders.items():
-                name = f"ATmega328P {numbers} -Os"
+                name = f"ATmega328P {numbers} {' '.join(avr.OPTIONS)}"
                 row(name, avr.measure(folder, numbers), "cycles", errors[numbers])
         else:
             print("AVR is not measured: no avr-gcc, or no simavr")

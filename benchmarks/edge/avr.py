@@ -1,13 +1,25 @@
-"""ATmega328P in simavr: flash and RAM of a whole program, cycles of a step."""
+"""ATmega328P: flash of a program that runs the network; RAM and cycles of a step in simavr."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from .arm import Cost
+from .arm import Cost, words
 
 PROGRAM = r"""
+#include "pilot.h"
+
+static pilot_state state;
+volatile NUMBER inputs[PILOT_INPUTS];
+volatile OUTPUT outputs[PILOT_OUTPUTS];
+
+int main(void) {
+    pilot_init(&state);
+    for (;;) pilot_step(&state, (const NUMBER *)inputs, TIME, (OUTPUT *)outputs);
+}
+"""
+MEASURING = r"""
 #include <avr/io.h>
 #include <avr/interrupt.h>
 #include <avr/sleep.h>
@@ -64,23 +76,30 @@ TYPES = {
 TYPES["float16"] = TYPES["float32"]
 
 
+OPTIONS = ["-Os", "-mrelax", "-mcall-prologues"]
+
+
 def measure(folder: Path, numbers: str) -> Cost:
-    """Cost of the pilot in ``folder``, at -Os."""
-    (folder / "avr.c").write_text(PROGRAM)
-    names = ("NUMBER", "OUTPUT", "ONE", "TIME")
-    macros = [f"-D{name}={value}" for name, value in zip(names, TYPES[numbers])]
-    flags = ["-mmcu=atmega328p", "-std=gnu99", "-Os", "-ffunction-sections", "-fdata-sections"]
-    command = ["avr-gcc", *flags, *macros, "-Wl,--gc-sections", "avr.c", "pilot.c", "-o", "avr.elf"]
-    subprocess.run(command, cwd=folder, check=True)
-    sizes = subprocess.run(
-        ["avr-size", "avr.elf"], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.splitlines()[1].split()  # fmt: skip
+    """Cost of the pilot in ``folder``."""
+    code, data, _ = _build(folder, "program", PROGRAM, numbers)
+    _, *static = _build(folder, "measuring", MEASURING, numbers)
     done = subprocess.run(
-        ["simavr", "-m", "atmega328p", "-f", "16000000", "avr.elf"],
+        ["simavr", "-m", "atmega328p", "-f", "16000000", "measuring.elf"],
         cwd=folder, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     printed = (done.stdout + done.stderr).replace("\x1b[32m", "").replace("\x1b[0m", "")
     said = [line.strip(". \r") for line in printed.splitlines()]
     cycles, stack = [int(line) for line in said if line.isdigit()][:2]
-    static = int(sizes[1]) + int(sizes[2])
-    return Cost(int(sizes[0]) + int(sizes[1]), static + stack, cycles)
+    return Cost(code + data, sum(static) + stack, cycles)
+
+
+def _build(folder: Path, name: str, program: str, numbers: str) -> list[int]:
+    """Bytes of code, of variables with a value and of others."""
+    (folder / f"{name}.c").write_text(program)
+    names = ("NUMBER", "OUTPUT", "ONE", "TIME")
+    macros = [f"-D{name}={value}" for name, value in zip(names, TYPES[numbers])]
+    lean = ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
+    flags = ["-mmcu=atmega328p", "-std=gnu99", *OPTIONS, *lean]
+    files = [f"{name}.c", "pilot.c", "-o", f"{name}.elf"]
+    subprocess.run(["avr-gcc", *flags, *macros, *files], cwd=folder, check=True)
+    return [int(size) for size in words("avr-size", str(folder / f"{name}.elf"))[1][:3]]

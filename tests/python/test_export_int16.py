@@ -28,6 +28,7 @@ from liquid_neural_networks.errors import DataError, OptionError
 from liquid_neural_networks.export import _fixed_run
 from liquid_neural_networks.export._design import design
 from liquid_neural_networks.export._fixed import fixed
+from liquid_neural_networks.export._ode import largest_potential
 from liquid_neural_networks.training import fit_table
 
 pytestmark = pytest.mark.skipif(
@@ -155,6 +156,18 @@ def test_short_steps_do_not_stall() -> None:
 def test_a_network_of_extremes_comes_close() -> None:
     inputs, times = sequence(200)
     assert export.error(extreme(), inputs, times) < 2e-2
+
+
+def test_rounded_weights_keep_potentials_within_their_bound() -> None:
+    """Beside a large weight a small one has few of 8 bits: 1.47 units, whose drive would have 2."""
+    network = LiquidNetwork(2, 5, output_size=1, seed=0)
+    values = {"c": (1.0, 5), "g": (0.01, 5), "vleak": (0.0, 5),
+              "sensory_w": (1.0, 10), "sensory_mu": (5.0, 10),
+              "w": (1.47 / 64, 25), "E": (1.04, 25), "mu": (-1.0, 25)}  # fmt: skip
+    network.set_values({f"neurons.0.{k}": torch.full((n,), v) for k, (v, n) in values.items()})
+    made = fixed(design(network), np.array([[-1.0, -1.0], [1.0, 1.0]]), 8)
+    _, states = _fixed_run.run(made, np.full((20, 2), -1.0), np.full(20, 50.0))
+    assert np.abs(states).max() / 2.0 ** (made.state_bits + 15) < largest_potential(made.design)
 
 
 def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:

@@ -84,4 +84,4 @@ def test_the_functions_of_the_text_by_hand() -> None:
     for y in (-3.3, 0.0, 0.7, 5.0, 30.0):
         whole = round(y * 2 ** constants["exponent_bits"])
         exact = 1 / (1 + np.exp(-whole / 2 ** constants["exponent_bits"])) - 0.5
-        assert opening(constants, whole) / 2**15 == pytest.approx(exact, abs=6e-5)
+        assert opening(constants, whole) / 2**16 == pytest.approx(exact, abs=5e-5)

@@ -24,8 +24,10 @@ TIME_BITS = 20
 """Of fractions of a unit of elapsed time."""
 TABLE_BITS = 4
 """Intervals of the table of sigmoids are 2^-4 long..."""
-TABLE_END = 10.5
-"""... and end here, where a sigmoid is within 3e-5 of 1."""
+FINE_INTERVALS = 80
+"""... so many of them, and then four times as long..."""
+COARSE_INTERVALS = 22
+"""... up to 10.5, where a sigmoid is within 3e-5 of 1."""
 LARGEST_SHIFT = 15
 """Of products of a slope and a potential, so that a processor of 8 bits moves bytes, not bits."""
 FINEST_BITS = 11
@@ -75,7 +77,7 @@ class Fixed(NamedTuple):
         constant_bits: of the constants of synapses, 16 or 8.
         input_factor, input_centre: (I,): an input is (value - centre) factor; float32 numbers.
         readout: (O, N) mantissas, and shift (O,), of outputs with ``output_bits``.
-        table: (sigmoid(k / 16) - 1/2) 2^15.
+        table: (sigmoid - 1/2) 2^16 at its points.
     """
 
     design: Design
@@ -128,7 +130,7 @@ def fixed(design: Design, calibration: Optional[Array], constant_bits: int = 16)
     for population, own, sensory_slope, offset, slope in zip(
         design.populations, slopes, sensory, offsets, recurrent
     ):
-        exponent, rest, rates, sensory_rates = _rates(population, 16 - state_bits, limit)
+        exponent, rest, rates, sensory_rates = _rates(population, 17 - state_bits, limit, bound)
         sensory_shift = _shift([sensory_slope], exponent_bits, limit)
         cut = 0.0 if population is design.populations[0] else 0.5
         y = _Exponents(exponent_bits, offset_one, limit)
@@ -143,7 +145,6 @@ def fixed(design: Design, calibration: Optional[Array], constant_bits: int = 16)
             )
         )
     readout, readout_shift, output_bits = _readout(design, bound, state_bits)
-    points = np.arange(int(TABLE_END * 2**TABLE_BITS) + 1) / 2**TABLE_BITS
     return Fixed(
         design,
         populations,
@@ -157,15 +158,17 @@ def fixed(design: Design, calibration: Optional[Array], constant_bits: int = 16)
         readout,
         readout_shift,
         output_bits,
-        _whole(2.0**15 * (_between_chords(points) - 0.5)),
+        # Going along a chord loses half a unit on average.
+        _whole(2.0**16 * (_between_chords() - 0.5) + 0.5),
     )
 
 
-def _between_chords(points: Array) -> Array:
+def _between_chords() -> Array:
     """Sigmoids, raised by half of what the straight lines between them are too low."""
-    s = 1 / (1 + np.exp(-points))
+    length = np.repeat([1.0, 4.0], [FINE_INTERVALS, COARSE_INTERVALS]) / 2**TABLE_BITS
+    s = 1 / (1 + np.exp(-np.append(0, length.cumsum())))
     bend = s * (1 - s) * (2 * s - 1)  # less the second derivative
-    raised: Array = s + bend / 16 / 4.0**TABLE_BITS
+    raised: Array = s + bend * np.append(length[0], length) ** 2 / 16
     return raised
 
 
@@ -212,8 +215,8 @@ def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array,
 
 
 def _state_bits(bound: float) -> int:
-    """Fractional bits of potentials up to ``bound``, 1 to 16: the C shifts by 16 less them."""
-    bits = min(15 - ceil(log2(bound)), 16)
+    """Fractional bits of potentials up to ``bound``, 1 to 15."""
+    bits = min(15 - ceil(log2(bound)), 15)
     if bits < 1:
         raise OptionError(
             f"potentials up to {bound:.3g} leave int16 no bit for fractions: train on a table, "
@@ -293,11 +296,11 @@ def _synapses(
 
 
 def _rates(
-    population: Population, guard: int, limit: int
+    population: Population, guard: int, limit: int, bound: float
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Exponents (N,), flows at rest (N, 2), rates and drives of recurrent and sensory synapses.
 
-    ``guard`` are the bits that rates lose in a step.
+    ``guard`` are the bits that rates lose in a step, ``bound`` what no potential exceeds.
     """
     p, wiring = population.values, population.wiring
     units = wiring.units
@@ -314,10 +317,10 @@ def _rates(
     count = np.bincount(wiring.post, minlength=units) + np.bincount(
         wiring.sensory_post, minlength=units
     )
-    # A sum of mantissas of 16 bits times openings of 15 stays below 2^30.
+    # A sum of mantissas of 16 bits times openings of 16 stays below 2^31.
     factor = (2.0**15 - 1 - count) / total.max(axis=1)
     factor = np.minimum(factor, (limit - 0.5) / np.maximum(largest, 1e-30))
-    exponent = np.floor(np.log2(factor)).astype(np.int64) + 15
+    exponent = np.floor(np.log2(factor)).astype(np.int64) + 16
     leak = _whole(own * 2.0 ** exponent[:, None])
     smallest = SMALLEST_LEAK << guard
     small = leak[:, 0] < smallest
@@ -330,10 +333,13 @@ def _rates(
     leak[small] = np.column_stack(
         [np.full(units, smallest), _whole(p["vleak"] * smallest)]
     )[small]  # fmt: skip
-    mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 15)) for each, post in lists]
+    mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 16)) for each, post in lists]
+    for mantissa in mantissas:  # rounding must not move a potential's rest beyond the bound
+        most = np.floor(bound * mantissa[:, 0]).astype(np.int64)
+        mantissa[:, 1] = np.clip(mantissa[:, 1], -most, most)
     rest = leak
     for mantissa, (_, post) in zip(mantissas, lists):
-        np.add.at(rest, post, mantissa * 2**14)
+        np.add.at(rest, post, mantissa * 2**15)
     return exponent, rest, mantissas[0], mantissas[1]
 
 

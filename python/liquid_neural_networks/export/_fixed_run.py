@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ._design import Array
-from ._fixed import TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
+from ._fixed import FINE_INTERVALS, TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
 
-MISSING, CLOSED = -32768, -(2**14)
+MISSING, CLOSED = -32768, -(2**15)
 
 
 class Inverse(NamedTuple):
-    """The inverse of a step's length: mantissa 2^shift."""
+    """The inverse of a step's length: mantissa 2^(17 - state_bits - down)."""
 
     mantissa: int
-    shift: int
+    down: int
 
 
 class Scale(NamedTuple):
@@ -64,15 +64,16 @@ def to_time(elapsed: float) -> int:
     return min(int(elapsed * 2.0**TIME_BITS + 0.5), 2**31 - 1)
 
 
-def inverse_of(time: int, unfolds: int) -> Inverse:
+def inverse_of(fixed: Fixed, time: int) -> Inverse:
     """The inverse of a step's length, for a time above 0."""
-    bits = bits_above(time)
-    return Inverse(reciprocal((time << bits) >> 16) * unfolds, bits + TIME_BITS - 47)
+    bits, up = bits_above(time), fixed.state_bits - 10
+    mantissa = reciprocal((time << bits) >> 16) * (fixed.design.unfolds or 1)
+    return Inverse(mantissa << up if up >= 0 else mantissa >> -up, 34 - bits)
 
 
 def step(fixed: Fixed, states: list[list[int]], inputs: list[int], time: int) -> None:
     """Advances the states of all layers, in place."""
-    inverse = inverse_of(time, fixed.design.unfolds or 1) if time else None
+    inverse = inverse_of(fixed, time) if time else None
     for population, v in zip(fixed.populations, states):
         if inverse is not None:
             _advance(fixed, population, v, inputs, inverse)
@@ -112,9 +113,11 @@ def _add(fixed: Fixed, flow: list[int], synapse: list[int], sent: int, shift: in
 
 
 def opening(fixed: Fixed, y: int) -> int:
-    """A sigmoid less one half, in units of 2^-15."""
+    """A sigmoid less one half, in units of 2^-16."""
     z, fine = abs(y), fixed.exponent_bits - TABLE_BITS
-    at, found = z >> fine, 2**14
+    if z >= FINE_INTERVALS << fine:
+        z = (z >> 2) + (FINE_INTERVALS * 3 // 4 << fine)
+    at, found = z >> fine, 2**15 - 1
     if at < len(fixed.table) - 1:
         low, high = int(fixed.table[at]), int(fixed.table[at + 1])
         found = low + (((high - low) * (z - (at << fine))) >> fine)
@@ -132,24 +135,19 @@ def reciprocal(x: int) -> int:
 
 
 def _scale(fixed: Fixed, inverse: Inverse, exponent: int) -> Scale:
-    guard = 16 - fixed.state_bits
-    lost, shift = guard, inverse.shift + exponent - guard
-    if shift > 6 - guard:
-        lost, shift = min(lost + shift - (6 - guard), 31), 6 - guard
-    k = inverse.mantissa << shift if shift >= 0 else inverse.mantissa >> min(-shift, 31)
-    return Scale(k, lost)
+    down = inverse.down - exponent
+    return Scale(inverse.mantissa >> max(down, 0), 17 - fixed.state_bits + max(-down, 0))
 
 
 def _change(fixed: Fixed, v: int, flow: list[int], scale: Scale) -> Change:
     guard = 16 - fixed.state_bits
-    rate, x = flow[0] >> scale.lost, v >> 15
-    total = max(scale.k + rate, 1)
+    rate, drive = flow
+    total = max(scale.k + (rate >> scale.lost), 1)
     bits = bits_above(total)
-    inverse = reciprocal((total << bits) >> 16)
-    a = rate << guard
-    pull = (a >> 16) * x + ((a & 0xFFFF) * x >> 16) + (a >> 17)
-    change = ((flow[1] >> scale.lost) - pull) * (1 << (bits - 1 - guard))
-    return Change(2 * _scaled(change, inverse), ((scale.k << bits) >> 16) * inverse >> 15)
+    inverse, up = reciprocal((total << bits) >> 16), bits - 1 - scale.lost
+    pull = (drive >> guard) - _scaled(rate, v >> 15) - (rate >> 17)
+    pull = pull << up if up >= 0 else pull >> -up
+    return Change(2 * _scaled(pull, inverse), ((scale.k << bits) >> 16) * inverse >> 15)
 
 
 def _scaled(a: int, b: int) -> int:
@@ -160,11 +158,6 @@ def _scaled(a: int, b: int) -> int:
 def read_out(fixed: Fixed, v: list[int]) -> list[int]:
     """(O,) outputs, with ``output_bits``."""
     return [
-        int(shift) + sum(_weighed(each, weight) for each, weight in zip(v, row) if weight)
+        int(shift) + sum(_scaled(each, weight) for each, weight in zip(v, row) if weight)
         for row, shift in zip(fixed.readout.tolist(), fixed.readout_shift)
     ]
-
-
-def _weighed(v: int, weight: int) -> int:
-    """v weight / 2^16 without its fraction."""
-    return (v >> 16) * weight + (((v & 0xFFFF) >> 1) * weight >> 15)

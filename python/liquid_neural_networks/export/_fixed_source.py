@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import _text as text
-from ._fixed import TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
+from ._fixed import FINE_INTERVALS, TABLE_BITS, TIME_BITS, Fixed, FixedPopulation, Integers
 from ._fixed_run import inverse_of, to_time
 from ._ode import coupled_sizes, largest_potential
 from ._parts import Types, lists
@@ -103,7 +103,7 @@ def _source(fixed: Fixed, name: str, common: dict[str, object]) -> str:
         start(name),
         piece("numbers"),
         _sizes(fixed, name, types),
-        _integers("int16_t", "openings", fixed.table) + "\n",
+        _integers("uint16_t", "openings", fixed.table) + "\n",
         piece("synapse_lists"),
         piece("fixed_point"),
         piece("fixed_time") if design.elapsed_time is None else "",
@@ -126,11 +126,14 @@ def _sizes(fixed: Fixed, name: str, types: Types) -> str:
         "Y_BITS": fixed.exponent_bits,
         "RECURRENT_Y(product, offset)": _recurrent_y(fixed),
         "GUARD": 16 - fixed.state_bits,
-        "TABLE_BITS": f"{TABLE_BITS} /* the points of the table are 2^-TABLE_BITS apart */",
-        "TABLE_INTERVALS": len(fixed.table) - 1,
+        "FINE_BITS": f"{fixed.exponent_bits - TABLE_BITS} /* within an interval of the table */",
+        "FINE_INTERVALS": f"{FINE_INTERVALS} /* of the table; others are four times as long */",
+        "INTERVALS": len(fixed.table) - 1,
         "OFFSET_ONE": fixed.offset_one,
         **coupled_sizes(design),
-        "SENSED": f"{design.sensed} /* and those from this one on from neurons alone */",
+        "CLOSED": "(-32767 - 1) /* how open a synapse is whose input is missing */",
+        "LENGTHENED(x)": f"((x) {'<<' if fixed.state_bits >= 10 else '>>'} "
+        f"{abs(fixed.state_bits - 10)}) /* 24 bits become 30 less GUARD */",
         "LARGEST_STATE": largest,
     }
     lines = [f"#define {macro} {value}" for macro, value in macros.items()]
@@ -207,10 +210,10 @@ def _ends(fixed: Fixed) -> str:
 def _read_out(fixed: Fixed) -> str:
     last = f"state->neurons[{len(fixed.populations) - 1}]"
     if not fixed.design.readout.dense:
-        return f"        outputs[o] += weighed({last}[o], readout_weight[o]);\n"
+        return f"        outputs[o] += scaled_signed({last}[o], readout_weight[o]);\n"
     return (
         "        for (int i = 0; i < NEURONS; i++) {\n"
-        f"            outputs[o] += weighed({last}[i], readout_weight[o * NEURONS + i]);\n"
+        f"            outputs[o] += scaled_signed({last}[i], readout_weight[o * NEURONS + i]);\n"
         "        }\n"
     )
 
@@ -219,7 +222,7 @@ def _body(fixed: Fixed) -> str:
     calls, inputs, last = [], "inputs", len(fixed.populations) - 1
     for layer in range(last + 1):
         own = f"state->neurons[{layer}]"
-        calls.append(f"advance(&layer_{layer}, {own}, {inputs}, inverse, shift);")
+        calls.append(f"advance(&layer_{layer}, {own}, {inputs}, &inverse);")
         if layer < last:
             calls.append(f"pass_on({own}, between);")
             inputs = "between"
@@ -227,15 +230,14 @@ def _body(fixed: Fixed) -> str:
     time = fixed.design.elapsed_time
     if time is None:
         lines = ["if (elapsed_time > 0) {"]
-        inner = ["int shift;", "const uint32_t inverse = inverse_of(elapsed_time, &shift);"]
+        inner = ["const inverse_length inverse = inverse_of(elapsed_time);"]
         lines += [f"    {line}" for line in [*inner, *between, *calls]] + ["}"]
     elif to_time(time) == 0:
         return "    (void)inputs; /* no time passes */\n"
     else:
-        inverse = inverse_of(to_time(time), fixed.design.unfolds or 1)
+        inverse = inverse_of(fixed, to_time(time))
         lines = [
-            f"const uint32_t inverse = {inverse.mantissa}; /* of the length of a step, */",
-            f"const int shift = {inverse.shift}; /* times 2^shift */",
+            f"const inverse_length inverse = {{{inverse.mantissa}, {inverse.down}}};",
             *between,
             *calls,
         ]

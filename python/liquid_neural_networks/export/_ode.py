@@ -23,9 +23,10 @@ def _solver_pieces(solver: Optional[str]) -> list[str]:
 
 
 def coupled_sizes(design: Design) -> dict[str, str]:
-    """Macros that tell the neurons that only inputs reach from the others."""
+    """Macros that tell the neurons that only inputs, or only neurons, reach from the others."""
     return {
         "COUPLED": f"{design.coupled} /* neurons from this one on receive from inputs alone */",
+        "SENSED": f"{design.sensed} /* others, from this one on, receive from neurons alone */",
         "AT_LEAST_1(count)": "((count) > 0 ? (count) : 1) /* of arrays */",
     }
 

@@ -4,9 +4,12 @@ static inline void add_synapse(flow *sum, const FLASH synapse *s, float open) {
     sum->drive += VALUE(s->drive) * open;
 }
 
-/* What the leak and the inputs bring to neuron i: constant while a sample lasts. */
+/* What the leak brings to neuron i. */
+static inline sensory_sum at_rest(const population *p, int i) { return p->leak[i]; }
+
+/* What the leak and the inputs bring to it: constant while a sample lasts. */
 static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
-    sensory_sum sum = p->leak[i];
+    sensory_sum sum = at_rest(p, i);
     for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
         const FLASH synapse *s = &p->sensory.each[k];
         const float u = inputs[p->sensory.from[k]];

@@ -17,9 +17,12 @@ typedef struct {
 
 typedef float sensory_sum;
 
-/* What the inputs bring to neuron i: constant while a sample lasts. */
+/* What neuron i has without inputs. */
+static inline sensory_sum at_rest(const population *p, int i) { return p->each[i].bias; }
+
+/* And with them: constant while a sample lasts. */
 static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
-    return p->each[i].bias + weigh(&p->sensory, i, inputs);
+    return at_rest(p, i) + weigh(&p->sensory, i, inputs);
 }
 
 /* Rate and drive of neuron i that receives this sum. */

@@ -1,21 +1,21 @@
 #if (-1 >> 1) != -1
 #error "right shifts have to keep the sign"
 #endif
-#if X_BITS < 1 || X_BITS > 16 || Y_BITS < TABLE_BITS || Y_BITS > TABLE_BITS + 7
-#error "the shifts below need X_BITS from 1 to 16 and at most 7 bits between points of the table"
+#if X_BITS < 1 || X_BITS > 15 || FINE_BITS < 0 || FINE_BITS > 7
+#error "the shifts below need X_BITS from 1 to 15 and FINE_BITS from 0 to 7"
 #endif
 
 /* ---- conductance dynamics in whole numbers -------------------------------------------------------
  *
  * A synapse opens with the potential x of its sender,
  *
- *     s = sigmoid(y) - 1/2                       in units of 2^-15
+ *     s = sigmoid(y) - 1/2                       in units of 2^-16
  *     y = slope x + offset                       in units of 2^-Y_BITS
  *
  * and a neuron follows dv/dt = drive - rate v, with rates in units of 2^-exponent, its own:
  *
  *     rate  = rate at rest  + sum of rate_k  s_k
- *     drive = drive at rest + sum of drive_k s_k     below 2^30
+ *     drive = drive at rest + sum of drive_k s_k     below 2^31
  *
  * at rest are the leak and half of each synapse. Potentials have 32 bits, in units of 2^-(X_BITS + 15);
  * synapses take their upper part, x, of 16 bits in units of 2^-X_BITS.
@@ -35,7 +35,8 @@ typedef struct {
     int sensory_shift; /* bits that slope times input has more than y */
 } population;
 
-/* What grows where its caller is large: compilers would put it there. */
+/* What grows where its caller is large: compilers would put it there. APART_ON_AVR: what products of
+ * bytes make large. */
 #ifdef __GNUC__
 #define APART __attribute__((noinline))
 #else
@@ -45,31 +46,44 @@ typedef struct {
 /* avr-gcc 5 multiplies 16 bits by 16 only where it cannot see that they come from 32. */
 #ifdef __AVR__
 #define OF_16_BITS(x) __asm__("" : "+r"(x))
+#define APART_ON_AVR APART
 #else
 #define OF_16_BITS(x)
+#define APART_ON_AVR
 #endif
 
 /* x / 2^15 without its fraction, for x of at most 31 bits; processors of 8 bits move bytes. */
 static inline int16_t upper(int32_t x) { return (int16_t)(x * 2 >> 16); }
 
-/* How far a synapse is open, less one half, for y of 16 bits: by a table, between whose points it is
- * straight. */
+/* What a table rises by on part of an interval; processors of 8 bits multiply bytes. */
+static inline unsigned along(unsigned rise, unsigned part) {
+#ifdef __AVR__
+    const uint8_t b = (uint8_t)(part << (8 - FINE_BITS));
+    return (unsigned)((uint8_t)(rise >> 8) * b) + ((unsigned)((uint8_t)rise * b) >> 8);
+#else
+    return rise * part >> FINE_BITS;
+#endif
+}
+
+/* How far a synapse is open, less one half: by a table, between whose points it is straight. Beyond
+ * FINE_INTERVALS these are four times as far apart. */
 static inline int opening(int y) {
-    const unsigned z = (unsigned)(y < 0 ? -y : y);
-    int s = 16384;
-    if (z < (unsigned)TABLE_INTERVALS << (Y_BITS - TABLE_BITS)) {
-        const FLASH int16_t *at = openings + (z >> (Y_BITS - TABLE_BITS));
-        const unsigned part = z & ((1u << (Y_BITS - TABLE_BITS)) - 1);
-        s = at[0] + (int)((unsigned)(at[1] - at[0]) * part >> (Y_BITS - TABLE_BITS));
+    unsigned z = (unsigned)(y < 0 ? -y : y);
+    int s = 32767;
+    if (z >= FINE_INTERVALS << FINE_BITS) z = (z >> 2) + ((3 * FINE_INTERVALS / 4) << FINE_BITS);
+    if (z < INTERVALS << FINE_BITS) {
+        const FLASH uint16_t *at = openings + (z >> FINE_BITS);
+        s = (int)(at[0] + along((unsigned)(at[1] - at[0]), z & ((1u << FINE_BITS) - 1)));
     }
     const int sign = y < 0 ? -1 : 0;
     return (s ^ sign) - sign;
 }
 
-/* y limited to 16 bits: the table ends before. */
+/* y limited to 16 bits where int has no more: the table ends before. */
 static inline int limited(int32_t y) {
-    if (y > 32767) return 32767;
-    return y < -32767 ? -32767 : (int)y;
+    if (sizeof(int) == 2 && y > 32767) return 32767;
+    if (sizeof(int) == 2 && y < -32767) return -32767;
+    return (int)y;
 }
 
 static inline void add_synapse(flow *sum, const FLASH synapse *s, int open) {
@@ -80,11 +94,11 @@ static inline void add_synapse(flow *sum, const FLASH synapse *s, int open) {
 /* The flow of neuron i at rest and from the inputs: constant while a sample lasts. */
 static APART void sensory_flow(const population *p, int i, const int16_t *inputs, flow *total) {
     flow sum = p->rest[i];
-    for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
-        const FLASH synapse *s = &p->sensory.each[k];
+    const FLASH synapse *s = &p->sensory.each[p->sensory.start[i]];
+    for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++, s++) {
         const int16_t u = inputs[p->sensory.from[k]];
         const int32_t y = ((int32_t)s->slope * u) >> p->sensory_shift;
-        add_synapse(&sum, s, u == MISSING ? -16384 : opening(limited(y + (int32_t)s->offset * OFFSET_ONE)));
+        add_synapse(&sum, s, u == MISSING ? CLOSED : opening(limited(y + (int32_t)s->offset * OFFSET_ONE)));
     }
     *total = sum;
 }
@@ -92,29 +106,29 @@ static APART void sensory_flow(const population *p, int i, const int16_t *inputs
 /* Adds to the flow of neuron i what the others send at the potentials x. */
 static APART void add_recurrent(const population *p, int i, const int16_t *x, flow *total) {
     flow sum = *total;
-    for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++) {
-        const FLASH synapse *s = &p->recurrent.each[k];
+    const FLASH synapse *s = &p->recurrent.each[p->recurrent.start[i]];
+    for (int k = p->recurrent.start[i]; k < p->recurrent.start[i + 1]; k++, s++) {
         const int32_t product = (int32_t)s->slope * x[p->recurrent.from[k]];
         add_synapse(&sum, s, opening(RECURRENT_Y(product, s->offset)));
     }
     *total = sum;
 }
 
-/* The bits by which x, at least 1, can be shifted up so that its highest one is bit 31. */
-static int bits_above(uint32_t x) {
+/* The inverse of x, at least 1: (2^31 - 1) / d without its fraction, where d is the upper half of x
+ * after it is shifted up by as many bits as make bit 31 its highest. */
+static uint16_t reciprocal(uint32_t x, int *bits) {
+    int up = 0;
 #ifdef __ARM_FEATURE_CLZ
-    return __builtin_clz(x);
+    up = __builtin_clz(x);
+    x <<= up;
 #else
-    int bits = 0;
-    while (!(x & 0x80000000u)) bits++, x <<= 1;
-    return bits;
+    for (; !(x & 0x80000000u); x <<= 1) up++;
 #endif
-}
-
-/* (2^31 - 1) / d without its fraction, for d from 2^15 to 2^16 - 1. */
-static uint16_t reciprocal(uint16_t d) {
+    *bits = up;
+    uint16_t d = (uint16_t)(x >> 16);
 #if defined __AVR__ || defined __ARM_ARCH_6M__
     /* No division here: two steps of Newton's from below, then what they are short of. */
+    OF_16_BITS(d);
     uint16_t r = (uint16_t)(92300u - d + (d >> 4));
     for (int step = 0; step < 2; step++) {
         uint16_t less = (uint16_t)(-((uint32_t)r * d) >> 16);
@@ -137,72 +151,62 @@ static inline int32_t scaled(int32_t a, uint16_t b) {
     return (int32_t)high * b + (int32_t)((uint32_t)low * b >> 16);
 }
 
-/* rate (x + 1/2), for x in units of 2^-X_BITS: v is that much above x on average. */
-static inline int32_t times(int32_t rate, int16_t x) {
-    const int32_t a = rate * (1 << GUARD);
+/* The same for b with a sign. */
+static APART_ON_AVR int32_t scaled_signed(int32_t a, int16_t b) {
     int16_t high = (int16_t)(a >> 16);
     uint16_t low = (uint16_t)a;
     OF_16_BITS(high);
     OF_16_BITS(low);
-    return (int32_t)high * x + ((int32_t)low * x >> 16) + (high >> 1);
+    return (int32_t)high * b + ((int32_t)low * b >> 16);
 }
 
-/* The inverse of a step's length in units of a neuron's rates, k, where these lose some bits, so that
- * nothing in a step exceeds 31 of them. */
-static APART uint32_t inverse_in(uint32_t inverse, int shift, uint8_t *lost) {
-    *lost = GUARD;
-    shift -= GUARD;
-    if (shift > 6 - GUARD) { /* k would exceed 2^(30 - GUARD): smaller units */
-        shift += GUARD - (6 - GUARD);
-        *lost = (uint8_t)(shift > 31 ? 31 : shift);
-        shift = 6 - GUARD;
-    }
-    if (shift >= 0) return inverse << shift;
-    return shift > -32 ? inverse >> -shift : 0;
-}
+/* The inverse of a step's length: mantissa 2^(GUARD + 1 - down). */
+typedef struct {
+    uint32_t mantissa;
+    int down;
+} inverse_length;
 
-/* How the potential v moves in a step, a semi-implicit one of Euler's: (drive - rate v) / (k + rate).
- * With the same flow it moves in the next by as much times kept 2^-16 = k / (k + rate). */
-static APART int32_t change_of(int32_t v, const flow *f, uint32_t k, uint8_t lost, uint16_t *kept) {
-    const int32_t rate = f->rate >> lost;
-    uint32_t sum = k + (uint32_t)rate;
+/* How the potential v of neuron i moves in a step, a semi-implicit one of Euler's: (drive - rate v) /
+ * (k + rate), where k is the inverse of the step's length. With the same flow it moves in the next step
+ * by as much times kept 2^-16 = k / (k + rate). */
+static APART int32_t change_of(const population *p, int i, int32_t v, const flow *f,
+                               const inverse_length *inverse, uint16_t *kept) {
+    int down = inverse->down - p->exponent[i], lost = GUARD + 1, bits;
+    if (down < 0) lost -= down, down = 0; /* k would exceed 31 bits: larger units */
+    const uint32_t k = down < 32 ? inverse->mantissa >> down : 0;
+    uint32_t sum = k + (uint32_t)(lost < 32 ? f->rate >> lost : 0);
     if (sum == 0) sum = 1;
-    const int bits = bits_above(sum);
-    const uint16_t inverse = reciprocal((uint16_t)(sum << bits >> 16));
-    const int32_t pull = (f->drive >> lost) - times(rate, upper(v));
-    uint16_t part = (uint16_t)(k << bits >> 16);
-    OF_16_BITS(part);
-    *kept = (uint16_t)((uint32_t)part * inverse >> 15);
-    return 2 * scaled(pull * ((int32_t)1 << (bits - 1 - GUARD)), inverse);
+    const uint16_t over = reciprocal(sum, &bits);
+    if (kept) {
+        uint16_t part = (uint16_t)(k << bits >> 16);
+        OF_16_BITS(part);
+        *kept = (uint16_t)((uint32_t)part * over * 2 >> 16);
+    }
+    /* v is half a unit of its upper part above that on average. */
+    int32_t pull = (f->drive >> GUARD) - scaled_signed(f->rate, upper(v)) - (f->rate >> 17);
+    bits -= 1 + lost;
+    pull = bits >= 0 ? pull * ((int32_t)1 << bits) : pull >> (bits > -32 ? -bits : 31);
+    return 2 * scaled(pull, over);
 }
 
-/* Crosses a sample's interval in UNFOLDS steps, the inverse of whose length is inverse 2^shift. */
-static void advance(const population *p, int32_t *v, const int16_t *inputs, uint32_t inverse, int shift) {
+/* Crosses a sample's interval in UNFOLDS steps. */
+static void advance(const population *p, int32_t *v, const int16_t *inputs, const inverse_length *inverse) {
     flow from_inputs[AT_LEAST_1(SENSED)];
-    uint32_t k[AT_LEAST_1(COUPLED)];
-    uint8_t lost[AT_LEAST_1(COUPLED)];
     int32_t change[AT_LEAST_1(NEURONS - COUPLED)];
     uint16_t kept[AT_LEAST_1(NEURONS - COUPLED)];
     int16_t x[NEURONS];
-    for (int i = 0; i < COUPLED; i++) {
-        k[i] = inverse_in(inverse, shift + p->exponent[i], &lost[i]);
-        if (i < SENSED) sensory_flow(p, i, inputs, &from_inputs[i]);
-    }
+    for (int i = 0; i < SENSED; i++) sensory_flow(p, i, inputs, &from_inputs[i]);
     for (int i = COUPLED; i < NEURONS; i++) {
-        const int j = i - COUPLED;
         flow f;
-        uint8_t own_lost;
-        const uint32_t own_k = inverse_in(inverse, shift + p->exponent[i], &own_lost);
         sensory_flow(p, i, inputs, &f);
-        change[j] = change_of(v[i], &f, own_k, own_lost, &kept[j]);
+        change[i - COUPLED] = change_of(p, i, v[i], &f, inverse, &kept[i - COUPLED]);
     }
     for (int unfold = 0; unfold < UNFOLDS; unfold++) {
         for (int i = 0; i < NEURONS; i++) x[i] = upper(v[i]);
         for (int i = 0; i < COUPLED; i++) {
             flow f = i < SENSED ? from_inputs[i] : p->rest[i];
-            uint16_t unused;
             add_recurrent(p, i, x, &f);
-            v[i] += change_of(v[i], &f, k[i], lost[i], &unused);
+            v[i] += change_of(p, i, v[i], &f, inverse, 0);
         }
         for (int i = COUPLED; i < NEURONS; i++) {
             const int j = i - COUPLED;

@@ -1,7 +1,9 @@
-/* The inverse of a step's length, mantissa 2^shift, for an elapsed time above 0 in units of 2^-20. */
-static uint32_t inverse_of(uint32_t elapsed_time, int *shift) {
+/* For an elapsed time above 0 in units of 2^-20. */
+static inverse_length inverse_of(uint32_t elapsed_time) {
     if (elapsed_time > 0x7fffffffu) elapsed_time = 0x7fffffffu;
-    const int bits = bits_above(elapsed_time);
-    *shift = bits - 27;
-    return (uint32_t)reciprocal((uint16_t)(elapsed_time << bits >> 16)) * UNFOLDS;
+    inverse_length found;
+    int bits;
+    found.mantissa = LENGTHENED((uint32_t)reciprocal(elapsed_time, &bits) * UNFOLDS);
+    found.down = 34 - bits;
+    return found;
 }

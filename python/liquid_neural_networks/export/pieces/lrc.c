@@ -35,12 +35,18 @@ static void add_synapse(sensory_sum *sum, const FLASH synapse *s, float x) {
     sum->l += s->charge * x + s->charge_offset;
 }
 
-/* What the leak and the inputs bring to neuron i: constant while a sample lasts. */
-static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
+/* What the leak brings to neuron i. */
+static inline sensory_sum at_rest(const population *p, int i) {
     sensory_sum sum;
     sum.f = p->each[i].g;
     sum.z = p->each[i].g;
     sum.l = p->each[i].p;
+    return sum;
+}
+
+/* What the leak and the inputs bring to it: constant while a sample lasts. */
+static sensory_sum sensory_sum_of(const population *p, int i, const float *inputs) {
+    sensory_sum sum = at_rest(p, i);
     for (int k = p->sensory.start[i]; k < p->sensory.start[i + 1]; k++) {
         const float u = inputs[p->sensory.from[k]];
         if (!is_missing(u)) add_synapse(&sum, &p->sensory.each[k], u);

@@ -1,9 +1,3 @@
-/* v weight / 2^16 without its fraction. */
-static int32_t weighed(int32_t v, int32_t weight) {
-    const int32_t low = v & 0xffff;
-    return (v >> 16) * weight + ((low >> 1) * weight >> 15);
-}
-
 void ${name}_init(${name}_state *state) {
     for (int l = 0; l < ${NAME}_LAYERS; l++) {
         for (int i = 0; i < NEURONS; i++) state->neurons[l][i] = 0;
