@@ -7,9 +7,12 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from .._checks import check_text, told
+from .._hints import explains_keywords
 from ..data import Table
 from ..errors import DataError, DtypeError
 from ..inspection import attribute
+from ..network import LiquidNetwork
 from ..training import Forecaster
 from ..training._predict import evaluation
 from ._subject import Array, Subject, of_forecaster, place_of
@@ -137,6 +140,7 @@ class Explanation:
         }
 
 
+@explains_keywords
 def explain(
     forecaster: Forecaster,
     table: Table,
@@ -162,9 +166,15 @@ def explain(
         OptionError: the solver is ``"adaptive"``, whose outputs have no exact parts.
     """
     if not isinstance(forecaster, Forecaster):
-        raise DtypeError(f"expected a Forecaster, got {type(forecaster).__name__}", "forecaster")
+        advice = ""
+        if isinstance(forecaster, LiquidNetwork):
+            advice = "; inspection.attribute explains any network"
+        raise DtypeError(
+            f"expected a Forecaster, such as fit_table makes, got {told(forecaster)}{advice}",
+            "forecaster",
+        )
     columns = forecaster.columns
-    if target is not None and target not in columns.targets:
+    if target is not None and check_text("target", target) not in columns.targets:
         raise DataError(f"expected one of {', '.join(columns.targets)}, got {target!r}", "target")
     index = 0 if target is None else columns.targets.index(target)
     recordings = columns.recordings(columns.read(table), targets=columns.classes is None)
