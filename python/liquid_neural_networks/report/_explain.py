@@ -33,7 +33,7 @@ class Parts(NamedTuple):
     Attributes:
         times: (W,) of the rows looked back on.
         inputs: (W, I) what each input brought at each row.
-        neurons: (N,) what each neuron passed on to others over these rows.
+        neurons: (P N,) what each neuron passed on to others of its population over these rows.
         before: what the state before these rows gives with every input at its mean.
         total: the output.
         error: by how much ``before`` and ``inputs`` together are off it.
@@ -57,7 +57,7 @@ class Explanation:
         sure: how sure it is.
         start: what the network's part is added to, or compared with.
         names: (I,) of the inputs.
-        neurons: (N,) of the neurons: their layer and number.
+        neurons: (P N,) of the neurons: their layer and number.
         parts: what made it.
         unit: of the parts.
     """
@@ -248,19 +248,21 @@ def _sure(forecaster: Forecaster, values: Array) -> str:
 
 def parts_of(subject: Subject, output: Any) -> Parts:
     """What made an output at the last row."""
-    wiring = subject.neuron.wiring
-    synapses = wiring.synapse_count + wiring.sensory_synapse_count
+    wirings = [each.wiring for each in subject.populations]
+    synapses = sum(each.synapse_count + each.sensory_synapse_count for each in wirings)
     seen = subject.newest(max(min(MOST_ROWS, MOST_WORK // (synapses + 1)), 10))
     found = attribute(seen.network, output=output, tolerance=TOLERANCE, **seen.arguments())
     scale = float(subject.scale[output if isinstance(output, int) else output[0]])
-    flow = found.recurrent[:, : wiring.synapse_count].sum(dim=0).cpu().numpy() * scale
-    passed = np.zeros(wiring.units)
-    others = wiring.pre != wiring.post
-    np.add.at(passed, wiring.pre[others], flow[others])
+    ends = np.cumsum([each.synapse_count for each in wirings])
+    flows = np.split(found.recurrent.sum(dim=0).cpu().numpy(), ends[:-1])
+    passed = np.zeros((len(wirings), wirings[0].units))
+    for own, wiring, flow in zip(passed, wirings, flows):
+        others = wiring.pre != wiring.post
+        np.add.at(own, wiring.pre[others], flow[others] * scale)
     return Parts(
         seen.times,
         found.inputs.cpu().numpy() * scale,
-        passed,
+        passed.ravel(),
         float(found.baseline_output) * scale,
         float(found.output) * scale,
         float(found.error) * abs(scale),

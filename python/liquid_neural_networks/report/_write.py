@@ -44,8 +44,9 @@ def write(
 
     The page is one HTML file that needs nothing else: what the network is, how good beside simple
     forecasts, its newest forecasts, wiring, states, time constants, which inputs made the newest
-    output, what each neuron is worth, and what to distrust. The first population is shown, of
-    several; the last series of a table with several.
+    output, what each neuron is worth, and what to distrust. Of several layers and of both
+    directions all neurons are shown; where it comes to rest is told of the first population. Of a
+    table with several series the last one is shown.
 
     Args:
         network: trained by ``fit_table``, or any network whose inputs are the table's columns in
