@@ -41,9 +41,11 @@ def check_sequences(
         layout, present = Layout(inputs.dim() == 3, batch_first), None
     if inputs.dim() not in (2, 3) or inputs.shape[-1] != input_size or inputs.numel() == 0:
         wanted = "(B, T, I)" if batch_first else "(T, B, I)"
+        lost = input_size == 1 and inputs.dim() in (1, 2) and inputs.numel() > 0
         raise ShapeError(
             f"expected {wanted}, or (T, I) for one sequence, with I = {input_size} and nothing "
-            f"empty; got {tuple(inputs.shape)}",
+            f"empty; got {tuple(inputs.shape)}"
+            + ("; inputs.unsqueeze(-1) has the one feature as a dimension" if lost else ""),
             "inputs",
         )
     inputs = layout.batch_major(inputs)
@@ -188,8 +190,11 @@ def _equations(sizes: dict[str, int]) -> str:
 def as_floats(name: str, value: object, like: Tensor) -> Tensor:
     """A tensor of the network's dtype and device; under autocast, any floating-point dtype."""
     if not isinstance(value, Tensor):
+        made = f"{name}.to_numpy()" if hasattr(value, "to_numpy") else name
         raise DtypeError(
-            f"expected a torch tensor, got {type(value).__name__}; torch.as_tensor makes one", name
+            f"expected a torch tensor, got {type(value).__name__}; torch.as_tensor({made}, "
+            f"dtype={like.dtype}) makes one of numbers",
+            name,
         )
     check_kind(name, value)
     check_real(name, value, like)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+import torch
 from click.testing import CliRunner
 
 from liquid_neural_networks import LiquidNetwork, inspection, report, wiring
@@ -138,7 +139,7 @@ def test_looking_at_a_network_leaves_it_as_it_was(
     table = polars.DataFrame({"a": [0.1, 0.2, 0.3], "b": [0.0, 1.0, 0.0]})
     report.write(plain, table, tmp_path / "plain.html", progress=False)
     assert all(each.training for each in plain.modules())
-    with pytest.raises(DtypeError, match="forecaster: expected a Forecaster, got LiquidNetwork"):
+    with pytest.raises(DtypeError, match="forecaster: expected a Forecaster"):
         report.explain(plain, table)  # type: ignore[arg-type]
     with pytest.raises(DtypeError, match="title: expected text"):
         report.write(plain, table, tmp_path / "title.html", title=5)  # type: ignore[arg-type]
@@ -217,7 +218,40 @@ def test_any_network_has_a_page_and_large_ones_a_small_one(tmp_path: Path) -> No
     assert page.stat().st_size < 5e6
     assert found["quality"] is None and found["activity"]["unit"] == "units of s"
     assert sum(len(ids) for _, ids in found["wiring"]["layers"]) == 302
-    assert "Not looked for in 302 neurons" in found["fixed"]["note"]
+    assert "from rest and from 1 random state." in found["fixed"]["note"]
+    assert found["fixed"]["rows"] and "yes" in found["fixed"]["rows"][0]
+
+
+@pytest.mark.parametrize("bidirectional", (False, True))
+def test_all_layers_and_directions_are_shown(bidirectional: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = polars.DataFrame({"a": rng.normal(size=20), "b": rng.normal(size=20)})
+    grown = wiring.ncp(inter=3, command=2, motor=1)
+    network = LiquidNetwork(2, wiring=grown, num_layers=2, bidirectional=bidirectional, seed=0,
+                            output_size=1, readout="dense")  # fmt: skip
+    page = tmp_path / "deep.html"
+    report.write(network, table, page, progress=False)
+    found, populations = shown(page), [neuron for _, neuron in network.populations()]
+    names = found["neurons"]
+    assert len(set(names)) == len(names) == 6 * len(populations) == len(found["lesions"]["change"])
+    assert names[0] == ("layer 1 forwards motor 0" if bidirectional else "layer 1 motor 0")
+    assert sorted(i for _, ids in found["wiring"]["layers"] for i in ids) == [*range(len(names))]
+    own, fed = found["wiring"]["synapses"], found["wiring"]["sensory"]
+    assert own["count"] + fed["count"] == sum(
+        each.wiring.synapse_count + each.wiring.sensory_synapse_count for each in populations
+    )
+    # What a higher layer hears is named by the neurons that say it.
+    first = 6 * network.directions
+    heard = {(s, r - first) for s, r in zip(own["pre"], own["post"]) if s < first <= r < first + 6}
+    upper = populations[network.directions].wiring
+    assert heard == set(zip(upper.sensory_pre.tolist(), upper.sensory_post.tolist()))
+    inputs = torch.from_numpy(table.to_numpy()).float()
+    states = [network.trace(inputs, population=p).states.T for p in range(len(populations))]
+    wanted = torch.cat(states).detach().numpy()
+    np.testing.assert_allclose(found["activity"]["states"], wanted, atol=1e-3)
+    without = network.ablate(neurons=[2], population=1)(inputs) - network(inputs)
+    change = float(without.detach().square().mean().sqrt())
+    assert found["lesions"]["change"][6 + 2] == pytest.approx(change, rel=1e-2)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="PAGES ARE NOT OPENED: there is no chromium")

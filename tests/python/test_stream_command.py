@@ -259,6 +259,19 @@ def test_goes_on_after_a_restart(
     np.testing.assert_allclose(*(np.array(each, float) for each in values), rtol=1e-7)
 
 
+@pytest.mark.parametrize("learning", ([], ["--learn", "level"]))
+def test_a_first_line_without_names_is_refused(learning: list[str], models: Path) -> None:
+    result = lnn(models / "level.lnn", *learning, text="2001-12-22,372.0\n2001-12-29,371.5\n")
+    assert result.exit_code == 1
+    assert "header: names none of when, level, load; the first line has to" in result.stderr
+    assert "tail -n +1 -f" in result.stderr
+
+
+def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+    result = lnn(tmp_path / "none.lnn", text="")
+    assert result.stderr.splitlines()[-1].endswith("none.lnn: no such file or directory")
+
+
 def test_a_state_of_another_model_is_refused(models: Path, tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     assert lnn(models / "plain.lnn", "--state", state, text="a,b\n1,2\n").exit_code == 0

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from core_cases import ALL_DYNAMICS, network, positive, sequences
-from liquid_neural_networks import LiquidNetwork, LiquidNeuron, fused, wiring
+from liquid_neural_networks import LiquidNetwork, LiquidNeuron, fused, inspection, wiring
 from liquid_neural_networks.dynamics import DYNAMICS
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -52,6 +52,7 @@ def test_compiles_to_one_graph(given: str, dynamics: str, path: str) -> None:
     torch.compiler.reset()
     net = network(dynamics, unfolds=2)
     compiled = torch.compile(copy.deepcopy(net), fullgraph=True, backend="aot_eager")
+    assert inspection.describe(compiled) == inspection.describe(net)
     options = {"inputs": sequences(4, STEPS)} if given == "inputs alone" else arguments()
     results = []
     for module in (net, compiled):

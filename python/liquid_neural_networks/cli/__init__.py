@@ -50,10 +50,17 @@ class _Commands(click.Group):
         except BrokenPipeError:  # whoever read our output has seen enough; click handles it
             raise
         except (LiquidError, OSError) as error:
-            raise click.ClickException(printable(error)) from None
+            raise click.ClickException(printable(_told(error))) from None
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(130)
+
+
+def _told(error: Exception) -> str:
+    """An error as a line; one of the system begins with the file."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
+    return str(error)
 
 
 def _explained(error: click.NoSuchOption) -> click.UsageError:

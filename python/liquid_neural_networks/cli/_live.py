@@ -163,8 +163,25 @@ def _is_number(value: object) -> bool:
 def live_of(found: model_file.Model, time: Optional[str], columns: Optional[Sequence[str]]) -> Live:
     forecaster = forecaster_in(found, time)
     if forecaster is not None:
+        check_header(forecaster, columns)
         return Forecasts(forecaster, forecaster.stream())
     return Outputs(LiquidNetwork.from_model(found), time, columns)
+
+
+def check_header(forecaster: Forecaster, columns: Optional[Sequence[str]]) -> None:
+    """Refuses a first line that holds none of the names of the table trained on.
+
+    Raises:
+        DataError: it is such a line.
+    """
+    own = forecaster.columns
+    known = [*own.time, *own.targets, *own.features]
+    if columns is not None and not set(known).intersection(columns):
+        raise DataError(
+            f"names none of {', '.join(dict.fromkeys(known))}; the first line has to name the "
+            "columns, as that of tail -n +1 -f does",
+            "header",
+        )
 
 
 def forecaster_in(found: model_file.Model, time: Optional[str]) -> Optional[Forecaster]:

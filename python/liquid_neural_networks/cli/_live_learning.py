@@ -15,7 +15,7 @@ from ..errors import DataError, LiquidError, OptionError
 from ..network import LiquidNetwork
 from ..online import Event, Guarded
 from ._lines import Row, number
-from ._live import Answer, Forecasts, Outputs, forecaster_in
+from ._live import Answer, Forecasts, Outputs, check_header, forecaster_in
 
 if TYPE_CHECKING:
     from ..training._learning_forecast import LearningForecast
@@ -270,6 +270,7 @@ def learning_of(
     """
     forecaster = forecaster_in(found, time)
     if forecaster is not None:
+        check_header(forecaster, columns)
         return LearningForecasts(forecaster, targets)
     network = LiquidNetwork.from_model(found)
     return LearningOutputs(network, time, columns, targets, found)

@@ -69,9 +69,9 @@ def stream(
 
     \b
     Examples:
-      tail -f sensors.csv | lnn stream co2.lnn
+      tail -n +1 -f sensors.csv | lnn stream co2.lnn
       mosquitto_sub -t sensors | lnn stream co2.lnn --state co2.state
-      tail -f sensors.csv | lnn stream co2.lnn --learn co2 --state co2.state --commit new.lnn
+      tail -n +1 -f sensors.csv | lnn stream co2.lnn --learn co2 --state co2.state --commit new.lnn
 
     Input is CSV with a header line, or one JSON object a line; answers have the same form. Empty
     cells and null are missing values. Elapsed times come from the time column. A line that

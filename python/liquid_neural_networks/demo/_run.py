@@ -19,7 +19,7 @@ from ._pictures import draw
 from ._results import Results
 from ._task import HORIZON, SOURCE, baselines, load_record, make_task
 
-FILES = ("forecast.png", "wiring.png", "time_constants.png", "model.lnn", "results.json")
+FILES = ("forecast.png", "wiring.png", "time_constants.png", "model.lnn", "results.json", "co2.csv")
 EPOCHS = 50
 
 
@@ -34,7 +34,8 @@ def run(
 
     Args:
         output: folder for :data:`FILES`; made if missing. Pictures and model are those of
-            the liquid network that did best on the validation years.
+            the liquid network that did best on the validation years; ``co2.csv`` is the record,
+            a table to try other commands on.
         seed: of the first run; the others count on from it.
         epochs: training epochs of each network.
         runs: how many networks of each kind to train.
@@ -80,6 +81,8 @@ def run(
         forecasts=f"rise of CO2 over {HORIZON} days, in units of {task.scale:.4f} ppm",
     )
     (folder / "results.json").write_text(json.dumps(results.to_dict(), indent=1) + "\n")
+    rows = "".join(f"{date},{value:g}\n" for date, value in zip(*task.record))
+    (folder / "co2.csv").write_text(f"date,co2\n{rows}")
     return results
 
 

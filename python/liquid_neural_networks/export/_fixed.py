@@ -204,7 +204,10 @@ def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array,
         centre, reach = _mean(design), INPUT_RANGE * scale
     else:
         if calibration.ndim != 2 or calibration.shape[1] != size:
-            raise DataError(f"expected (T, {size}), got {calibration.shape}", "calibrate")
+            raise DataError(
+                f"expected (T, {size}), the inputs alone in their order, got {calibration.shape}",
+                "calibrate",
+            )
         unseen = np.isnan(calibration).all(axis=0)
         if unseen.any():
             raise DataError(f"shows no value of input {int(unseen.argmax())}", "calibrate")

@@ -16,7 +16,7 @@ from ..dynamics import ConductanceDynamics, Dynamics, LrcDynamics
 from ..network import LiquidNetwork
 from ._describe import QUANTILES
 from ._field import state_bounds
-from ._subject import subject_of
+from ._subject import asks, subject_of
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Activity:
         ]
 
 
+@asks
 @torch.no_grad()
 def activity(
     network: LiquidNetwork,

@@ -16,7 +16,7 @@ from ..errors import DtypeError, OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._flow import Flows, network_flow
 from ._quadrature import KRONROD, Integral, Pieces, integrate, uncertainty
-from ._subject import Subject, subject_of
+from ._subject import Subject, asks, subject_of
 
 Output = Union[int, tuple[int, int], Callable[[Tensor], Tensor]]
 """An output, the first of two minus the second, or a function of outputs (B, O) -> (B,)."""
@@ -77,6 +77,7 @@ class Attribution:
         return {n: v.tolist() if isinstance(v, Tensor) else v for n, v in named.items()}
 
 
+@asks
 @torch.no_grad()
 def attribute(
     network: LiquidNetwork,
@@ -176,7 +177,7 @@ def _warn_of(error: float, tolerance: float) -> None:
             f"sums are off by up to {error:.2g}, more than the tolerance of {tolerance:g}; raise "
             "most_pieces or the tolerance",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

@@ -13,7 +13,7 @@ from .._sequences import Number, Sequences
 from ..errors import DtypeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
-from ._subject import Subject, series_of, subject_of
+from ._subject import Subject, asks, series_of, subject_of
 
 
 class Clamped(NamedTuple):
@@ -28,6 +28,7 @@ class Clamped(NamedTuple):
     states: Tensor
 
 
+@asks
 @torch.no_grad()
 def clamp(
     network: LiquidNetwork,

@@ -12,6 +12,7 @@ from .._sequences import Number
 from ..dynamics import ConductanceDynamics
 from ..errors import OptionError
 from ..network import LiquidNetwork
+from ._subject import asks
 
 
 class Currents(NamedTuple):
@@ -26,6 +27,7 @@ class Currents(NamedTuple):
     sensory: Tensor
 
 
+@asks
 @torch.no_grad()
 def synapse_currents(
     network: LiquidNetwork,

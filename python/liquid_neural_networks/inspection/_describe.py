@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
+from ._subject import asks
 
 QUANTILES = {
     "shortest": 0.0,
@@ -87,6 +88,7 @@ class Description:
         return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
+@asks
 def describe(network: LiquidNetwork) -> Description:
     """What ``network`` is made of: neurons, synapses, parameters, time constants, size.
 

@@ -12,6 +12,7 @@ from .._checks import check_count, check_positive, check_seed
 from .._sequences import Number
 from ..network import LiquidNetwork
 from ._field import MAP, Held, held
+from ._subject import asks
 
 _STEPS = 300
 _APART = 1e-5
@@ -61,6 +62,7 @@ class FixedPoints:
         }
 
 
+@asks
 @torch.no_grad()
 def fixed_points(
     network: LiquidNetwork,
@@ -109,6 +111,7 @@ def fixed_points(
     return _points(subject, states[speeds < tolerance])
 
 
+@asks
 @torch.no_grad()
 def slow_points(
     network: LiquidNetwork,
@@ -133,6 +136,7 @@ def slow_points(
     """
     subject = held(network, inputs, time_constants, elapsed_time, mask, population)
     check_positive("speed", speed)
+    check_positive("tolerance", tolerance)
     states = _minima(subject, _starts(subject, starts, seed))
     rates, jacobians = subject.jacobian(states)
     speeds = rates.abs().amax(1)

@@ -17,7 +17,7 @@ from ..dynamics import Dynamics
 from ..errors import OptionError, ShapeError
 from ..network import LiquidNetwork
 from ._attribute import Output, Question, question
-from ._subject import Subject, subject_of
+from ._subject import Subject, asks, subject_of
 
 LESIONS = ("neurons", "synapses", "sensory_synapses")
 
@@ -58,6 +58,7 @@ class Lesions:
         ]
 
 
+@asks
 @torch.no_grad()
 def lesions(
     network: LiquidNetwork,
@@ -210,6 +211,7 @@ class Pruned(NamedTuple):
     kept: float
 
 
+@asks
 @torch.no_grad()
 def prune(
     network: LiquidNetwork,

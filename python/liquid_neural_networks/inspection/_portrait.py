@@ -14,6 +14,7 @@ from .._sequences import Number
 from ..errors import DomainError, ShapeError
 from ..network import LiquidNetwork
 from ._field import held
+from ._subject import asks
 
 
 class PhasePortrait(NamedTuple):
@@ -37,6 +38,7 @@ class PhasePortrait(NamedTuple):
     kind: str
 
 
+@asks
 @torch.no_grad()
 def phase_portrait(
     network: LiquidNetwork,

@@ -11,12 +11,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .._checks import check_choice, check_count, check_fraction, check_integer, check_seed
+from .._checks import (
+    check_choice,
+    check_count,
+    check_fraction,
+    check_integer,
+    check_items,
+    check_names,
+    check_seed,
+)
 from .._extras import require
 from .._sequences import Number
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import DataError, OptionError
 from ..network import LiquidNetwork
-from ._subject import Subject, subject_of
+from ._subject import Subject, asks, subject_of
 
 Array = npt.NDArray[Any]
 
@@ -59,6 +67,7 @@ class _Samples(NamedTuple):
     group: Array
 
 
+@asks
 @torch.no_grad()
 def rules(
     network: LiquidNetwork,
@@ -110,7 +119,7 @@ def rules(
     columns = _names(network, ask, names)
     samples = _samples(subject, output, neuron, ask)
     seen = _seen(samples.group, held_out, seed)
-    make = trees.DecisionTreeClassifier if output == CLASS else trees.DecisionTreeRegressor
+    make = trees.DecisionTreeClassifier if _is_class(output) else trees.DecisionTreeRegressor
     tree = make(max_depth=depth, random_state=seed)
     tree.fit(samples.columns[seen], samples.answers[seen])
     importances = tree.feature_importances_
@@ -126,17 +135,24 @@ def rules(
     )
 
 
+def _is_class(output: object) -> bool:
+    if isinstance(output, str):
+        check_choice("output", output, (CLASS,))
+    return isinstance(output, str)
+
+
 def _names(
     network: LiquidNetwork, ask: Sequence[str], names: Optional[Sequence[str]]
 ) -> tuple[str, ...]:
-    for each in ask:
+    asked = check_items("ask", ask, f"some of {', '.join(SOURCES)}")
+    for each in asked:
         check_choice("ask", each, SOURCES)
-    if not ask:
+    if not asked:
         raise OptionError(f"expected some of {', '.join(SOURCES)}", "ask")
     size = network.input_size
-    given = [f"input {k}" for k in range(size)] if names is None else [str(each) for each in names]
-    if len(given) != size:
-        raise ShapeError(f"expected {size}, one an input, got {len(given)}", "names")
+    given = [f"input {k}" for k in range(size)]
+    if names is not None:
+        given = check_names("names", names, size, "input")
     found = given if "inputs" in ask else []
     if "states" in ask:
         found = [*found, *(f"neuron {i}" for i in range(network.hidden_size))]
@@ -167,7 +183,7 @@ def _samples(
         answers = trace.states[..., check_integer("neuron", neuron, 0, network.hidden_size - 1)]
     else:
         outputs = subject.outputs(own.inputs)
-        if output == CLASS:
+        if _is_class(output):
             answers = outputs.argmax(-1)
         else:
             chosen = 0 if output is None else output

@@ -12,9 +12,10 @@ from .._checks import check_count, check_integer, check_items
 from .._sequences import Number
 from ..network import LiquidNetwork
 from ._attribute import Output, Question, baseline_of, question
-from ._subject import Subject, subject_of
+from ._subject import Subject, asks, subject_of
 
 
+@asks
 def gradient_times_input(
     network: LiquidNetwork,
     inputs: Tensor,
@@ -33,6 +34,7 @@ def gradient_times_input(
     return subject.as_given(own * _gradient(subject, own, question(subject, network, output, at)))
 
 
+@asks
 def integrated_gradients(
     network: LiquidNetwork,
     inputs: Tensor,
@@ -61,6 +63,7 @@ def integrated_gradients(
     return subject.as_given(change * total)
 
 
+@asks
 @torch.no_grad()
 def occlusion(
     network: LiquidNetwork,

@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from functools import wraps
+from os import PathLike
+from typing import Any, Callable, NamedTuple, Optional, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from .._checks import told
+from .._hints import explains_keywords
 from .._inputs import as_reals, broadcast, check_finite, check_sequences, check_state
 from .._sequences import Number, Sequences
 from ..errors import DtypeError
 from ..network import LiquidNetwork
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def asks(function: Function) -> Function:
+    """Makes a function about a network, its first argument, refuse what is none, and say what was
+    probably meant by a keyword that it does not take.
+
+    Raises:
+        DtypeError: from the function: ``network`` is no :class:`LiquidNetwork`.
+        UnknownKeywordError: from the function: there is no such keyword.
+    """
+    explained = explains_keywords(function)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if arguments:
+            return explained(network_of(arguments[0]), *arguments[1:], **keywords)
+        if "network" in keywords:
+            keywords["network"] = network_of(keywords["network"])
+        return explained(**keywords)
+
+    return cast(Function, call)
+
+
+def network_of(network: object) -> LiquidNetwork:
+    """The network itself, also of one that was compiled.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    found = getattr(network, "_orig_mod", network)
+    if isinstance(found, LiquidNetwork):
+        return found
+    advice = ""
+    if isinstance(network, (str, PathLike)):
+        advice = "; LiquidNetwork.load reads one from a file"
+    elif isinstance(getattr(network, "network", None), LiquidNetwork):
+        advice = "; give its .network"
+    raise DtypeError(f"expected a LiquidNetwork, got {told(network)}{advice}", "network")
 
 
 class Subject(NamedTuple):

@@ -14,7 +14,7 @@ from ..errors import OptionError
 from ..network import LiquidNetwork
 from ._attribute import Output, Question, question
 from ._clamp import run_populations
-from ._subject import Subject, subject_of
+from ._subject import Subject, asks, subject_of
 
 
 class TimeSensitivity(NamedTuple):
@@ -35,6 +35,7 @@ class TimeSensitivity(NamedTuple):
     thinned: dict[int, Tensor]
 
 
+@asks
 def time_sensitivity(
     network: LiquidNetwork,
     inputs: Tensor,

@@ -12,7 +12,7 @@ from .._inputs import as_reals, check_finite
 from .._sequences import Number
 from ..errors import ShapeError
 from ..network import LiquidNetwork
-from ._subject import series_of, subject_of
+from ._subject import asks, series_of, subject_of
 
 
 class WhatIf(NamedTuple):
@@ -31,6 +31,7 @@ class WhatIf(NamedTuple):
         return self.after - self.before
 
 
+@asks
 @torch.no_grad()
 def what_if(
     network: LiquidNetwork,

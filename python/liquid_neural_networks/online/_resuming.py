@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Protocol, Union
 
+from .._checks import told
 from ..errors import DtypeError, LiquidError, ModelFileError
 from ._guarded import Guarded
 from ._learner import Learner
@@ -40,8 +41,8 @@ def resume(network: Network, snapshot: bytes) -> Union[Learner, Guarded]:
         'snap1'
     """
     opened: object = getattr(network, "learner", None)
-    if not callable(opened):
-        raise DtypeError(f"expected a LiquidNetwork, got {type(network).__name__}", "network")
+    if not callable(opened) or isinstance(network, type):
+        raise DtypeError(f"expected a LiquidNetwork, got {told(network)}", "network")
     found = loads(snapshot)
     resumed: Union[Learner, Guarded]
     try:

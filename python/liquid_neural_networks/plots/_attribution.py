@@ -10,15 +10,17 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from .._checks import check_items
+from .._checks import check_names
+from .._hints import explains_keywords
 from .._inputs import real_array
 from ..errors import DomainError, ShapeError
-from ._figure import BLUE, ORANGE, check_length, new_axes, plain
+from ._figure import BLUE, ORANGE, new_axes, plain
 
 _SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f7f7f7", BLUE])
 MOST_LABELS = 6
 
 
+@explains_keywords
 def plot_attribution(
     parts: npt.ArrayLike,
     names: Sequence[str],
@@ -40,19 +42,19 @@ def plot_attribution(
 
     Raises:
         ShapeError: the sizes do not fit together, or there is nothing to draw.
-        DtypeError, DomainError: a part is no finite number.
+        DtypeError, DomainError: a part is no finite number, or another argument of no such type.
     """
     values = real_array("parts", parts)
-    inputs = check_items("names", names, "the names of the inputs")
-    if values.ndim != 2 or values.shape[1] != len(inputs):
-        raise ShapeError(f"expected (T, {len(inputs)}), got {values.shape}", "parts")
-    if values.size == 0:
-        raise ShapeError(f"expected nothing empty, got {values.shape}", "parts")
+    if values.ndim != 2 or values.size == 0:
+        advice = "; take one of the sequences" if values.ndim == 3 else ""
+        raise ShapeError(f"expected (T, I), and nothing empty, got {values.shape}{advice}", "parts")
+    inputs = check_names("names", names, values.shape[1], "input")
     if not np.isfinite(values).all():
         raise DomainError("contains NaN or infinity", "parts")
     steps = len(values)
-    shown = [f"-{steps - 1 - t}" for t in range(steps)] if times is None else list(times)
-    check_length("times", np.array(shown), steps)
+    shown = [f"-{steps - 1 - t}" for t in range(steps)]
+    if times is not None:
+        shown = check_names("times", times, steps, "sample")
     axes = new_axes(axes, width=8.0, height=min(1.6 + 0.3 * len(inputs), 12.0))
     most = float(np.abs(values).max()) or 1.0
     mesh = axes.pcolormesh(values.T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)

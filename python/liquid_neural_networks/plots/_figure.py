@@ -14,9 +14,12 @@ from matplotlib.axis import Axis
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from torch import Tensor
 
-from .._checks import check_choice
+from .._checks import check_choice, told
 from .._files import replace
+from .._hints import explains_keywords
+from .._tensors import array_of
 from ..errors import DtypeError, ShapeError
 
 BLACK, BLUE, ORANGE = "#000000", "#0072b2", "#d55e00"
@@ -30,8 +33,35 @@ def new_axes(axes: Optional[Axes], width: float = 6.4, height: float = 4.0) -> A
     """The given axes, or those of a new figure; without the frame on top and right."""
     if axes is None:
         axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    check_axes(axes)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def check_axes(axes: object) -> None:
+    """Raises DtypeError unless these are matplotlib's axes."""
+    if isinstance(axes, Axes):
+        return
+    advice = ""
+    if isinstance(axes, Figure):
+        advice = "; axes of a figure are figure.add_subplot()"
+    elif isinstance(axes, np.ndarray):
+        advice = "; give one of them, such as axes.flat[0]"
+    raise DtypeError(f"expected matplotlib axes, got {told(axes)}{advice}", "axes")
+
+
+def numbers(name: str, values: object) -> Array:
+    """Floats; None among them becomes NaN.
+
+    Raises:
+        DtypeError: they are no numbers.
+    """
+    if isinstance(values, Tensor):
+        values = array_of(values)
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise DtypeError(f"expected real numbers, got {told(values)}", name) from None
 
 
 def colours(count: int) -> list[str]:
@@ -78,6 +108,7 @@ def check_ending(name: str, path: Union[str, PathLike[str]]) -> str:
     return ending
 
 
+@explains_keywords
 def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
     """Writes the figure of ``axes``; the ending of ``path`` says how (.png, .svg, .pdf).
 
@@ -85,14 +116,15 @@ def save(axes: Axes, path: Union[str, PathLike[str], BinaryIO]) -> None:
 
     Raises:
         OptionError: there is no picture of that ending.
-        DtypeError: ``path`` is neither a path nor an open file.
+        DtypeError: ``axes`` are none, or ``path`` is neither a path nor an open file.
         ModelFileError: it leads to something that is no regular file.
         OSError: the system could not write it.
     """
+    check_axes(axes)
     assert isinstance(axes.figure, Figure)
     if not isinstance(path, (str, PathLike)):
         if not hasattr(path, "write"):
-            raise DtypeError(f"expected a path or an open file, got {path!r}", "path")
+            raise DtypeError(f"expected a path or an open file, got {told(path)}", "path")
         axes.figure.savefig(path, dpi=100)
         return
     ending, buffer = check_ending("path", path), BytesIO()

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from ..errors import ShapeError
-from ._figure import BLACK, check_length, colours, new_axes, plain
+from .._checks import told
+from .._hints import explains_keywords
+from ..errors import DtypeError, ShapeError
+from ._figure import BLACK, check_length, colours, new_axes, numbers, plain
 
 
+@explains_keywords
 def plot_forecast(
     time: npt.ArrayLike,
     actual: npt.ArrayLike,
@@ -34,16 +37,20 @@ def plot_forecast(
 
     Raises:
         ShapeError: lengths differ.
+        DtypeError: what should be numbers, a dict or axes is something else.
     """
-    moments, observed = np.asarray(time), np.asarray(actual, dtype=float)
+    if not isinstance(forecasts, Mapping):
+        raise DtypeError(f"expected a dict of name -> values, got {told(forecasts)}", "forecasts")
+    moments, observed = np.asarray(time), numbers("actual", actual)
     if moments.ndim != 1:
         raise ShapeError(f"expected (T,), got {moments.shape}", "time")
     axes = new_axes(axes, width=9.0)
     check_length("actual", observed, len(moments))
     axes.plot(moments, observed, ".", color=BLACK, markersize=3, label="observed")
     for (name, values), colour in zip(forecasts.items(), colours(len(forecasts))):
-        forecast = np.asarray(values, dtype=float)
-        check_length(f"forecasts[{name!r}]", forecast, len(moments))
+        which = f"forecasts[{name!r}]"
+        forecast = numbers(which, values)
+        check_length(which, forecast, len(moments))
         axes.plot(moments, forecast, color=colour, linewidth=1.2, label=plain(name))
     axes.set(xlabel=plain(time_label), ylabel=plain(label))
     axes.legend(frameon=False)

@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from .._checks import told
+from .._hints import explains_keywords
+from ..errors import DtypeError
 from ._figure import BLACK, BLUE, GREY, ORANGE, logarithmic, new_axes
 
 
@@ -19,11 +22,17 @@ class Losses(Protocol):
     best_epoch: int
 
 
+@explains_keywords
 def plot_history(history: Losses, axes: Optional[Axes] = None) -> Axes:
     """Training and validation loss by epoch; a dot marks the best epoch, whose weights are kept.
 
     The losses are on a log scale, unless one is zero or less.
+
+    Raises:
+        DtypeError: ``history`` has no losses, or ``axes`` are none.
     """
+    if not all(hasattr(history, name) for name in ("train_loss", "valid_loss", "best_epoch")):
+        raise DtypeError(f"expected a training.History, got {told(history)}", "history")
     axes = new_axes(axes)
     curves = (("training", history.train_loss, BLUE), ("validation", history.valid_loss, ORANGE))
     for name, loss, colour in curves:

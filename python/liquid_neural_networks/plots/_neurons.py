@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from .._checks import check_integer, check_items, told
+from .._hints import explains_keywords
 from .._tensors import array_of
-from ..errors import DomainError, ShapeError
+from ..errors import DtypeError, ShapeError
 from ..network import Trace
 from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes, plain
 
 Layers = Mapping[str, Sequence[int]]
 
 
+@explains_keywords
 def plot_states(
     trace: Trace,
     time: Optional[npt.ArrayLike] = None,
@@ -42,11 +45,13 @@ def plot_states(
     Raises:
         ShapeError: ``time`` does not have T entries, or the batch has no such sequence.
         DomainError: ``layers`` names a neuron that is not there.
+        DtypeError: ``trace`` is none, or another argument is of no such type.
     """
-    lines = _of_sequence(trace.states, sequence)
+    lines = _of_sequence(trace, "states", sequence)
     return _plot_neurons(lines, "state", time, axes, time_label, layers)
 
 
+@explains_keywords
 def plot_time_constants(
     trace: Trace,
     time: Optional[npt.ArrayLike] = None,
@@ -63,20 +68,25 @@ def plot_time_constants(
     elapsed time.
     """
     label = f"effective time constant ({unit})"
-    lines = _of_sequence(trace.time_constants, sequence)
+    lines = _of_sequence(trace, "time_constants", sequence)
     axes = _plot_neurons(lines, label, time, axes, time_label, layers)
     logarithmic(axes.yaxis, lines)
     return axes
 
 
-def _of_sequence(values: Any, sequence: int) -> Array:
+def _of_sequence(trace: Trace, name: str, sequence: int) -> Array:
     """(T, N) of one sequence of a batch."""
-    lines = array_of(values)
-    if lines.ndim == 3:
-        if not 0 <= sequence < len(lines):
-            raise ShapeError(f"expected 0 to {len(lines) - 1}, got {sequence}", "sequence")
-        lines = lines[sequence]
-    return lines
+    if not isinstance(trace, Trace):
+        raise DtypeError(
+            f"expected what network.trace(inputs) returned, got {told(trace)}", "trace"
+        )
+    lines = array_of(getattr(trace, name))
+    lines = lines if lines.ndim == 3 else lines[np.newaxis]
+    index = check_integer("sequence", sequence, 0)
+    if index >= len(lines):
+        raise ShapeError(f"expected 0 to {len(lines) - 1}, got {index}", "sequence")
+    chosen: Array = lines[index]
+    return chosen
 
 
 def _plot_neurons(
@@ -91,11 +101,13 @@ def _plot_neurons(
     check_length("time", moments, len(lines))
     axes = new_axes(axes, width=8.0)
     neurons = lines.shape[1]
+    if layers is not None and not isinstance(layers, Mapping):
+        raise DtypeError(f"expected a dict of name -> neurons, got {told(layers)}", "layers")
     if layers is not None and len(layers) > 1:
         for (name, ids), colour in zip(layers.items(), colours(len(layers))):
-            _check_neurons(ids, neurons)
-            entry = f"{plain(name)}: {len(ids)} neuron{'s' * (len(ids) != 1)}"
-            _plot_alike(axes, moments, lines[:, list(ids)], colour, entry)
+            places = _places(ids, neurons)
+            entry = f"{plain(name)}: {len(places)} neuron{'s' * (len(places) != 1)}"
+            _plot_alike(axes, moments, lines[:, places], colour, entry)
     elif neurons <= len(LINES):
         for number, colour in zip(range(neurons), colours(neurons)):
             axes.plot(moments, lines[:, number], color=colour, label=f"neuron {number}")
@@ -116,6 +128,6 @@ def _plot_alike(axes: Axes, moments: Array, lines: Array, colour: str, entry: st
         axes.plot(moments, line, color=colour, linewidth=0.9, alpha=0.8, label=each)
 
 
-def _check_neurons(ids: Sequence[int], neurons: int) -> None:
-    if not all(0 <= number < neurons for number in ids):
-        raise DomainError(f"expected neurons from 0 to {neurons - 1}", "layers")
+def _places(ids: Sequence[int], neurons: int) -> list[int]:
+    found = check_items("layers", ids, "a dict of name -> neurons")
+    return [check_integer("layers", each, 0, neurons - 1) for each in found]

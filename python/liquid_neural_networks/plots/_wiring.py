@@ -12,8 +12,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 
+from .._checks import check_names, told
+from .._hints import explains_keywords
 from .._tensors import array_of
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError
 from ..network import LiquidNetwork
 from ..neuron import LiquidNeuron
 from ..wiring import Wiring
@@ -37,6 +39,7 @@ class _Signed(NamedTuple):
     sensory_signs: Array
 
 
+@explains_keywords
 def plot_wiring(
     network: Union[LiquidNetwork, Wiring],
     axes: Optional[Axes] = None,
@@ -64,8 +67,8 @@ def plot_wiring(
     """
     drawn = _signed(network)
     wiring = drawn.wiring
-    if names is not None and len(names) != wiring.input_size:
-        raise ShapeError(f"expected {wiring.input_size}, got {len(names)}", "names")
+    if names is not None:
+        names = check_names("names", names, wiring.input_size, "input")
     draw = _plot_matrix if _is_crowded(wiring) else _plot_columns
     return draw(drawn, axes, names)
 
@@ -74,8 +77,10 @@ def _signed(network: Union[LiquidNetwork, Wiring]) -> _Signed:
     if isinstance(network, Wiring):
         return _Signed(network, network.polarity, network.sensory_polarity)
     if not isinstance(network, LiquidNetwork):
+        own = isinstance(getattr(network, "network", None), LiquidNetwork)
+        advice = "; give its .network" if own else ""
         raise DtypeError(
-            f"expected a LiquidNetwork or a Wiring, got {type(network).__name__}", "network"
+            f"expected a LiquidNetwork or a Wiring, got {told(network)}{advice}", "network"
         )
     neuron = network.neurons[0]
     assert isinstance(neuron, LiquidNeuron)

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from .._checks import check_text, told
+from .._hints import explains_keywords
 from ..data import Table
 from ..errors import DataError, DtypeError
 from ..inspection import attribute
+from ..network import LiquidNetwork
 from ..training import Forecaster
 from ..training._predict import evaluation
 from ._subject import Array, Subject, of_forecaster, place_of
@@ -30,7 +33,7 @@ class Parts(NamedTuple):
     Attributes:
         times: (W,) of the rows looked back on.
         inputs: (W, I) what each input brought at each row.
-        neurons: (N,) what each neuron passed on to others over these rows.
+        neurons: (P N,) what each neuron passed on to others of its population over these rows.
         before: what the state before these rows gives with every input at its mean.
         total: the output.
         error: by how much ``before`` and ``inputs`` together are off it.
@@ -54,7 +57,7 @@ class Explanation:
         sure: how sure it is.
         start: what the network's part is added to, or compared with.
         names: (I,) of the inputs.
-        neurons: (N,) of the neurons: their layer and number.
+        neurons: (P N,) of the neurons: their layer and number.
         parts: what made it.
         unit: of the parts.
     """
@@ -137,6 +140,7 @@ class Explanation:
         }
 
 
+@explains_keywords
 def explain(
     forecaster: Forecaster,
     table: Table,
@@ -162,9 +166,15 @@ def explain(
         OptionError: the solver is ``"adaptive"``, whose outputs have no exact parts.
     """
     if not isinstance(forecaster, Forecaster):
-        raise DtypeError(f"expected a Forecaster, got {type(forecaster).__name__}", "forecaster")
+        advice = ""
+        if isinstance(forecaster, LiquidNetwork):
+            advice = "; inspection.attribute explains any network"
+        raise DtypeError(
+            f"expected a Forecaster, such as fit_table makes, got {told(forecaster)}{advice}",
+            "forecaster",
+        )
     columns = forecaster.columns
-    if target is not None and target not in columns.targets:
+    if target is not None and check_text("target", target) not in columns.targets:
         raise DataError(f"expected one of {', '.join(columns.targets)}, got {target!r}", "target")
     index = 0 if target is None else columns.targets.index(target)
     recordings = columns.recordings(columns.read(table), targets=columns.classes is None)
@@ -238,19 +248,21 @@ def _sure(forecaster: Forecaster, values: Array) -> str:
 
 def parts_of(subject: Subject, output: Any) -> Parts:
     """What made an output at the last row."""
-    wiring = subject.neuron.wiring
-    synapses = wiring.synapse_count + wiring.sensory_synapse_count
+    wirings = [each.wiring for each in subject.populations]
+    synapses = sum(each.synapse_count + each.sensory_synapse_count for each in wirings)
     seen = subject.newest(max(min(MOST_ROWS, MOST_WORK // (synapses + 1)), 10))
     found = attribute(seen.network, output=output, tolerance=TOLERANCE, **seen.arguments())
     scale = float(subject.scale[output if isinstance(output, int) else output[0]])
-    flow = found.recurrent[:, : wiring.synapse_count].sum(dim=0).cpu().numpy() * scale
-    passed = np.zeros(wiring.units)
-    others = wiring.pre != wiring.post
-    np.add.at(passed, wiring.pre[others], flow[others])
+    ends = np.cumsum([each.synapse_count for each in wirings])
+    flows = np.split(found.recurrent.sum(dim=0).cpu().numpy(), ends[:-1])
+    passed = np.zeros((len(wirings), wirings[0].units))
+    for own, wiring, flow in zip(passed, wirings, flows):
+        others = wiring.pre != wiring.post
+        np.add.at(own, wiring.pre[others], flow[others] * scale)
     return Parts(
         seen.times,
         found.inputs.cpu().numpy() * scale,
-        passed,
+        passed.ravel(),
         float(found.baseline_output) * scale,
         float(found.output) * scale,
         float(found.error) * abs(scale),

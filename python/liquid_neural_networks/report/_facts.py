@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -107,28 +107,56 @@ def forecast(forecaster: Forecaster, series: Any, times: tuple[str, ...], rows: 
 def wiring_of(subject: Subject) -> Plain:
     """Neurons, synapses, signs and strengths: how open a synapse was on average, times its
     weight where it has one."""
-    neuron, wiring = subject.neuron, subject.neuron.wiring
-    values = {name: each.detach() for name, each in neuron.dynamics.values().items()}
-    signs = [each.detach().double().cpu().numpy() for each in neuron.dynamics.polarities(values)]
-    strengths = [_strength(values, prefix, sign) for prefix, sign in zip(("", "sensory_"), signs)]
-    most = max((float(each.max()) for each in strengths if len(each)), default=0.0) or 1.0
-    lists = (
-        ("synapses", wiring.pre, wiring.post, signs[0], strengths[0] / most),
-        ("sensory", wiring.sensory_pre, wiring.sensory_post, signs[1], strengths[1] / most),
+    synapses = _synapses(subject)
+    most = max(
+        (float(each.strength.max()) for each in synapses.values() if len(each.pre)), default=0
     )
-    found: Plain = {"layers": [[name, list(ids)] for name, ids in wiring.layers.items()]}
+    found: Plain = {"layers": [[name, ids] for name, ids in subject.layers.items()]}
     left = MOST_SYNAPSES
-    for name, pre, post, sign, strength in reversed(lists):
+    for name in ("sensory", "synapses"):
+        pre, post, sign, strength = synapses[name]
         kept = np.sort(np.argsort(-strength)[:left])
         left -= len(kept)
         found[name] = {
             "pre": pre[kept].tolist(),
             "post": post[kept].tolist(),
             "sign": np.where(sign[kept] > 0, 1, -1).tolist(),
-            "strength": numbers(strength[kept]),
+            "strength": numbers(strength[kept] / (most or 1.0)),
             "count": len(pre),
         }
     return found
+
+
+class _Synapses(NamedTuple):
+    pre: Array
+    post: Array
+    sign: Array
+    strength: Array
+
+
+def _synapses(subject: Subject) -> dict[str, _Synapses]:
+    """Those from inputs, and those from neurons, which a higher layer hears as its inputs."""
+    network = subject.network
+    units, directions = network.hidden_size, network.directions
+    found: dict[str, list[_Synapses]] = {"sensory": [], "synapses": []}
+    for index, neuron in enumerate(subject.populations):
+        wiring, first = neuron.wiring, index * units
+        values = {name: each.detach() for name, each in neuron.dynamics.values().items()}
+        own, fed = (
+            each.detach().double().cpu().numpy() for each in neuron.dynamics.polarities(values)
+        )
+        depth = index // directions
+        below = max(depth - 1, 0) * directions * units
+        found["synapses"].append(
+            _Synapses(first + wiring.pre, first + wiring.post, own, _strength(values, "", own))
+        )
+        found["synapses" if depth else "sensory"].append(
+            _Synapses(
+                below + wiring.sensory_pre, first + wiring.sensory_post, fed,
+                _strength(values, "sensory_", fed),
+            )
+        )  # fmt: skip
+    return {n: _Synapses(*map(np.concatenate, zip(*parts))) for n, parts in found.items()}
 
 
 def _strength(values: Mapping[str, torch.Tensor], prefix: str, sign: Array) -> Array:
@@ -141,17 +169,18 @@ def _strength(values: Mapping[str, torch.Tensor], prefix: str, sign: Array) -> A
 
 
 def activity(subject: Subject) -> Plain:
-    """States and time constants of every neuron, (N, T)."""
-    found = subject.trace()
-    states = found.states.double().cpu().numpy()
-    constants = found.time_constants.double().cpu().numpy()
-    size = subject.neuron.wiring.units
+    """States and time constants of every neuron, (P N, T)."""
+    found = subject.traces()
+    states, constants = (
+        torch.cat([getattr(each, name).flatten(0, -2) for each in found], 1).double().cpu().numpy()
+        for name in ("states", "time_constants")
+    )
     return {
         "times": list(subject.times),
         "unit": subject.unit,
         "inputs": numbers(subject.inputs.T),
-        "states": numbers(states.reshape(-1, states.shape[-1])[:, :size].T),
-        "constants": numbers(constants.reshape(-1, constants.shape[-1])[:, :size].T),
+        "states": numbers(states.T),
+        "constants": numbers(constants.T),
     }
 
 

@@ -22,13 +22,14 @@ class Lesion(NamedTuple):
 
 def lesions_of(subject: Subject, progress: bool) -> Optional[list[Lesion]]:
     """Of every neuron; None where the network has weights that no wiring tells."""
-    whole = subject.run()
+    whole, network = subject.run(), subject.network
     found = []
     for neuron in tqdm(
-        range(subject.neuron.wiring.units), "taking out neurons", disable=not (progress and seen())
+        range(len(subject.neurons)), "taking out neurons", disable=not (progress and seen())
     ):
+        population, own = divmod(neuron, network.hidden_size)
         try:
-            without = subject.network.ablate(neurons=[neuron])
+            without = network.ablate(neurons=[own], population=population)
         except OptionError:
             return None
         change = (subject.run(without) - whole) * subject.scale

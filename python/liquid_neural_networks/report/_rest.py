@@ -11,9 +11,9 @@ from ..inspection import FixedPoints, fixed_points
 from ._subject import Subject
 
 STARTS = 16
-"""Random states from which a state of rest is looked for."""
-MOST_NEURONS = 64
-"""Neurons of a network that is looked at: of more the search takes minutes."""
+"""Random states from which a state of rest is looked for, beside the one that it settles in."""
+FEW_NEURONS = 64
+"""Of more, one random state has to do: many take minutes."""
 SHOWN = 8
 
 Plain = dict[str, Any]
@@ -21,11 +21,7 @@ Plain = dict[str, Any]
 
 def rest_of(subject: Subject) -> Plain:
     """States of rest as a table, or why there is none."""
-    units = subject.neuron.wiring.units
-    if units > MOST_NEURONS:
-        return _none(
-            f"Not looked for in {units} neurons; inspection.fixed_points does, in minutes."
-        )
+    starts = STARTS if subject.network.hidden_size <= FEW_NEURONS else 1
     newest = subject.inputs[-1]
     known = ~np.isnan(newest)
     try:
@@ -34,15 +30,17 @@ def rest_of(subject: Subject) -> Plain:
             np.where(known, newest, 0.0),
             elapsed_time=float(np.median(subject.elapsed_time)) or 1.0,
             mask=None if known.all() else known,
-            starts=STARTS,
+            starts=starts,
         )
     except LiquidError as error:
         return _none(f"Not looked for: {error}.")
+    looked = f"from rest and from {starts} random state{'s' * (starts > 1)}"
     if len(found) == 0:
-        return _none(f"None found from {STARTS} random states, with the newest input held.")
+        return _none(f"None found {looked}, with the newest input held.")
+    which = "Of the first population. " if len(subject.populations) > 1 else ""
     return {
-        "note": f"With the newest input held, from {STARTS} random states. A stable one draws the "
-        "network in; an unstable one it leaves.",
+        "note": f"{which}With the newest input held, {looked}. A stable one draws the network in; "
+        "an unstable one it leaves.",
         "caption": "States of rest, the most visited first",
         "heads": ["state of rest", "stable", "starts that led there", "output", "slowest return"],
         "rows": [_row(subject, found, k) for k in range(min(len(found), SHOWN))],

@@ -57,18 +57,36 @@ class Subject:
     scale: Array
 
     @property
-    def neuron(self) -> LiquidNeuron:
-        """Its first population, which is the one looked at."""
-        first = self.network.neurons[0]
-        assert isinstance(first, LiquidNeuron)
-        return first
+    def populations(self) -> list[LiquidNeuron]:
+        """In the order of the network's state."""
+        return [neuron for _, neuron in self.network.populations()]
+
+    @property
+    def layers(self) -> dict[str, list[int]]:
+        """Layer -> neurons, which are counted on from population to population."""
+        return {
+            self._called(index, name): [index * neuron.hidden_size + i for i in ids]
+            for index, neuron in enumerate(self.populations)
+            for name, ids in neuron.wiring.layers.items()
+        }
 
     @property
     def neurons(self) -> tuple[str, ...]:
-        """(N,) their layers and numbers."""
-        layers = self.neuron.wiring.layers
-        named = {i: f"{_one(name)} {i}" for name, ids in layers.items() for i in ids}
-        return tuple(named[i] for i in sorted(named))
+        """(P N,) their layers and numbers."""
+        named: list[str] = []
+        for index, neuron in enumerate(self.populations):
+            layers = neuron.wiring.layers.items()
+            own = {i: f"{self._called(index, _one(name))} {i}" for name, ids in layers for i in ids}
+            named += [own[i] for i in sorted(own)]
+        return tuple(named)
+
+    def _called(self, population: int, name: str) -> str:
+        """What is called so in one population, among all of them."""
+        network = self.network
+        depth, backwards = divmod(population, network.directions)
+        before = f"layer {depth + 1} " if network.num_layers > 1 else ""
+        way = "backwards " if backwards else "forwards "
+        return f"{before}{way if network.bidirectional else ''}{name}"
 
     def newest(self, count: int) -> Subject:
         """The same with the last ``count`` rows only."""
@@ -100,9 +118,10 @@ class Subject:
         return found.reshape(-1, found.shape[-1])
 
     @torch.no_grad()
-    def trace(self) -> Trace:
-        """States, time constants and activations of the first population."""
-        return self.network.trace(**self.arguments(), synapses=True)
+    def traces(self) -> list[Trace]:
+        """States and time constants of each population."""
+        populations = range(len(self.populations))
+        return [self.network.trace(**self.arguments(), population=each) for each in populations]
 
     @torch.no_grad()
     def _state_after(self, rows: int) -> Optional[Tensor]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from string import Template
 from typing import Optional, Union
 
+from .._checks import check_flag, check_text, told
 from .._files import PathOrName, check_writable, replace
+from .._hints import explains_keywords
 from ..data import Table
 from ..errors import DtypeError, OptionError
 from ..network import LiquidNetwork
@@ -28,6 +30,7 @@ FORECASTS = 600
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
+@explains_keywords
 def write(
     network: Union[LiquidNetwork, Forecaster],
     table: Table,
@@ -41,8 +44,9 @@ def write(
 
     The page is one HTML file that needs nothing else: what the network is, how good beside simple
     forecasts, its newest forecasts, wiring, states, time constants, which inputs made the newest
-    output, what each neuron is worth, and what to distrust. The first population is shown, of
-    several; the last series of a table with several.
+    output, what each neuron is worth, and what to distrust. Of several layers and of both
+    directions all neurons are shown; where it comes to rest is told of the first population. Of a
+    table with several series the last one is shown.
 
     Args:
         network: trained by ``fit_table``, or any network whose inputs are the table's columns in
@@ -86,8 +90,10 @@ def data(
     progress: bool,
 ) -> facts.Plain:
     """What the page shows."""
-    if not isinstance(title, str):
-        raise DtypeError(f"expected text, got {title!r}", "title")
+    check_text("title", title)
+    check_flag("progress", progress)
+    if time is not None:
+        check_text("time", time)
     if isinstance(network, Forecaster):
         if time is not None:
             raise OptionError("the table trained on says which column that is", "time")
@@ -95,7 +101,7 @@ def data(
             return _of_forecaster(network, table, title, progress)
     if not isinstance(network, LiquidNetwork):
         raise DtypeError(
-            f"expected a LiquidNetwork or a Forecaster, got {type(network).__name__}", "network"
+            f"expected a LiquidNetwork or a Forecaster, got {told(network)}", "network"
         )
     with evaluation(network):
         return _of_network(of_network(network, table, time), title, progress)

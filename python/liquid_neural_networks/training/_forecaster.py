@@ -280,7 +280,8 @@ class Forecaster:
         scaling = found.scaling
         if scaling is None or not trained_on_table(found.metadata):
             raise ModelFileError(
-                "holds a network that was not trained on a table; open it with LiquidNetwork.load",
+                "holds a network that was not trained on a table: lnn inspect and lnn report take "
+                "it, LiquidNetwork.load opens it",
                 str(path),
             )
         try:

@@ -224,7 +224,8 @@ def _about(
     step = ""
     if columns.time:
         unit = columns.time_unit
-        step = spoken_time(horizon * unit) if columns.dates else f"{horizon * unit:g} units of time"
+        ahead = f"{', '.join(columns.time)} + {horizon * unit:g}"
+        step = spoken_time(horizon * unit) if columns.dates else ahead
         usual = spoken_time(unit) if columns.dates else f"{unit:g}"
         said.append(f"time {', '.join(columns.time)}: the usual step is {usual}")
     names = ", ".join(columns.targets)

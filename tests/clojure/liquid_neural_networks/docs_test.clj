@@ -84,13 +84,14 @@
 
 (deftest the-readme-runs-as-it-stands
   (let [[block & more] (blocks "README.org" "clojure")
-        around "(def input-data (repeatedly 4 (fn [] (repeatedly 20 (fn [] (repeatedly 10 rand))))))
-                (def time-constants %s)\n"]
+        given "(def time-constants 0.7)"]
+    (is (str/includes? block given))
     (is (re-find #"\(require '\[liquid-neural-networks.core :as lnn\]\)" block))
     (doseq [time-constants ["0.7" "(repeatedly 32 #(+ 0.1 (rand)))"]]
       (let [results (binding [*out* (java.io.StringWriter.) *err* (java.io.StringWriter.)]
-                      (run (str (format around time-constants)
-                                (str/replace-first block #"\(require[^\n]*" "")
+                      (run (str (-> block
+                                    (str/replace-first #"\(require[^\n]*" "")
+                                    (str/replace-first given (str "(def time-constants " time-constants ")")))
                                 (apply str more)
                                 "\n[(count result) (count (first result)) (count (ffirst result))]")))]
         (doseq [[form _ result] results]
