@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ._kernel import lowest
 from ._modes import autocast, readable
-from ._sequences import Layout, Number, Sequences, size_names
+from ._sequences import Layout, Number, Sequences, packed_like, size_names
 from ._tensors import array_of, check_kind, check_real
 from .errors import DomainError, DtypeError, ShapeError
 
@@ -86,7 +86,7 @@ def _unpack(
     inputs: PackedSequence, like: Tensor, batch_first: bool
 ) -> tuple[Tensor, Layout, Tensor]:
     """Padded inputs in the network's layout, that layout, and where the samples are (B, T)."""
-    inputs = inputs._replace(data=as_floats("inputs", inputs.data, like))
+    inputs = packed_like(inputs, as_floats("inputs", inputs.data, like))
     padded, lengths = pad_packed_sequence(inputs, batch_first=batch_first)
     steps = torch.arange(int(lengths.max()), device=lengths.device)
     present = (steps < lengths.unsqueeze(1)).to(padded.device)

@@ -47,10 +47,7 @@ class Layout(NamedTuple):
             if like.sorted_indices is not None:
                 value = value.index_select(0, like.sorted_indices)
             lengths = packed_lengths(like.batch_sizes)
-            packed = pack_padded_sequence(value, lengths, batch_first=True)
-            return PackedSequence(
-                packed.data, like.batch_sizes, like.sorted_indices, like.unsorted_indices
-            )
+            return packed_like(like, pack_padded_sequence(value, lengths, batch_first=True).data)
         if not self.batched:
             return value.squeeze(0)
         return value if self.batch_first else value.transpose(0, 1)
@@ -74,6 +71,12 @@ def _packed_alike(one: PackedSequence, other: PackedSequence) -> bool:
     if first is None or second is None:
         return first is second
     return torch.equal(first, second)
+
+
+def packed_like(like: PackedSequence, data: Tensor) -> PackedSequence:
+    """Other data packed in the same way. Not ``_replace``, whose result ``torch.compile`` has
+    without its batch sizes."""
+    return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
 def packed_lengths(batch_sizes: Tensor) -> Tensor:

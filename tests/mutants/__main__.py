@@ -1,4 +1,4 @@
-"""``python -m tests.mutants [python|c|clojure]``; ``make mutants`` runs all three.
+"""``python -m tests.mutants [python|survivors|c|clojure]``; ``make mutants`` runs all four.
 
 Reports are written to ``build/mutants``; the exit status says whether enough was caught.
 """
@@ -13,11 +13,13 @@ from . import copies, covering, edits, edits_run, equivalents, forked, generate,
 ENOUGH = 0.95
 """The share of faults that the tests have to catch."""
 
+KINDS = ["python", "survivors", "c", "clojure"]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=["python", "c", "clojure"], metavar="KIND",
-                        help="python, c, clojure; default: all")  # fmt: skip
+    parser.add_argument("kinds", nargs="*", default=KINDS, metavar="KIND",
+                        help=f"{', '.join(KINDS)}; default: all")  # fmt: skip
     parser.add_argument("--count", type=int, default=200, help="Python mutants in the sample")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--modules", nargs="+", default=python_run.MODULES, metavar="MODULE")

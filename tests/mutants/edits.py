@@ -22,7 +22,7 @@ class Edit:
     file: relative to the root.
     before: text that stands in the file exactly once.
     after: what takes its place.
-    tests: files or namespaces that can catch it.
+    tests: files, test functions or namespaces that can catch it.
     """
 
     name: str
@@ -53,7 +53,7 @@ def read(name: str) -> list[Edit]:
     data = read_toml(Path(__file__).with_name(f"{name}.toml"))
     found, stale = [], []
     for each in data["edit"]:
-        tests = tuple(each.get("tests", data["tests"]))
+        tests = tuple(each.get("tests", data.get("tests", ())))
         edit = Edit(each["name"], Path(each["file"]), each["before"], each["after"], tests)
         try:
             edit.planted()

@@ -32,12 +32,12 @@ Try = Callable[[Path, Sequence[str]], forked.Outcome]
 
 
 def run(kind: str, edits: Sequence[Edit], processes: int) -> list[Result]:
-    """All of them; ``kind`` is ``c`` or ``clojure``.
+    """All of them; ``kind`` is ``survivors``, ``c`` or ``clojure``.
 
     Raises:
         RuntimeError: tests fail with nothing planted.
     """
-    makers = {"c": _c_tests, "clojure": _clojure_tests}
+    makers = {"survivors": _python_tests, "c": _c_tests, "clojure": _clojure_tests}
     target = copies.WORK / f"{kind}.jsonl"
     target.unlink(missing_ok=True)
     ready: dict[int, tuple[Path, Try]] = {}
@@ -67,17 +67,26 @@ def run(kind: str, edits: Sequence[Edit], processes: int) -> list[Result]:
     return [Result(**json.loads(line)) for line in target.read_text().splitlines()]
 
 
+def _python_tests(_: Path) -> Try:
+    """pytest."""
+
+    def attempt(copy: Path, tests: Sequence[str]) -> forked.Outcome:
+        return forked.run(copy, tests, copies.WORK / f"{copy.name}.log", seconds=1800)
+
+    return attempt
+
+
 def _c_tests(copy: Path) -> Try:
     """pytest, after the extension was built anew."""
     extension = Extension(copy, copies.WORK / "objects")
+    run_tests = _python_tests(copy)
 
     def attempt(copy: Path, tests: Sequence[str]) -> forked.Outcome:
         try:
             extension.build()
         except subprocess.CalledProcessError as error:
             raise RuntimeError(f"does not compile:\n{error.stderr.decode()}") from None
-        log = copies.WORK / f"{copy.name}.log"
-        return forked.run(copy, tests, log, seconds=1800)
+        return run_tests(copy, tests)
 
     return attempt
 

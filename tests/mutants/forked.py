@@ -71,8 +71,9 @@ class Selection:
         if not all("::" in name for name in self.wanted):
             return  # whole files
         place = {name: index for index, name in enumerate(self.wanted)}
-        kept = [item for item in items if item.nodeid in place]
-        items[:] = sorted(kept, key=lambda item: place[item.nodeid])
+        named = {item: place.get(item.nodeid, place.get(_function(item))) for item in items}
+        found = [(index, item) for item, index in named.items() if index is not None]
+        items[:] = [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.failed:
@@ -80,8 +81,13 @@ class Selection:
                 file.write(f"{'FAILED' if report.failed else 'ok'} {report.nodeid}\n")
 
 
+def _function(item: pytest.Item) -> str:
+    """The node id of a test without the case."""
+    return item.nodeid.split("[")[0]
+
+
 def run(copy: Path, tests: Sequence[str], log: Path, seconds: float) -> Outcome:
-    """These tests (node ids, or whole files) in a copy of the checkout, until one fails.
+    """These tests (node ids, functions or whole files) in a copy of the checkout, until one fails.
 
     ``seconds`` is how much of a processor they may use; one that only waits is ended as well.
     """

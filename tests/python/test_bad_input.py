@@ -269,6 +269,7 @@ def test_a_wiring_that_is_no_mapping() -> None:
     ("adjacency", [[1, 2], [3]], DtypeError),
     ("sensory_adjacency", np.zeros((2, 3)), ShapeError),
     ("sensory_adjacency", 5, ShapeError),
+    ("sensory_adjacency", [[1, 2], [3]], DtypeError),
 )
 def test_matrices(case: Case) -> None:
     good = {"adjacency": np.eye(2), "sensory_adjacency": np.ones((3, 2))}

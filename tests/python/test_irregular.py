@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from datetime import datetime, timedelta
 
@@ -122,6 +123,29 @@ def test_last_outputs_of_packed_sequences() -> None:
     torch.testing.assert_close(net(packed(inputs)), torch.stack([net(each) for each in inputs]))
     trace = network().trace(packed(inputs))
     assert trace.states.shape == (4, 6, 5)
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "options"),
+    [("conductance", {}), ("closed_form", {"bidirectional": True, "batch_first": False})],
+)
+def test_packed_and_padded_sequences_where_the_network_is_compiled(
+    dynamics: str, options: dict
+) -> None:
+    """Lengths are numbers, which break the graph; the second call has others than the first."""
+    torch.compiler.reset()
+    net = network(dynamics, unfolds=1, **options)
+    compiled = torch.compile(copy.deepcopy(net), backend="eager")
+    for lengths in ((1, 2), (1, 1, 1)):
+        inputs, times = [sequences(1, n)[0] for n in lengths], [positive(n) for n in lengths]
+        padded = nn.utils.rnn.pad_sequence(inputs, batch_first=net.batch_first)
+        present = nn.utils.rnn.pad_sequence([torch.ones(n) > 0 for n in lengths], net.batch_first)
+        found = []
+        for module in (net, compiled):
+            ours, state = module(packed(inputs), elapsed_time=packed(times), return_state=True)
+            (ours.data.square().sum() + module(padded, mask=present).square().sum()).backward()
+            found.append([*ours, state, *(each.grad.clone() for each in module.parameters())])
+        torch.testing.assert_close(found[1], found[0])
 
 
 def test_packed_arguments_that_do_not_fit() -> None:

@@ -43,6 +43,18 @@
     (is (re-find #"clojure -X:deps prep" message)))
   (is (re-find #"exit status 3" (chosen {} (script "#!/bin/sh\nexit 3\n")))))
 
+(deftest nothing-takes-the-place-of-a-named-one
+  (let [folder (io/file (temporary "folder"))
+        other (io/file folder "python3")
+        good (format "{:executable \"good\" :python \"3.9.1\" :library \"l\" :package \"%s\"}"
+                     environment/version)
+        path {"PATH" (str folder ":" (System/getenv "PATH"))}]
+    (.mkdirs folder)
+    (.renameTo (io/file (script (str "#!/bin/sh\necho '" good "'\n"))) other)
+    (is (= "good" (:executable (environment/examine other))))
+    (is (re-find #"not found" (chosen path "/nowhere/python")))
+    (is (re-find #"not found" (chosen (assoc path "LNN_PYTHON" "/nowhere/python") nil)))))
+
 (deftest what-is-missing-is-said
   (let [answer #(:problem (environment/examine (script (str "#!/bin/sh\necho '" % "'\n"))))]
     (is (re-find #"has no liquid-neural-networks package"

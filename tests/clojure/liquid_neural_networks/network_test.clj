@@ -35,6 +35,12 @@
   (is (= "dense" (-> (small {:dynamics :dense}) lnn/describe :config :dynamics :type)))
   (is (= "rk4" (-> (small {:solver :rk4}) lnn/describe :config :solver))))
 
+(deftest an-option-of-nil-is-not-given
+  (let [plain (lnn/describe (small))]
+    (doseq [option (keys (:create-network options/verbs))
+            :when (not (#{:input-size :hidden-size :output-size :seed} option))]
+      (is (= plain (lnn/describe (small {option nil}))) option))))
+
 (deftest the-seed-decides-the-parameters
   (is (= (lnn/parameters (small {:seed 7})) (lnn/parameters (small {:seed 7}))))
   (is (not= (lnn/parameters (small {:seed 7})) (lnn/parameters (small {:seed 8}))))
