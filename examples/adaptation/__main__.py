@@ -229,7 +229,9 @@ def run(size: common.Size) -> tuple[common.Report, Figure]:
         rows[row].scores.setdefault(ELEC2, []).append(100 * float(counted.mean()))
     for name in ("frozen", *METHODS, BOTH):
         rows[name].parameters = sum(p.numel() for p in build(10, 1, 0).parameters())
-    rows[FILTER].parameters = streams.LAGS + 1
+    for name in (FILTER, RIVER):
+        if name in rows:
+            rows[name].parameters = streams.LAGS + 1
     note = (
         "Soon: samples 200 to 2,000 after the change, late: the last 4,000. Parameters are those "
         "for tones and Mackey-Glass; of Elec2 the network is twice as large."
