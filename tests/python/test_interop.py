@@ -18,6 +18,7 @@ from liquid_neural_networks import LiquidNetwork, interop
 from liquid_neural_networks.data import Windows
 from liquid_neural_networks.interop import _arrays
 from liquid_neural_networks.interop._text import edn
+from liquid_neural_networks.online import Guarded
 from liquid_neural_networks.training import History, fit, fit_table
 
 OPTIONS = {"input_size": 2, "hidden_size": 5, "output_size": 1, "seed": 3}
@@ -188,6 +189,62 @@ def test_a_stream_reads_and_writes_shared_memory(handle: int) -> None:
     assert error(interop.last_error(stream)) == ("DomainError", "elapsed_time")
     assert ok(interop.last_error(stream)) is None
     assert error(interop.stream_step(stream, -1.0)) == ("DomainError", "elapsed_time")
+
+
+@pytest.mark.parametrize("under_guard", [False, True])
+@pytest.mark.parametrize("through_memory", [False, True])
+def test_a_learner_is_that_of_the_network(
+    handle: int, under_guard: bool, through_memory: bool
+) -> None:
+    sample, outputs, lesson = np.zeros(4), np.zeros(1), np.zeros(3)
+    options: dict[str, Any] = {"method": "exact", "learning_rate": 0.01, "max_delay": 1}
+    live: Any = LiquidNetwork(**OPTIONS).learner(**options)
+    if under_guard:
+        live = Guarded(live, warm_up=3, skip=None)
+        options = {"learner": options, "warm_up": 3, "skip": "none"}
+    opened = interop.open_guarded if under_guard else interop.open_learner
+    session = ok(opened(handle, described(sample), described(outputs), options))
+    step = ctypes.CFUNCTYPE(ctypes.c_int)(ok(interop.stepper(session)))
+    teach = ctypes.CFUNCTYPE(ctypes.c_int)(ok(interop.teacher(session, described(lesson))))
+
+    def learned(target: float, delay: int) -> Optional[float]:
+        if not through_memory:
+            return ok(interop.learner_learn(session, target, delay))
+        lesson[:2] = target, delay
+        assert teach() == 0
+        return None if np.isnan(lesson[2]) else lesson[2]
+
+    for t in range(12):
+        sample[:] = sin(t), sin(t / 2), 1.0, np.nan
+        target = np.nan if t == 7 else sin(t + 1)
+        assert step() == 0
+        assert np.array_equal(outputs, live.step(sample[:2]))
+        assert learned(target, t % 2) == live.learn(target, t % 2)
+    about = ok(interop.learner_about(session))
+    learner = live.learner if under_guard else live
+    assert (about["method"], about["updates"]) == ("exact", learner.updates)
+    if under_guard:
+        assert (about["share"], about["bound"]) == (live.share, live.bound)
+        assert about["scores"] == live.scores._asdict()
+        assert error(interop.stream_step(session, 1.0, 0.5)) == ("OptionError", "time_constants")
+    lesson[:2] = 0.1, 2
+    assert teach() == 1
+    assert error(interop.last_error(session)) == ("DomainError", "delay")
+
+
+def test_a_thread_that_is_kept_goes_on_calling(handle: int) -> None:
+    inputs = described(np.ones((1, 3, 2), dtype=np.float32))
+    expected = read(ok(interop.forward(handle, {"inputs": inputs}))["outputs"])
+    found = []
+
+    def work() -> None:
+        ok(interop.keep_thread())
+        found.extend(ok(interop.forward(handle, {"inputs": inputs}))["outputs"] for _ in range(2))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert all(np.array_equal(read(each), expected) for each in found) and len(found) == 2
 
 
 def test_parameters_go_out_and_in(handle: int) -> None:

@@ -45,9 +45,10 @@
            {"epoch" (inc epoch) "loss" loss "part" part})
          "epoch" "loss" "part" false))
 
-(defn- forecaster-view [{:keys [network history test] :as forecaster}]
+(defn- forecaster-view [{:keys [network history test columns horizon]}]
   (as-kind :kind/hiccup
-           [:div [:p (str forecaster)]
+           ;; Not its printed text, whose brackets are tags where hiccup is not escaped.
+           [:div [:p (str "forecasts of " (str/join ", " (:targets columns)) ", rows ahead: " horizon)]
             (table (filter (comp number? val) test))
             (history-view history)
             (network-view network)]))

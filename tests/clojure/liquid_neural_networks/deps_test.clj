@@ -38,7 +38,8 @@
     (finish (java (merge {"CLJ_CONFIG" (str configuration)} variables)
                   (str jars "/*") "clojure.main" "-e"
                   (str "(require '[clojure.tools.deps :as deps])" (pr-str form)))
-            300)))
+            ;; On a busy machine compiling the extension takes minutes.
+            900)))
 
 (def ^:private resolved
   "Alias -> class path, of all aliases in one go."

@@ -22,6 +22,19 @@
     (is (str/starts-with? src "data:image/png;base64,iVBOR"))
     (is (= [:tr [:td "neurons"] [:td "6"]] (second rows)))))
 
+(deftest a-forecaster-says-what-it-forecasts-and-how-it-learned
+  (let [forecaster (lnn/fit-table {:x (range 60)} :x {:epochs 1 :hidden-size 3 :horizon 2
+                                                      :progress false})
+        [_ text table chart network :as shown] (view forecaster)]
+    (is (= :kind/hiccup (kind shown)))
+    (is (= [:p "forecasts of x, rows ahead: 2"] text))
+    (is (some #{[:tr [:td ":count"] [:td (str (:count (:test forecaster)))]]} (second table)))
+    (is (= :kind/vega-lite (kind chart)))
+    (is (= (view (:network forecaster)) network))
+    (testing "whose text is the same whether or not it is escaped"
+      (is (not-any? #(and (string? %) (re-find #"[<>&]" %))
+                    (tree-seq coll? seq (assoc shown 3 nil)))))))
+
 (deftest a-wiring-is-a-graph
   (let [[{:keys [pre sensory-pre]} :as wirings] (lnn/wiring (small))
         {{:keys [nodes edges]} :elements :as graph} (view (first wirings))]
