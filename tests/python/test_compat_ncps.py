@@ -359,6 +359,12 @@ def test_a_backbone_to_a_network() -> None:
     assert network.config()["dynamics"]["backbone_dropout"] == 0.2
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_cell_without_a_backbone_to_a_network(mode: str) -> None:
+    peer, _ = pair("CfC", "number", mode=mode, backbone_layers=0)
+    check_converted(peer, False, mode="default" if mode == "pure" else mode)
+
+
 def test_what_cannot_be_converted() -> None:
     with pytest.raises(OptionError, match="source"):
         LiquidNetwork.from_ncps(nn.Linear(2, 2))

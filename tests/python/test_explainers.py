@@ -60,6 +60,18 @@ def test_the_usual_attributions_are_captums(dynamics: str) -> None:
         torch.testing.assert_close(ours, theirs.double(), **close)
 
 
+def test_one_number_at_a_time_is_hidden_unless_said_otherwise() -> None:
+    made, inputs = network(), sequences()
+    whole = made(inputs)[:, 0]
+    expected = torch.zeros_like(inputs)
+    for t, k in ((0, 0), (2, 1), (4, 0)):
+        hidden = inputs.clone()
+        hidden[:, t, k] = 0
+        expected[:, t, k] = whole - made(hidden)[:, 0]
+    there = expected != 0
+    torch.testing.assert_close(occlusion(made, inputs)[there], expected[there])
+
+
 def test_explainers_of_captum_run_and_add_up() -> None:
     attr = pytest.importorskip("captum.attr")
     made, inputs = network(), sequences()

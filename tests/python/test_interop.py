@@ -19,7 +19,7 @@ from liquid_neural_networks.data import Windows
 from liquid_neural_networks.interop import _arrays
 from liquid_neural_networks.interop._text import edn
 from liquid_neural_networks.online import Guarded
-from liquid_neural_networks.training import History, fit, fit_table
+from liquid_neural_networks.training import History, evaluate, fit, fit_table, predict
 
 OPTIONS = {"input_size": 2, "hidden_size": 5, "output_size": 1, "seed": 3}
 
@@ -286,6 +286,18 @@ def test_training_is_that_of_fit(handle: int, tmp_path) -> None:
     assert seen == [1, 2, 3] and history["ended"] == "finished"
     saved = LiquidNetwork.load(path).state_dict()
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
+
+
+def test_predictions_and_scores_of_windows_are_those_of_training(handle: int) -> None:
+    inputs, targets = wave()
+    network = LiquidNetwork(**OPTIONS)
+    windows = Windows(torch.from_numpy(inputs), torch.from_numpy(targets))
+    found = read(ok(interop.predict(handle, {"inputs": described(inputs)})))
+    assert np.array_equal(found, predict(network, windows).numpy())
+    part = {"inputs": described(inputs), "targets": described(targets)}
+    assert ok(interop.evaluate(handle, part)) == evaluate(network, windows)
+    for function in (interop.predict, interop.evaluate):
+        assert error(function(-1, part)) == ("DomainError", "handle")
 
 
 def test_answers_lie_one_after_the_other_in_the_callers_memory() -> None:
