@@ -370,6 +370,102 @@ def test_late_and_partial_labels() -> None:
         guard.learn([0.0, 1.0], delay=4)
 
 
+@pytest.mark.parametrize("delay", [0, 3, 20])
+def test_changes_are_learned_however_late_their_labels(delay: int) -> None:
+    guard = guarded(changes=True, skip="least_squares", max_delay=delay, warm_up=20)
+    errors = []
+    for count in range(1500):
+        output = float(guard.step([np.sin(count), 1.0])[0])
+        errors.append(abs(output - count))
+        if count >= delay:
+            guard.learn(float(count - delay), delay)  # it rises by 1 a sample
+    assert np.mean(errors[-200:]) < 0.1 * (delay + 1)
+
+
+def test_the_last_value_never_goes_back_in_time_and_a_label_counts_once() -> None:
+    guard = guarded(max_delay=3, warm_up=2)
+    for count in range(60):
+        guard.step([1.0, 2.0])
+        guard.learn(float(count))
+    assert guard._guard.arrays["last"][0] == 59
+    guard.learn(56.0, delay=3)
+    assert guard._guard.arrays["last"][0] == 59
+    counted, weights = guard._guard.tally("labels"), guard._guard.arrays["targets_count"].copy()
+    for _ in range(5):
+        guard.learn(59.0)
+    assert guard._guard.tally("labels") == counted
+    assert np.array_equal(guard._guard.arrays["targets_count"], weights)
+    # Outputs known one after the other all count.
+    two = Guarded(LiquidNetwork(2, 5, 2, seed=0).learner(max_delay=1), warm_up=2)
+    for count in range(30):
+        two.step([1.0, 2.0])
+        two.learn([float(count), np.nan])
+        if count:
+            two.learn([np.nan, 2.0 * count], delay=1)
+    assert two._guard.arrays["targets_count"] == pytest.approx([30, 29])
+
+
+def test_a_lesson_that_fails_leaves_the_guard_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = guarded(warm_up=2)
+    for count in range(6):
+        guard.step([count, 1.0])
+        guard.learn(float(count))
+    guard.step([6.0, 1.0])
+    before = guard.snapshot()
+
+    def fails(lesson: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(guard.learner._engine, "learn", fails)
+        with pytest.raises(MemoryError):
+            guard.learn(6.0)
+    assert guard.snapshot() == before and guard.learn(6.0) is not None
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_inputs_of_any_size_leave_snapshots_that_can_be_read(
+    scale: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(_guarded, "native", None)
+    for size in (1e9, 1e160, 1e308):
+        guard = guarded(scale=scale, skip="least_squares", warm_up=5)
+        rng = np.random.default_rng(0)
+        for count in range(80):
+            inputs = rng.normal(size=2) * (size if count % 15 == 0 else 1.0) + (
+                size > 1e100 or size
+            )
+            output = guard.step(np.clip(inputs, -1.7e308, 1.7e308))
+            assert np.isfinite(output).all()
+            guard.learn(float(rng.normal()))
+        guard.restore(guard.snapshot())
+        assert guard.scores.output <= guard.bound
+
+
+def test_a_frozen_shadow_is_resumed_on_the_weights_it_had() -> None:
+    network = LiquidNetwork(2, wiring=NCP, seed=0)
+    guard = Guarded(network.learner(learning_rate=0.01), shadow="frozen", warm_up=2)
+    for count in range(10):
+        guard.step([count, 1.0])
+        guard.learn(float(count))
+    kept = guard.snapshot()
+    online.resume(network, kept)
+    guard.commit()
+    guard.restore(kept)
+    with pytest.raises(ModelFileError, match="other weights"):
+        online.resume(network, kept)
+
+
+def test_outputs_that_wait_have_to_fit_into_memory() -> None:
+    network = LiquidNetwork(300, 4, 1, seed=0)
+    with pytest.raises(DomainError, match="max_delay"):
+        Guarded(network.learner("readout", max_delay=2**20 - 1))
+    with pytest.raises(DomainError, match="limit"):
+        guarded(limit=1e308)
+
+
 @pytest.mark.parametrize("shadow", online.SHADOWS)
 def test_a_snapshot_goes_on_as_if_nothing_had_happened(shadow: str) -> None:
     rng = np.random.default_rng(0)
@@ -440,6 +536,10 @@ def test_only_new_learners_are_guarded() -> None:
         ("made_share", lambda each: each * 0 - 0.5),
         ("share_scored", lambda each: each - 1e6),
         ("share_shadow", lambda each: each * 0 + 1.5),
+        ("share_shadow", lambda each: each * 0 + 0.1),
+        ("made_distance", lambda each: each * 0 + 1e9),
+        ("made_known", lambda each: each * 0 + 0.5),
+        ("age", lambda each: each * 0 - 1),
         ("made_factor", lambda each: each * 0),
         ("tally", lambda each: each * 0 - 1),
         ("tally", lambda each: each * 0 + 2.5),

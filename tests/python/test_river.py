@@ -15,7 +15,7 @@ pytest.importorskip(
 
 from river import checks, time_series
 
-from liquid_neural_networks.errors import DtypeError, ShapeError
+from liquid_neural_networks.errors import DomainError, DtypeError, OptionError, ShapeError
 from liquid_neural_networks.estimators import (
     LiquidOnlineClassifier,
     LiquidOnlineForecaster,
@@ -124,3 +124,47 @@ def test_forecasts_beat_the_last_value_on_airline_passengers() -> None:
         last = y
     assert error.get() < naive.get()
     assert isinstance(model, time_series.base.Forecaster)
+
+
+def test_what_is_refused_leaves_no_trace() -> None:
+    regressor, classifier = LiquidOnlineRegressor(), LiquidOnlineClassifier()
+    forecaster = LiquidOnlineForecaster(lags=2)
+    for number in range(30):
+        x = {"a": number % 3, "b": float("nan") if number % 5 == 0 else 1.0}
+        regressor.learn_one(x, number % 3)
+        classifier.learn_one(x, "odd" if number % 2 else "even")
+        forecaster.learn_one(number % 3, x)
+    hostile: list[dict[str, Any]] = [{"a": np.inf}, {"a": "q", "z": 1.0}]
+    refused: list[tuple[Any, tuple[Any, Any]]] = [
+        *((regressor, (x, 1.0)) for x in hostile),
+        *((regressor, ({"a": 1.0, "new": 2.0}, y)) for y in (np.inf, "nope")),
+        *((classifier, (x, "new")) for x in hostile),
+        *((forecaster, (1.0, x)) for x in hostile),
+        *((forecaster, (y, {"a": 1.0})) for y in (np.inf, "nope")),
+    ]
+    for model, arguments in refused:
+        before = pickle.dumps(model)
+        with pytest.raises((DomainError, DtypeError)):
+            model.learn_one(*arguments)
+        assert pickle.dumps(model) == before
+    wrong = LiquidOnlineForecaster(method="foo")
+    for _ in range(2):
+        with pytest.raises(OptionError, match="method"):
+            wrong.learn_one(1.0)
+    for lags in (-1, 2.5):
+        with pytest.raises((DomainError, DtypeError), match="lags"):
+            LiquidOnlineForecaster(lags=lags)  # type: ignore[arg-type]
+    for horizon in (-1, 2.5):
+        with pytest.raises((DomainError, DtypeError), match="horizon"):
+            forecaster.forecast(horizon)  # type: ignore[arg-type]
+
+
+def test_a_huge_feature_is_an_outlier_not_the_end() -> None:
+    model = LiquidOnlineClassifier()
+    for number in range(200):
+        model.learn_one({"a": number % 2}, "odd" if number % 2 else "even")
+    model.learn_one({"a": 1e200}, "odd")
+    for number in range(50):
+        model.learn_one({"a": number % 2}, "odd" if number % 2 else "even")
+    assert model.predict_proba_one({"a": 1})["odd"] > 0.9
+    assert model.predict_proba_one({"a": 0})["even"] > 0.9

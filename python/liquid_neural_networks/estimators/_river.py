@@ -13,10 +13,12 @@ from river import base
 from river.time_series.base import Forecaster
 
 from .. import model_file
-from ..errors import DtypeError, ShapeError
+from .._checks import check_integer
+from ..errors import DomainError, DtypeError, ShapeError
 from ..network import LiquidNetwork
 from ..neuron import DynamicsLike, WiringLike
 from ..online import Guarded, Learner, resume
+from ..online._scaling import RunningScale, held
 
 Array = npt.NDArray[np.float64]
 Live = Union[Learner, Guarded]
@@ -24,6 +26,10 @@ Features = Mapping[Any, Any]
 
 FEWEST = 4
 """Inputs to begin with."""
+WARM_UP = 50
+"""Values of a feature before one may count as an outlier."""
+FARTHEST = 10.0
+"""Spreads from the centre beyond which a feature counts as if it were there."""
 
 
 class _Session:
@@ -44,6 +50,8 @@ class _Session:
 
     def learn(self, given: Array, target: float) -> None:
         """Takes a sample and what should have been put out."""
+        learner = self.live.learner if isinstance(self.live, Guarded) else self.live
+        learner.checked_target(target)  # nothing is fed with a target that is refused
         self.live.step(given)
         self.live.learn(target)
 
@@ -115,14 +123,15 @@ class _OfFeatures(_Options):
     def _given(self, x: Features) -> Array:
         """(I,) the features in their places, NaN where one is not there."""
         given = np.full(self._inputs, np.nan)
-        for name, value in x.items():
+        for name, value in _numbers(x).items():
             place = self._places.get(name)
             if place is not None:
-                given[place] = _number(name, value)
+                given[place] = value
         return given
 
     def _make_places(self, x: Features) -> None:
         """Gives new features a place; if there is none left, all begins anew with more."""
+        _numbers(x)  # features that are refused get none
         for name in sorted(x, key=str):  # their order says nothing
             self._places.setdefault(name, len(self._places))
         if len(self._places) > self._inputs:
@@ -185,8 +194,9 @@ class LiquidOnlineRegressor(_OfFeatures, base.Regressor):  # type: ignore[misc]
 
     def learn_one(self, x: Features, y: float) -> None:
         """Learns the target of features."""
+        target = _number("y", y)
         self._make_places(x)
-        self._live().learn(self._given(x), float(y))
+        self._live().learn(self._given(x), target)
 
 
 class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc]
@@ -221,9 +231,7 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
         super().__init__(wiring, dynamics, method, learning_rate, seed)
         self._labels: list[Hashable] = []
         self._outputs = 2
-        self._count = 0
-        self._center = np.zeros(0)
-        self._variance = np.zeros(0)
+        self._scale = RunningScale(RunningScale.empty(0), WARM_UP)
 
     @property
     def _multiclass(self) -> bool:
@@ -244,34 +252,23 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
 
     def learn_one(self, x: Features, y: Hashable) -> None:
         """Learns the label of features."""
+        self._make_places(x)
         if y not in self._labels:
             self._labels.append(y)
         if len(self._labels) > self._outputs:
             self._outputs, self._session = 2 * self._outputs, None
-        self._make_places(x)
         given = self._given(x)
         scaled = self._scaled(given)
         self._live().learn(scaled, float(self._labels.index(y)))
-        self._see(given)
-
-    def _grow(self) -> None:
-        more = self._inputs - len(self._center)
-        if more:
-            self._center = np.append(self._center, np.zeros(more))
-            self._variance = np.append(self._variance, np.ones(more))
+        self._scale.update(given)
 
     def _scaled(self, given: Array) -> Array:
-        self._grow()
-        scaled: Array = (given - self._center) / np.sqrt(self._variance + 1e-12)
-        return np.clip(scaled, -10.0, 10.0)
-
-    def _see(self, given: Array) -> None:
-        """Mean and variance of the features so far, the latest thousand counting most."""
-        self._count += 1
-        rate = 1 / min(self._count, 1000)
-        distance = np.where(np.isnan(given), 0.0, given - self._center)
-        self._center = self._center + rate * distance
-        self._variance = (1 - rate) * (self._variance + rate * distance**2)
+        """In spreads from their centres, by what came so far."""
+        more = self._inputs - len(self._scale.count)
+        if more:
+            self._scale = self._scale.with_more(more)
+        spread = np.where(self._scale.count > 1, self._scale.spread, 1.0)
+        return held((given - self._scale.center) / spread, FARTHEST)
 
 
 class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
@@ -309,7 +306,7 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         seed: int = 0,
     ):
         super().__init__(wiring, dynamics, method, learning_rate, seed)
-        self.lags = lags
+        self.lags = check_integer("lags", lags, 1, 2**16)
         self.skip = skip
         self._last: deque[float] = deque(maxlen=lags)
         self._names: Optional[list[Any]] = None
@@ -320,21 +317,21 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         ``x`` has the names it had at first; one that is missing has no influence, others are
         left out.
         """
-        if self._names is None:
-            self._names = [] if x is None else list(x)
-            self._session = self._open(
-                self.lags + len(self._names),
-                1,
-                lambda learner: Guarded(
-                    learner, skip=self.skip, warm_up=max(2, self.lags), changes=True
-                ),
-            )
-        assert self._session is not None
-        self._session.learn(self._given(self._last, x), float(y))
-        self._last.append(float(y))
+        target = _number("y", y)
+        _numbers({} if x is None else x)
+        if self._session is None:
+            names = [] if x is None else list(x)
+            self._session = self._open(self.lags + len(names), 1, self._guard)
+            self._names = names
+        self._session.learn(self._given(self._last, x), target)
+        self._last.append(target)
+
+    def _guard(self, learner: Learner) -> Guarded:
+        return Guarded(learner, skip=self.skip, warm_up=max(2, self.lags), changes=True)
 
     def forecast(self, horizon: int, xs: Optional[Sequence[Features]] = None) -> list[float]:
         """The next ``horizon`` values; ``xs`` is what is known of each moment."""
+        check_integer("horizon", horizon, 0, 2**20)
         if xs is not None and len(xs) != horizon:
             raise ShapeError(f"expected {horizon}, one for each moment, got {len(xs)}", "xs")
         if self._session is None:
@@ -355,8 +352,16 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         return np.array([*unknown, *last, *known])
 
 
+def _numbers(x: Features) -> dict[Any, float]:
+    return {name: _number(name, value) for name, value in x.items()}
+
+
 def _number(name: Any, value: Any) -> float:
+    """NaN where it is missing."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         raise DtypeError(f"expected a number, got {value!r}", str(name)) from None
+    if np.isinf(number):
+        raise DomainError("is infinite; expected a number, or NaN where it is missing", str(name))
+    return number

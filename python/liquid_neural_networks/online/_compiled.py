@@ -51,6 +51,7 @@ class Compiled:
         rows = rows_of(method, layout)
         self._make_arrays(stored, rows, lanes, kept)
         self._kept, self._newest = kept, -1
+        self._ahead = 0
         sample = torch.zeros(layout.inputs, dtype=torch.float64, device="cpu")
         target = torch.zeros(layout.outputs, dtype=torch.float64, device="cpu")
         self._sample, self._target = sample.numpy(), target.numpy()
@@ -138,12 +139,13 @@ class Compiled:
         self._sample[:] = sample
         if time_constants is not None:
             self._arrays["time_constants"][self._layout.place] = time_constants
-        keep = -1
-        if self._kept:
+        keep = -1  # also while looking ahead: no label will come
+        if self._kept and not self._ahead:
             keep = (self._newest + 1) % self._kept
         if not self._step(self._learner, elapsed_time, time_constants is not None, keep):
             return None
-        self._newest = keep
+        if not self._ahead:
+            self._newest = keep
         outputs: Array = self._outputs.copy()
         return outputs
 
@@ -205,12 +207,11 @@ class Compiled:
         self._refresh(self._learner)
 
     def marked(self) -> Arrays:
-        moved = _MOVED if self._kept else _MOVED_UNKEPT
-        found = {name: self._arrays[name].copy() for name in moved}
-        return {**found, "newest": np.array([self._newest], float)}
+        self._ahead += 1
+        return {name: self._arrays[name].copy() for name in _MOVED}
 
     def go_back(self, marked: Arrays) -> None:
-        self._newest = int(marked.pop("newest")[0])
+        self._ahead -= 1
         for name, each in marked.items():
             self._arrays[name][...] = each
 
@@ -221,10 +222,10 @@ class Compiled:
 
 
 _BY_COLUMN = ("parameters", "gradient", "first_moment", "second_moment", "kept_sensitivities")
-_MOVED_UNKEPT = ("sensitivities", "state", "outputs")
-_MOVED = (*_MOVED_UNKEPT, "kept_states", "kept_outputs", "kept_sensitivities")
-"""What a step moves; the first of them where no output waits for its label."""
-_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, *_MOVED)))
+_MOVED = ("sensitivities", "state", "outputs")
+"""What a step moves, besides what it keeps for late labels."""
+_KEPT = ("kept_states", "kept_outputs", "kept_sensitivities")
+_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, *_MOVED, *_KEPT)))
 """What goes into a snapshot."""
 
 

@@ -83,7 +83,7 @@ class Engine(Protocol):
         """What :meth:`arrays` returned, of the same names and shapes."""
 
     def marked(self) -> Arrays:
-        """Copies of what a step moves."""
+        """Copies of what a step moves; until :meth:`go_back` none is followed by its label."""
 
     def go_back(self, marked: Arrays) -> None:
         """To where it was marked."""

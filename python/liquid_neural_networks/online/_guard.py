@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from ._engine import check_memory
 from ._scaling import RunningScale
 from ._share import Share
 from ._skip import Skip
@@ -63,28 +65,41 @@ class Guard(ABC):
     An output is kept in a slot, from 0 to K - 1, until its label comes. Of each are kept, (K, O),
     where targets lay (``made_middle``) and how far they spread (``made_spread``), by what the
     network's output is multiplied (``made_factor``), that output (``made_network``), the shadow's
-    (``made_shadow``) and how far the learner's is from it (``made_distance``); (K, I + 1) what
-    the skip was fed; and (K,) the learner's share, or :data:`UNSCORED` or :data:`LABELLED`.
+    (``made_shadow``), how far the learner's is from it (``made_distance``) and whether its target
+    is known (``made_known``); (K, I + 1) what the skip was fed; and (K,) the learner's share, or
+    :data:`UNSCORED` or :data:`LABELLED`. ``last`` (O,) is the newest target known, ``age`` how
+    many samples ago its output was made.
 
     Args:
         options: see :class:`Options`.
+
+    Raises:
+        DomainError: so many outputs do not fit into memory.
     """
 
     def __init__(self, options: Options):
         self.options = options
-        starts = {
-            **dict.fromkeys(MADE, np.ones((options.kept, options.outputs))),  # spreads are above 0
-            "made_features": np.zeros((options.kept, options.inputs + 1)),
-            "made_share": np.zeros(options.kept),
-            "last": np.full(options.outputs, np.nan),
-            "tally": np.zeros(len(TALLY)),
-            **_named("inputs", RunningScale.empty(options.inputs)),
-            **_named("targets", RunningScale.empty(options.outputs)),
-            **_named("skip", Skip.empty(options.skip, options.inputs, options.outputs)),
-            **_named("share", Share.empty(options.kept)),
+        kept, outputs, inputs = options.kept, options.outputs, options.inputs
+        check_memory(kept, 7 * outputs + inputs + 5, torch.zeros(0, dtype=torch.float64))
+        moved = {
+            **_named("inputs", RunningScale.empty(inputs)),
+            "last": np.full(outputs, np.nan),
+            "age": np.zeros(outputs),
         }
-        # One after the other in memory: copied at once where a guard looks ahead.
+        starts = {
+            **moved,
+            **_named("targets", RunningScale.empty(outputs)),
+            **_named("skip", Skip.empty(options.skip, inputs, outputs)),
+            **_named("share", Share.empty(kept)),
+            **dict.fromkeys(MADE, np.ones((kept, outputs))),  # spreads are above 0
+            "made_known": np.zeros((kept, outputs)),
+            "made_features": np.zeros((kept, inputs + 1)),
+            "made_share": np.zeros(kept),
+            "tally": np.zeros(len(TALLY)),
+        }
+        # One after the other in memory, first what an answer moves: see marked.
         self._numbers = np.concatenate([each.ravel() for each in starts.values()])
+        self._moved = self._numbers[: sum(each.size for each in moved.values())]
         self.arrays: Arrays = {}
         at = 0
         for name, each in starts.items():
@@ -100,16 +115,34 @@ class Guard(ABC):
         """(I,) as the network is to see them; valid until the next call."""
 
     @abstractmethod
-    def answer(self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike]) -> Array:
-        """(O,) from what the network, and a frozen one, say of the inputs that were scaled."""
+    def answer(
+        self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike], keep: bool
+    ) -> Array:
+        """(O,) from what the network, and a frozen one, say of the inputs that were scaled.
+
+        Args:
+            slot: whose share the learner has.
+            keep: it waits there for its label.
+        """
 
     @abstractmethod
-    def label(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
-        """Scores the output in a slot by a target, NaN where not known.
+    def lesson(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
+        """What becomes of a target, NaN where not known, of the output in a slot; nothing moves.
 
         Returns:
-            What becomes of it, and (O,) what the network is to learn then; valid until the next
-            call.
+            One of :data:`UNKNOWN`, :data:`SCORED_ONLY`, :data:`TO_LEARN`, and (O,) what the network
+            is to learn then; valid until the next call.
+        """
+
+    @abstractmethod
+    def label(self, slot: int, delay: int) -> None:
+        """Takes the target that :meth:`lesson` was asked of into account.
+
+        Of an output with several labels the first is scored, and each output's first counts for
+        the scaling; ``last`` never goes back in time.
+
+        Args:
+            delay: how many samples ago the output was made.
         """
 
     # -- what it says of itself ------------------------------------------------------------------
@@ -133,8 +166,10 @@ class Guard(ABC):
 
     def assume(self, target: Array) -> None:
         """The last known target is this one, where it is not NaN."""
-        last = self.arrays["last"]
-        last[:] = np.where(np.isnan(target), last, target)
+        known = ~np.isnan(target)
+        last, age = self.arrays["last"], self.arrays["age"]
+        last[:] = np.where(known, target, last)
+        age[:] = np.where(known, 0, age)
 
     def forget(self) -> None:
         """Labels of the outputs so far teach nothing."""
@@ -143,12 +178,12 @@ class Guard(ABC):
     # -- state -----------------------------------------------------------------------------------
 
     def marked(self) -> Array:
-        """A copy of all its numbers, for :meth:`go_back`."""
-        numbers: Array = self._numbers.copy()
-        return numbers
+        """A copy of what answers that are not kept move, for :meth:`go_back`."""
+        moved: Array = self._moved.copy()
+        return moved
 
     def go_back(self, marked: Array) -> None:
-        self._numbers[:] = marked
+        self._moved[:] = marked
 
     def copies(self) -> Arrays:
         """Everything it needs to go on."""
@@ -159,8 +194,12 @@ class Guard(ABC):
         for name, each in self.arrays.items():
             each[...] = arrays[name]
 
-    def misfit(self, arrays: Mapping[str, Any]) -> str:
-        """Which of such arrays, of the right names and shapes, holds numbers that none has."""
+    def misfit(self, arrays: Mapping[str, Any], samples: int) -> str:
+        """Which of such arrays, of the right names and shapes, holds numbers that none has.
+
+        Args:
+            samples: how many the learner had.
+        """
         for part, fits in (
             ("inputs", RunningScale.fits),
             ("targets", RunningScale.fits),
@@ -168,17 +207,25 @@ class Guard(ABC):
         ):
             if not fits(_within(arrays, part)):
                 return part
-        share, tally = arrays["made_share"], dict(zip(TALLY, arrays["tally"].tolist()))
+        share, known = arrays["made_share"], arrays["made_known"]
         if not (((share >= 0) & (share <= 1)) | np.isin(share, (UNSCORED, LABELLED))).all():
             return "made_share"
+        if not np.isin(known, (0, 1)).all():
+            return "made_known"
         for name in ("made_spread", "made_factor"):
             if (arrays[name] <= 0).any():
                 return name
+        reach = self.options.limit * arrays["made_spread"] * (1 + 1e-9)
+        if (np.abs(arrays["made_distance"]) > reach).any():
+            return "made_distance"
+        if (arrays["age"] < 0).any():
+            return "age"
+        tally = dict(zip(TALLY, arrays["tally"].tolist()))
         signed = ("learner_excess", "output_excess", "window_excess")
         wrong = [name for name, each in tally.items() if name not in signed and each < 0]
-        remembered = tally["remembered"]
-        whole = remembered == int(remembered) <= self.options.kept
-        return "" if whole and not wrong else "tally"
+        remembered, labels = tally["remembered"], tally["labels"]
+        whole = remembered == int(remembered) <= min(self.options.kept, samples)
+        return "" if whole and labels <= samples and not wrong else "tally"
 
 
 MADE = (

@@ -19,7 +19,7 @@ class CompiledGuard(Guard):
         super().__init__(options)
         native, sizes = built(), dict.fromkeys(("inputs", "scaled"), options.inputs)
         sizes |= dict.fromkeys(("network", "frozen", "output", "target", "lesson"), options.outputs)
-        sizes["along"] = options.inputs + 1
+        sizes |= dict.fromkeys(("features", "along"), options.inputs + 1)
         passed: Arrays = {name: np.zeros(size) for name, size in sizes.items()}
         self._passed = passed
         with torch.inference_mode(False):
@@ -34,7 +34,7 @@ class CompiledGuard(Guard):
             tensors,
         )
         self._scale, self._answer = native.guard_scale, native.guard_answer
-        self._label = native.guard_label
+        self._lesson, self._label = native.guard_lesson, native.guard_label
 
     def scaled(self, inputs: Array) -> Array:
         self._passed["inputs"][:] = inputs
@@ -42,14 +42,19 @@ class CompiledGuard(Guard):
         scaled: Array = self._passed["scaled"]
         return scaled
 
-    def answer(self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike]) -> Array:
+    def answer(
+        self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike], keep: bool
+    ) -> Array:
         self._passed["network"][:] = network
         if frozen is not None:
             self._passed["frozen"][:] = frozen
-        self._answer(self._guard, slot)
+        self._answer(self._guard, slot, keep)
         output: Array = self._passed["output"].copy()
         return output
 
-    def label(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
+    def lesson(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
         self._passed["target"][:] = target
-        return self._label(self._guard, slot), self._passed["lesson"]
+        return self._lesson(self._guard, slot), self._passed["lesson"]
+
+    def label(self, slot: int, delay: int) -> None:
+        self._label(self._guard, slot, delay)

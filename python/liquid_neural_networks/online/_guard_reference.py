@@ -33,53 +33,64 @@ class ReferenceGuard(Guard):
         self._inputs_scale = RunningScale(self._part("inputs"), options.warm_up)
         self._targets_scale = RunningScale(self._part("targets"), options.warm_up)
         self._skip = Skip(options.skip, self._part("skip"))
-        self._inputs = self._scaled = np.zeros(options.inputs)
+        self._inputs = np.zeros(options.inputs)
+        self._target = np.zeros(options.outputs)
 
     def _count(self, **added: float) -> None:
         for name, each in added.items():
             self.arrays["tally"][TALLY.index(name)] += each
 
     def scaled(self, inputs: Array) -> Array:
-        self._inputs = self._scaled = inputs
-        if self.options.scale:
-            scale = self._inputs_scale
-            scaled = (inputs - scale.center) / scale.spread
-            # Of a first value nothing is known.
-            scaled = np.where((scale.count == 0) & ~np.isnan(inputs), 0.0, scaled)
-            self._scaled = held(scaled, FARTHEST_INPUT)
-        return self._scaled
+        self._inputs = inputs.astype(np.float64)
+        return self._normal() if self.options.scale else inputs
 
     @np.errstate(over="ignore", invalid="ignore")
-    def answer(self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike]) -> Array:
+    def _normal(self) -> Array:
+        """The inputs in spreads from their centres."""
+        scale = self._inputs_scale
+        scaled = (self._inputs - scale.center) / scale.spread
+        # Of a first value nothing is known.
+        scaled = np.where((scale.count == 0) & ~np.isnan(self._inputs), 0.0, scaled)
+        return held(scaled, FARTHEST_INPUT)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def answer(
+        self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike], keep: bool
+    ) -> Array:
         said = held(np.asarray(network, dtype=np.float64), np.finfo(np.float64).max)  # NaN stays
-        features, share = self._skip.features(self._scaled), self.share(slot)
+        features, share = self._skip.features(self._normal()), self.share(slot)
         middle, spread = self._middle(), self._targets_scale.spread
         if self.options.changes:  # they count from 0, not from their mean
             spread = np.hypot(spread, self._targets_scale.center)
         factor = spread if self.options.scale else np.ones_like(spread)
         spread = spread if self.options.scale else np.maximum(spread, 1.0)
-        shadow = self._shadow(frozen, self._base(middle), factor)
-        own = self._base(middle) + factor * _finite(said + self._skip.outputs(features))
+        base = self._base(middle)
+        shadow = self._shadow(frozen, base, factor)
+        own = base + factor * _finite(said + self._skip.outputs(features))
         distance = held(own - shadow, self.options.limit * spread)
-        for name, each in zip(MADE, (middle, factor, spread, said, shadow, distance)):
-            self.arrays[name][slot] = each
-        self.arrays["made_features"][slot] = features
-        self.arrays["made_share"][slot] = share if self.warm else UNSCORED
-        self._count(remembered=float(self.tally("remembered") < self.options.kept))
+        if keep:
+            for name, each in zip(MADE, (middle, factor, spread, said, shadow, distance)):
+                self.arrays[name][slot] = each
+            self.arrays["made_known"][slot] = 0
+            self.arrays["made_features"][slot] = features
+            self.arrays["made_share"][slot] = share if self.warm else UNSCORED
+            self._count(remembered=float(self.tally("remembered") < self.options.kept))
+        self.arrays["age"] += 1
         self._inputs_scale.update(self._inputs)
         output: Array = shadow + share * distance
         return output
 
     def _middle(self) -> Array:
-        """Where targets lie."""
-        if self.options.changes:
-            return np.where(np.isnan(self.arrays["last"]), 0.0, self.arrays["last"])
-        center: Array = self._targets_scale.center.copy()
-        return center
+        """Where targets lie; NaN: from where a change would count is not known."""
+        lies = self.arrays["last"] if self.options.changes else self._targets_scale.center
+        middle: Array = lies.copy()
+        return middle
 
     def _base(self, middle: Array) -> Array:
         """Where a network's output of 0 lies."""
-        return middle if self.options.scale or self.options.changes else np.zeros_like(middle)
+        if not (self.options.scale or self.options.changes):
+            return np.zeros_like(middle)
+        return np.where(np.isnan(middle), 0.0, middle)
 
     def _shadow(self, frozen: Optional[npt.ArrayLike], base: Array, factor: Array) -> Array:
         if frozen is None:
@@ -87,24 +98,39 @@ class ReferenceGuard(Guard):
         reach = self.options.limit if self.options.scale else LARGEST
         return base + factor * held(_finite(np.asarray(frozen, dtype=np.float64)), reach)
 
+    def lesson(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
+        self._target[:] = target
+        lesson = held(self._rest(slot), LARGEST_TARGET)
+        if np.isnan(self._target).all():
+            return UNKNOWN, lesson
+        return (TO_LEARN if self.warm else SCORED_ONLY), lesson
+
     @np.errstate(over="ignore", invalid="ignore")
-    def label(self, slot: int, target: npt.ArrayLike) -> tuple[int, Array]:
-        values = np.empty(self.options.outputs)
-        values[:] = target
-        known = ~np.isnan(values)
-        if not known.any():
-            return UNKNOWN, values
-        share = self.arrays["made_share"]
+    def _rest(self, slot: int) -> Array:
+        """What the network should have said beside the skip."""
+        middle, factor, spread, *_ = (self.arrays[name][slot] for name in MADE)
+        near = held(self._target - middle, self.options.limit * spread)
+        wanted = (near + (middle - self._base(middle))) / factor
+        rest: Array = wanted - self._skip.outputs(self.arrays["made_features"][slot])
+        return rest
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def label(self, slot: int, delay: int) -> None:
+        target, share = self._target, self.arrays["made_share"]
+        known = ~np.isnan(target)
         if share[slot] >= 0:
-            self._score(slot, values, known)
+            self._score(slot, target, known)
         first, share[slot] = share[slot] != LABELLED, LABELLED
-        warm = self.warm
-        lesson = self._teach(slot, values, known) if warm else values
-        last = self.arrays["last"]
-        self._targets_scale.update(values - last if self.options.changes else values)
-        last[known] = values[known]
+        if self.warm:
+            self._teach(slot)
+        fresh = np.where(self.arrays["made_known"][slot], np.nan, target)
+        start = self.arrays["made_middle"][slot] if self.options.changes else 0.0
+        self._targets_scale.update(fresh - start)
+        self.arrays["made_known"][slot][known] = 1
+        last, age = self.arrays["last"], self.arrays["age"]
+        newer = known & (np.isnan(last) | (delay <= age))
+        last[newer], age[newer] = target[newer], delay
         self._count(labels=float(first))
-        return (TO_LEARN if warm else SCORED_ONLY), lesson
 
     def _score(self, slot: int, values: Array, known: npt.NDArray[np.bool_]) -> None:
         _, _, spread, _, shadow, distance = (self.arrays[name][slot][known] for name in MADE)
@@ -118,15 +144,12 @@ class ReferenceGuard(Guard):
         self._share.score(slot, learner)
         self._count(window_excess=learner, window_error=size, window_scored=1.0)
 
-    def _teach(self, slot: int, values: Array, known: npt.NDArray[np.bool_]) -> Array:
-        """What the network is to learn; the skip learns what both have not said."""
-        middle, factor, spread, network, _, _ = (self.arrays[name][slot] for name in MADE)
-        features, reach = self.arrays["made_features"][slot], self.options.limit * spread
-        near = held(values - middle, reach) + (middle - self._base(middle))
-        rest = near / factor - self._skip.outputs(features)
-        missing = np.where(known, rest - network, 0.0)
-        self._skip.learn(features, held(_finite(missing), reach / factor))
-        return held(rest, LARGEST_TARGET)
+    def _teach(self, slot: int) -> None:
+        """The skip learns what the network and it have not said."""
+        missing = _finite(self._rest(slot) - self.arrays["made_network"][slot])
+        reach = self.options.limit * self.arrays["made_spread"][slot]
+        missing = held(missing, reach / self.arrays["made_factor"][slot])
+        self._skip.learn(self.arrays["made_features"][slot], missing)
 
 
 def _finite(values: Array) -> Array:

@@ -30,6 +30,9 @@ Array = npt.NDArray[np.float64]
 
 SHADOWS = ("last_value", "frozen")
 
+LARGEST_LIMIT = 1e6
+"""Spreads: with more a bound says nothing."""
+
 
 class Scores(NamedTuple):
     """Absolute errors since the warm-up, in spreads of the target, added up.
@@ -138,11 +141,12 @@ class Guarded(Live):
             "skip": skip,
             "changes": check_flag("changes", changes),
             "shadow": shadow,
-            "limit": positive("limit", limit),
+            "limit": _limit(limit),
             "window": check_integer("window", window, 1, 2**20),
         }
         self._late = learner.options["max_delay"] + 1
         self._frozen = learner.frozen() if shadow == "frozen" else None
+        self._frozen_weights = learner.weights_digest()
         self._good: Optional[Arrays] = None
         self._guard = _guard_for(learner, self._options)
 
@@ -215,7 +219,7 @@ class Guarded(Live):
         frozen = None
         if self._frozen is not None:
             frozen = self._frozen.step(scaled, elapsed_time, time_constants)
-        return self._guard.answer(slot, network, frozen)
+        return self._guard.answer(slot, network, frozen, not self.learner.ahead)
 
     def learn(self, target: Target, delay: int = 0) -> Optional[float]:
         """Scores an output, and moves the weights by what it should have been.
@@ -227,7 +231,8 @@ class Guarded(Live):
 
         Returns:
             The learner's loss of that output, scaled; None if the weights did not move: see
-            :meth:`Learner.learn`.
+            :meth:`Learner.learn`. Of several labels of one output the first is scored, and counts
+            for the scaling.
 
         Raises:
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
@@ -243,12 +248,13 @@ class Guarded(Live):
             raise DomainError(f"only {samples} samples have come", "delay")
         if delay >= self._guard.tally("remembered"):
             return None
-        found, lesson = self._guard.label((samples - 1 - delay) % self._late, values)
+        slot, loss = (samples - 1 - delay) % self._late, None
+        found, lesson = self._guard.lesson(slot, values)
         if found == UNKNOWN:
             return None
-        loss = None
         if found == TO_LEARN:  # one number by itself is checked faster
             loss = self.learner.learn(lesson if len(lesson) > 1 else float(lesson[0]), delay)
+        self._guard.label(slot, delay)
         if self._guard.tally("window_scored") >= self._options["window"]:
             self._watch()
         return loss
@@ -345,8 +351,11 @@ class Guarded(Live):
 
     def snapshot(self) -> bytes:
         """Everything it needs to go on, the learner included; no pickle."""
-        return dumps("guarded", self.learner.network, self._options, {}, self._arrays(),
-                     self.learner.snapshot())  # fmt: skip
+        return dumps("guarded", self.learner.network, self._options, self._counts(),
+                     self._arrays(), self.learner.snapshot())  # fmt: skip
+
+    def _counts(self) -> dict[str, int]:
+        return {} if self._frozen is None else {"frozen_weights": self._frozen_weights}
 
     def _arrays(self) -> Arrays:
         found: Arrays = dict(self._guard.copies())
@@ -366,11 +375,17 @@ class Guarded(Live):
         found = loads(snapshot)
         check_origin(found, "guarded", self.learner.network)
         check_options(found["options"], self._options)
+        if found["counts"] != self._counts():
+            raise ModelFileError(
+                "is of a frozen network with other weights; resume it on the network as it was",
+                "snapshot.counts",
+            )
         arrays, good = _apart(found["arrays"])
         if good is not None:
             self.learner.check_weights(good, "snapshot.arrays.good", ModelFileError)
-        check_arrays(arrays, _apart(self._arrays())[0], missing=("last", "made_network"))
-        wrong = self._guard.misfit(arrays)
+        check_arrays(arrays, _apart(self._arrays())[0], missing=_UNKNOWN)
+        inner = loads(found["inner"])["counts"].get("samples", 0)
+        wrong = self._guard.misfit(arrays, inner)
         if wrong:
             raise ModelFileError("is out of range", f"snapshot.arrays.{wrong}")
         self.learner.restore(found["inner"])
@@ -378,6 +393,17 @@ class Guarded(Live):
         self._good = good
         if self._frozen is not None:
             self._frozen.state = arrays["frozen_state"]
+
+
+def _limit(limit: object) -> float:
+    found = positive("limit", limit)
+    if found > LARGEST_LIMIT:
+        raise DomainError(f"expected at most {LARGEST_LIMIT:g}, got {limit!r}", "limit")
+    return found
+
+
+_UNKNOWN = ("last", "made_network", "made_middle")
+"""Arrays in which a number may be NaN: there is none yet."""
 
 
 def _guard_for(learner: Learner, options: dict[str, Any]) -> Guard:

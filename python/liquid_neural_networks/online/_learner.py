@@ -489,6 +489,11 @@ class Learner(Live):
         if out_of_range:
             raise wrong("is out of range", f"{where}.{out_of_range}")
 
+    def weights_digest(self) -> int:
+        """A number that tells the weights of the network it was made from apart."""
+        stored = _stored(*self._modules)
+        return crc32(b"".join(each.detach().cpu().numpy().tobytes() for each in stored.values()))
+
     def frozen(self) -> Stream:
         """A stream with the current weights of the network and its current state."""
         populations, readout = self._modules

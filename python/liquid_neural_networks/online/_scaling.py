@@ -51,6 +51,13 @@ class RunningScale:
         """Of so many features that had no value yet."""
         return {name: np.zeros(size) for name in ("count", "center", "variance", "outliers")}
 
+    def with_more(self, features: int) -> RunningScale:
+        """The same, and features that had no value yet."""
+        own = self.count, self.center, self._variance, self._outliers
+        empty = self.empty(features)
+        joined = {name: np.append(each, empty[name]) for name, each in zip(empty, own)}
+        return RunningScale(joined, self._warm_up)
+
     @staticmethod
     def fits(arrays: dict[str, Array]) -> bool:
         """Whether these can be counts and variances."""

@@ -77,10 +77,10 @@ class Share:
     @staticmethod
     def fits(arrays: dict[str, Array]) -> bool:
         """Whether these can be weights."""
-        learner = arrays["learner"]
-        shadow, scored = arrays["shadow"], arrays["scored"]
+        learner, scored = arrays["learner"], arrays["scored"]
+        wanted = (1 + 1 / (np.maximum(scored, 0) + 1)) / 2  # what did not move over yet
         return bool(
             ((learner >= 0) & (learner <= LARGEST)).all()
-            and ((shadow > 0) & (shadow <= 1)).all()
             and (scored >= 0).all()
+            and np.allclose(arrays["shadow"], wanted, rtol=0, atol=1e-9)
         )

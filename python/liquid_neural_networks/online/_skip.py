@@ -57,7 +57,11 @@ class Skip:
             self._weights += np.outer(STEP * error, features) / (features @ features)
             return
         along = self._covariance @ features
-        gain = along / (FORGETTING + features @ along)
+        divisor = FORGETTING + features @ along
+        if not divisor >= FORGETTING:  # rounding left it no covariance
+            self._covariance[:] = np.eye(len(features)) * FIRST_COVARIANCE
+            return
+        gain = along / divisor
         self._weights += np.outer(error, gain)
         covariance = (self._covariance - np.outer(gain, along)) / FORGETTING
         largest = np.abs(np.diag(covariance)).max()

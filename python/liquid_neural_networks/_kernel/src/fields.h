@@ -150,7 +150,9 @@ enum plan_property {
     F(made_distance, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
     F(made_features, "K J", WRITTEN, UNUSED, "", ANY_PLAN)                                         \
     F(made_share, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                              \
+    F(made_known, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
     F(last, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                    \
+    F(age, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                     \
     F(tally, "A", WRITTEN, UNUSED, "", ANY_PLAN)                                                   \
     F(inputs, "I", READ, UNUSED, "", ANY_PLAN)                                                     \
     F(scaled, "I", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
@@ -159,6 +161,7 @@ enum plan_property {
     F(output, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
     F(target, "O", READ, UNUSED, "", ANY_PLAN)                                                     \
     F(lesson, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                                  \
+    F(features, "J", WRITTEN, UNUSED, "", ANY_PLAN)                                                \
     F(along, "J", WRITTEN, UNUSED, "", ANY_PLAN)
 
 #endif

@@ -10,6 +10,7 @@
 #define LARGEST 1e100
 #define STEP 0.05
 #define FORGETTING 0.999
+#define FIRST_COVARIANCE 100.0
 #define LARGEST_COVARIANCE 1e6
 #define LARGEST_SHARE 100.0
 #define LARGEST_TARGET 1e6
@@ -65,16 +66,17 @@ static void update(const Scale *scale, ptrdiff_t i, double value, double warm_up
     scale->variance[i] = (1 - rate) * (scale->variance[i] + rate * (distance * distance));
 }
 
-void scale_inputs(const Guard *g) {
+/* An input in spreads from its centre. */
+static double scaled(const Guard *g, ptrdiff_t i) {
     Scale scale = inputs_of(g);
-    for (ptrdiff_t i = 0; i < g->input_size; i++) {
-        double value = g->inputs[i];
-        if (g->scale && !isnan(value))
-            value = scale.count[i] == 0 ? 0 /* of a first value nothing is known */
-                                        : held((value - scale.center[i]) / spread_of(&scale, i),
-                                               FARTHEST_INPUT);
-        g->scaled[i] = value;
-    }
+    if (isnan(g->inputs[i])) return g->inputs[i];
+    if (scale.count[i] == 0) return 0; /* of a first value nothing is known */
+    return held((g->inputs[i] - scale.center[i]) / spread_of(&scale, i), FARTHEST_INPUT);
+}
+
+void scale_inputs(const Guard *g) {
+    for (ptrdiff_t i = 0; i < g->input_size; i++)
+        g->scaled[i] = g->scale ? scaled(g, i) : g->inputs[i];
 }
 
 /* ---- the skip -------------------------------------------------------------------------------- */
@@ -86,12 +88,18 @@ static double dot(const double *a, const double *b, ptrdiff_t count) {
 }
 
 static double skipped(const Guard *g, const double *features, ptrdiff_t output) {
-    return g->skip ? dot(g->skip_weights + output * g->features, features, g->features) : 0;
+    return g->skip ? dot(g->skip_weights + output * g->feature_count, features, g->feature_count) : 0;
+}
+
+static void restart_covariance(const Guard *g) {
+    for (ptrdiff_t i = 0; i < g->feature_count * g->feature_count; i++) g->skip_covariance[i] = 0;
+    for (ptrdiff_t i = 0; i < g->feature_count; i++)
+        g->skip_covariance[i * (g->feature_count + 1)] = FIRST_COVARIANCE;
 }
 
 /* The covariance after the features were seen, from `along`, which it takes them to. */
 static void shrink_covariance(const Guard *g, double divisor) {
-    ptrdiff_t count = g->features;
+    ptrdiff_t count = g->feature_count;
     double largest = 0;
     for (ptrdiff_t i = 0; i < count; i++) {
         double *row = g->skip_covariance + i * count, gain = g->along[i] / divisor;
@@ -103,24 +111,29 @@ static void shrink_covariance(const Guard *g, double divisor) {
         g->skip_covariance[i] *= LARGEST_COVARIANCE / largest;
 }
 
+static void move_weights(const Guard *g, const double *missing, const double *along, double divisor,
+                         double step) {
+    for (ptrdiff_t o = 0; o < g->output_size; o++)
+        for (ptrdiff_t i = 0; i < g->feature_count; i++)
+            g->skip_weights[o * g->feature_count + i] += step * missing[o] * (along[i] / divisor);
+}
+
 /* Moves the weights towards what was `missing` (O,) in the outputs. */
 static void teach_skip(const Guard *g, const double *features, const double *missing) {
-    ptrdiff_t count = g->features;
-    const double *along = features;
-    double divisor, step = 1;
+    ptrdiff_t count = g->feature_count;
     if (g->skip == GRADIENT) {
-        divisor = dot(features, features, count);
-        step = STEP;
-    } else {
-        for (ptrdiff_t i = 0; i < count; i++)
-            g->along[i] = dot(g->skip_covariance + i * count, features, count);
-        along = g->along;
-        divisor = FORGETTING + dot(features, along, count);
+        move_weights(g, missing, features, dot(features, features, count), STEP);
+        return;
     }
-    for (ptrdiff_t o = 0; o < g->output_size; o++)
-        for (ptrdiff_t i = 0; i < count; i++)
-            g->skip_weights[o * count + i] += step * missing[o] * (along[i] / divisor);
-    if (g->skip == LEAST_SQUARES) shrink_covariance(g, divisor);
+    for (ptrdiff_t i = 0; i < count; i++)
+        g->along[i] = dot(g->skip_covariance + i * count, features, count);
+    double divisor = FORGETTING + dot(features, g->along, count);
+    if (!(divisor >= FORGETTING)) { /* rounding left it none */
+        restart_covariance(g);
+        return;
+    }
+    move_weights(g, missing, g->along, divisor, 1);
+    shrink_covariance(g, divisor);
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -131,47 +144,62 @@ static double share_of(const Guard *g, ptrdiff_t slot) {
     return g->share_learner[slot] / (g->share_learner[slot] + g->share_shadow[slot]);
 }
 
-/* Where targets lie. */
+/* Where targets lie; NaN: from where a change would count is not known. */
 static double middle_of(const Guard *g, ptrdiff_t o) {
-    if (g->changes) return isnan(g->last[o]) ? 0 : g->last[o];
-    return g->targets_center[o];
+    return g->changes ? g->last[o] : g->targets_center[o];
 }
 
 /* Where a network's output of 0 lies. */
-static double base_of(const Guard *g, double middle) { return g->scale || g->changes ? middle : 0; }
+static double base_of(const Guard *g, double middle) {
+    return (g->scale || g->changes) && !isnan(middle) ? middle : 0;
+}
 
 static double shadow_of(const Guard *g, ptrdiff_t o, double base, double factor) {
     if (!g->frozen_shadow) return isnan(g->last[o]) ? base : g->last[o];
     return base + factor * held(finite(g->frozen[o]), g->scale ? g->limit : LARGEST);
 }
 
-void make_answer(const Guard *g, ptrdiff_t slot) {
-    ptrdiff_t outputs = g->output_size;
-    double *features = g->made_features + slot * g->features;
-    for (ptrdiff_t i = 0; i < g->input_size; i++)
-        features[i] = isnan(g->scaled[i]) ? 0 : g->scaled[i];
-    features[g->input_size] = 1;
+/* One of the numbers kept of an output. */
+static void keep(double *kept, ptrdiff_t at, double value) {
+    if (at >= 0) kept[at] = value;
+}
 
-    double share = is_warm(g) ? share_of(g, slot) : 0;
+static void answer(const Guard *g, ptrdiff_t o, const double *features, double share, ptrdiff_t at) {
     Scale scale = targets_of(g);
-    for (ptrdiff_t o = 0; o < outputs; o++) {
-        ptrdiff_t at = slot * outputs + o;
-        double spread = reach_of(g, &scale, o);
-        double middle = middle_of(g, o), base = base_of(g, middle);
-        double factor = g->scale ? spread : 1;
-        if (!g->scale) spread = fmax(spread, 1);
-        double shadow = shadow_of(g, o, base, factor);
-        double own = base + factor * finite(g->network[o] + skipped(g, features, o));
-        g->made_middle[at] = middle;
-        g->made_factor[at] = factor;
-        g->made_spread[at] = spread;
-        g->made_network[at] = held(g->network[o], DBL_MAX); /* NaN stays */
-        g->made_shadow[at] = shadow;
-        g->made_distance[at] = held(own - shadow, g->limit * spread);
-        g->output[o] = shadow + share * g->made_distance[at];
+    double spread = reach_of(g, &scale, o), middle = middle_of(g, o), base = base_of(g, middle);
+    double factor = g->scale ? spread : 1;
+    if (!g->scale) spread = fmax(spread, 1);
+    double shadow = shadow_of(g, o, base, factor);
+    double own = base + factor * finite(g->network[o] + skipped(g, features, o));
+    double distance = held(own - shadow, g->limit * spread);
+    g->output[o] = shadow + share * distance;
+    keep(g->made_middle, at, middle);
+    keep(g->made_factor, at, factor);
+    keep(g->made_spread, at, spread);
+    keep(g->made_network, at, held(g->network[o], DBL_MAX)); /* NaN stays */
+    keep(g->made_shadow, at, shadow);
+    keep(g->made_distance, at, distance);
+    keep(g->made_known, at, 0);
+}
+
+void make_answer(const Guard *g, ptrdiff_t slot, int kept) {
+    int warm = is_warm(g);
+    double share = warm ? share_of(g, slot) : 0;
+    for (ptrdiff_t i = 0; i < g->input_size; i++) {
+        double value = scaled(g, i);
+        g->features[i] = isnan(value) ? 0 : value;
     }
-    g->made_share[slot] = is_warm(g) ? share : UNSCORED;
-    g->tally[REMEMBERED] = fmin(g->tally[REMEMBERED] + 1, (double)g->kept);
+    g->features[g->input_size] = 1;
+    for (ptrdiff_t o = 0; o < g->output_size; o++) {
+        answer(g, o, g->features, share, kept ? slot * g->output_size + o : -1);
+        g->age[o] += 1;
+    }
+    if (kept) {
+        for (ptrdiff_t i = 0; i < g->feature_count; i++)
+            g->made_features[slot * g->feature_count + i] = g->features[i];
+        g->made_share[slot] = warm ? share : UNSCORED;
+        g->tally[REMEMBERED] = fmin(g->tally[REMEMBERED] + 1, (double)g->kept);
+    }
     Scale of_inputs = inputs_of(g);
     for (ptrdiff_t i = 0; i < g->input_size; i++) update(&of_inputs, i, g->inputs[i], g->warm_up);
 }
@@ -219,35 +247,56 @@ static void score(const Guard *g, ptrdiff_t slot) {
     g->tally[WINDOW_SCORED] += 1;
 }
 
-/* Sets the lesson, and teaches the skip what the network and it did not say. */
-static void teach(const Guard *g, ptrdiff_t slot) {
-    const double *features = g->made_features + slot * g->features;
-    for (ptrdiff_t o = 0; o < g->output_size; o++) {
-        ptrdiff_t at = slot * g->output_size + o;
-        double reach = g->limit * g->made_spread[at], middle = g->made_middle[at];
-        double near = held(g->target[o] - middle, reach) + (middle - base_of(g, middle));
-        double rest = near / g->made_factor[at] - skipped(g, features, o);
-        g->lesson[o] = held(rest, LARGEST_TARGET);
-        double missing = isnan(rest) ? 0 : rest - g->made_network[at];
-        g->output[o] = held(finite(missing), reach / g->made_factor[at]);
-    }
-    if (g->skip) teach_skip(g, features, g->output);
+/* What network and skip together should have said of an output, in the network's unit. */
+static double wanted(const Guard *g, ptrdiff_t at, ptrdiff_t o) {
+    double reach = g->limit * g->made_spread[at], middle = g->made_middle[at];
+    double near = held(g->target[o] - middle, reach) + (middle - base_of(g, middle));
+    return near / g->made_factor[at];
 }
 
-int take_label(const Guard *g, ptrdiff_t slot) {
+Label find_lesson(const Guard *g, ptrdiff_t slot) {
+    const double *features = g->made_features + slot * g->feature_count;
     int known = 0;
-    for (ptrdiff_t o = 0; o < g->output_size; o++) known |= !isnan(g->target[o]);
-    if (!known) return 0;
-    if (g->made_share[slot] >= 0) score(g, slot);
-    int first = g->made_share[slot] != LABELLED, warm = is_warm(g);
-    g->made_share[slot] = LABELLED;
-    if (warm) teach(g, slot);
-    Scale scale = targets_of(g);
     for (ptrdiff_t o = 0; o < g->output_size; o++) {
-        double target = g->target[o];
-        update(&scale, o, g->changes ? target - g->last[o] : target, g->warm_up);
-        if (!isnan(target)) g->last[o] = target;
+        double rest = wanted(g, slot * g->output_size + o, o) - skipped(g, features, o);
+        g->lesson[o] = held(rest, LARGEST_TARGET);
+        known |= !isnan(g->target[o]);
     }
+    if (!known) return UNKNOWN_LABEL;
+    return is_warm(g) ? TO_LEARN : SCORED_ONLY;
+}
+
+/* Teaches the skip what the network and it did not say. */
+static void teach(const Guard *g, ptrdiff_t slot) {
+    const double *features = g->made_features + slot * g->feature_count;
+    for (ptrdiff_t o = 0; o < g->output_size; o++) {
+        ptrdiff_t at = slot * g->output_size + o;
+        double missing = wanted(g, at, o) - skipped(g, features, o) - g->made_network[at];
+        double reach = g->limit * g->made_spread[at] / g->made_factor[at];
+        g->output[o] = held(finite(missing), reach);
+    }
+    teach_skip(g, features, g->output);
+}
+
+/* Of an output: an older target than the last one, or one that is already known, says nothing. */
+static void remember(const Guard *g, ptrdiff_t at, ptrdiff_t o, ptrdiff_t delay) {
+    Scale scale = targets_of(g);
+    double target = g->target[o];
+    if (isnan(target)) return;
+    if (!g->made_known[at])
+        update(&scale, o, g->changes ? target - g->made_middle[at] : target, g->warm_up);
+    g->made_known[at] = 1;
+    if (!isnan(g->last[o]) && (double)delay > g->age[o]) return;
+    g->last[o] = target;
+    g->age[o] = (double)delay;
+}
+
+void take_label(const Guard *g, ptrdiff_t slot, ptrdiff_t delay) {
+    if (g->made_share[slot] >= 0) score(g, slot);
+    int first = g->made_share[slot] != LABELLED;
+    g->made_share[slot] = LABELLED;
+    if (g->skip && is_warm(g)) teach(g, slot);
+    for (ptrdiff_t o = 0; o < g->output_size; o++)
+        remember(g, slot * g->output_size + o, o, delay);
     g->tally[LABELS] += first;
-    return warm ? 2 : 1;
 }

@@ -20,7 +20,7 @@ enum {
 };
 
 typedef struct {
-    ptrdiff_t input_size, output_size, features, kept;
+    ptrdiff_t input_size, output_size, feature_count, kept;
     SkipKind skip;
     int scale, changes, frozen_shadow;
     double warm_up, limit;
@@ -30,12 +30,18 @@ typedef struct {
 /* `inputs` to `scaled`; nothing moves. */
 void scale_inputs(const Guard *);
 
-/* From what the network (and a frozen one) says of the scaled inputs, the `output`, which is kept
- * in a slot until its label comes. Then the scaling of inputs takes them into account. */
-void make_answer(const Guard *, ptrdiff_t slot);
+/* From what the network (and a frozen one) says of the scaled inputs, the `output`, weighted as those
+ * of a slot. If it is to be kept it waits there for its label. The scaling of inputs takes them into
+ * account. */
+void make_answer(const Guard *, ptrdiff_t slot, int keep);
 
-/* Scores the output kept in a slot by its `target`, and sets the `lesson`: what the network should
- * have said. Returns 0 if nothing is known, 1 if nothing is to be learned yet, else 2. */
-int take_label(const Guard *, ptrdiff_t slot);
+typedef enum { UNKNOWN_LABEL, SCORED_ONLY, TO_LEARN } Label;
+
+/* What becomes of the `target` of the output kept in a slot: nothing is known, nothing is to be
+ * learned yet, or the `lesson` says what the network should have said. Nothing else moves. */
+Label find_lesson(const Guard *, ptrdiff_t slot);
+
+/* Then takes that target of an output made `delay` samples ago into account: scores, scaling, skip. */
+void take_label(const Guard *, ptrdiff_t slot, ptrdiff_t delay);
 
 #endif

@@ -40,11 +40,11 @@ static int read_tensors(Session *session, PyObject *arrays) {
     if (read_arrays(&reading, arrays, &sizes, g, session->held)) return -1;
     g->input_size = SIZE(&sizes, 'I');
     g->output_size = SIZE(&sizes, 'O');
-    g->features = SIZE(&sizes, 'J');
+    g->feature_count = SIZE(&sizes, 'J');
     g->kept = SIZE(&sizes, 'K');
-    if (g->features != g->input_size + 1)
+    if (g->feature_count != g->input_size + 1)
         return refuse("skip_weights", "are not one more than there are inputs");
-    if (SIZE(&sizes, 'C') != (g->skip == LEAST_SQUARES ? g->features : 0))
+    if (SIZE(&sizes, 'C') != (g->skip == LEAST_SQUARES ? g->feature_count : 0))
         return refuse("skip_covariance", "is of another kind of skip");
     return 0;
 }
@@ -79,10 +79,10 @@ static const Guard *guard_of(PyObject *capsule) {
     return NULL;
 }
 
-/* The guard and the slot that a call names, or NULL and an exception. */
-static const Guard *guard_and_slot(PyObject *args, Py_ssize_t *slot) {
+/* The guard and the slot that a call names, and a number if it has one, or NULL and an exception. */
+static const Guard *guard_and_slot(PyObject *args, Py_ssize_t *slot, Py_ssize_t *more) {
     PyObject *capsule;
-    if (!PyArg_ParseTuple(args, "On", &capsule, slot)) return NULL;
+    if (!PyArg_ParseTuple(args, "On|n", &capsule, slot, more)) return NULL;
     const Guard *g = guard_of(capsule);
     if (g && (*slot < 0 || *slot >= g->kept)) {
         refuse("slot", "%zd is out of range", *slot);
@@ -102,24 +102,37 @@ PyObject *guard_scale_call(PyObject *self, PyObject *capsule) {
 }
 
 const char guard_answer_doc[] =
-    "guard_answer(guard, slot): sets the output from what the networks said, and keeps it there.";
+    "guard_answer(guard, slot, keep): sets the output from what the networks said; with `keep` it "
+    "waits in the slot for its label.";
 
 PyObject *guard_answer_call(PyObject *self, PyObject *args) {
-    Py_ssize_t slot;
+    Py_ssize_t slot, keep = 0;
     (void)self;
-    const Guard *g = guard_and_slot(args, &slot);
+    const Guard *g = guard_and_slot(args, &slot, &keep);
     if (!g) return NULL;
-    make_answer(g, slot);
+    make_answer(g, slot, keep != 0);
     Py_RETURN_NONE;
 }
 
+const char guard_lesson_doc[] =
+    "guard_lesson(guard, slot): what becomes of the target of the output kept there: 0 if "
+    "nothing is known, 1 if nothing is to be learned yet, else 2, and the lesson is set.";
+
+PyObject *guard_lesson_call(PyObject *self, PyObject *args) {
+    Py_ssize_t slot, none;
+    (void)self;
+    const Guard *g = guard_and_slot(args, &slot, &none);
+    return g ? PyLong_FromLong(find_lesson(g, slot)) : NULL;
+}
+
 const char guard_label_doc[] =
-    "guard_label(guard, slot): scores the output kept there by the target. 0 if nothing is known, "
-    "1 if nothing is to be learned yet, else 2, and the lesson is set.";
+    "guard_label(guard, slot, delay): takes that target into account.";
 
 PyObject *guard_label_call(PyObject *self, PyObject *args) {
-    Py_ssize_t slot;
+    Py_ssize_t slot, delay = 0;
     (void)self;
-    const Guard *g = guard_and_slot(args, &slot);
-    return g ? PyLong_FromLong(take_label(g, slot)) : NULL;
+    const Guard *g = guard_and_slot(args, &slot, &delay);
+    if (!g) return NULL;
+    take_label(g, slot, delay);
+    Py_RETURN_NONE;
 }

@@ -29,6 +29,7 @@ static PyMethodDef methods[] = {
     {"open_guard", KEYWORDS(open_guard), open_guard_doc},
     {"guard_scale", guard_scale_call, METH_O, guard_scale_doc},
     {"guard_answer", guard_answer_call, METH_VARARGS, guard_answer_doc},
+    {"guard_lesson", guard_lesson_call, METH_VARARGS, guard_lesson_doc},
     {"guard_label", guard_label_call, METH_VARARGS, guard_label_doc},
     {"lowest", lowest, METH_O, lowest_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
