@@ -330,7 +330,12 @@ function drawWiring(choose) {
     node.mark.addEventListener("click", () => choose(node.key));
     return node.mark;
   });
-  const labels = headings.map(([name, count, x]) => svg("text", { x, y: 16, "text-anchor": "middle" }, `${name}, ${count}`));
+  const close = headings.length > 5;  // headings of many columns stand in two rows
+  const labels = headings.map(([name, count, x], k) => {
+    const atEnd = !single && k === headings.length - 1;
+    const place = { x: atEnd ? width - 2 : x, y: close && k % 2 ? 32 : 16, "text-anchor": atEnd ? "end" : "middle" };
+    return svg("text", place, `${name}, ${count}`);
+  });
   const group = svg("g", {}, ...synapses.map((s) => s.path));
   const total = shown.wiring.synapses.count + shown.wiring.sensory.count;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img",
