@@ -56,5 +56,15 @@ def hmm(dynamics: tuple[str, ...], seeds: int, epochs: int, asked: int) -> None:
     _kept("hmm", runs)
 
 
+@main.command()
+@click.option("--seeds", default=3, show_default=True)
+@click.option("--asked", default=100, show_default=True, help="Sequences that are asked about.")
+def exact(seeds: int, asked: int) -> None:
+    """The same areas of what a perfect network would say: how far the methods themselves go."""
+    from .hmm import run_exact
+
+    _kept("exact", [run_exact(seed, asked) for seed in range(seeds)])
+
+
 if __name__ == "__main__":
     main()

@@ -51,10 +51,8 @@ def drawn(count: int, rng: np.random.Generator) -> Drawn:
             stayed = stayed + 1 if after == state else 0
             row[t] = state = after
     inputs = np.zeros((count, STEPS, 3))
-    for state, (mean, salient) in enumerate(zip(MEANS, SALIENT)):
-        covariance = VARIANCE * np.eye(3)
-        covariance[salient, 0] = covariance[0, salient] = COVARIANCE
-        here = states == state
+    for state, mean in enumerate(MEANS):
+        here, covariance = states == state, _covariance(state).numpy()
         inputs[here] = rng.multivariate_normal(mean, covariance, size=int(here.sum()))
     chosen = np.take_along_axis(inputs, np.array(SALIENT)[states][..., None], 2)
     chances = 1 / (1 + np.exp(-2 * chosen))
@@ -83,6 +81,45 @@ class Last(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.network(inputs)[:, -1, 0]
+
+
+class Exact(nn.Module):
+    """The chance of the last sample's label given all samples, by the model itself: what a perfect
+    network would say. Durations of states hardly matter and are left out."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        seen = torch.stack([_density(state).log_prob(inputs) for state in (0, 1)], -1)
+        stays = torch.tensor([[0.95, 0.05], [0.05, 0.95]], dtype=inputs.dtype).log()
+        belief = seen[:, 0]
+        for t in range(1, inputs.shape[1]):
+            belief = torch.logsumexp(belief.unsqueeze(-1) + stays, 1) + seen[:, t]
+        chances = torch.sigmoid(2 * inputs[:, -1][:, list(SALIENT)])
+        return (torch.softmax(belief, -1) * chances).sum(-1)
+
+
+def _density(state: int) -> torch.distributions.MultivariateNormal:
+    mean = torch.tensor(MEANS[state])
+    return torch.distributions.MultivariateNormal(mean, _covariance(state).float())
+
+
+def _covariance(state: int) -> Tensor:
+    covariance = VARIANCE * torch.eye(3, dtype=torch.float64)
+    salient = SALIENT[state]
+    covariance[salient, 0] = covariance[0, salient] = COVARIANCE
+    return covariance
+
+
+def in_order(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(B, T, I) the same parts as integrated gradients have, of another path that adds up: samples
+    take their values one after the other, as they came."""
+    gradients, shown = captum.attr.IntegratedGradients(module), torch.zeros_like(inputs)
+    parts = torch.zeros_like(inputs)
+    for t in range(inputs.shape[1]):
+        after = shown.clone()
+        after[:, t] = inputs[:, t]
+        parts += gradients.attribute(after, baselines=shown, n_steps=20)
+        shown = after
+    return parts
 
 
 def methods(network: LiquidNetwork, rng: np.random.Generator) -> dict[str, Callable[..., Tensor]]:
@@ -132,3 +169,21 @@ def run(dynamics: Any, seed: int, epochs: int, asked: int) -> dict[str, Any]:
         found[name] = {"precision": precision, "recall": recall}
         click.echo(f"  {name:22} {precision:.4f} {recall:.4f}")
     return {"dynamics": dynamics, "seed": seed, "explained": explained, "methods": found}
+
+
+def run_exact(seed: int, asked: int) -> dict[str, Any]:
+    """What the methods find where the network would be perfect: how far they themselves go."""
+    test = drawn(asked, np.random.default_rng(1000 + seed))
+    features = torch.tensor(SALIENT)[test.states[:, -1]]
+    exact, attr = Exact(), captum.attr
+    named: dict[str, Callable[[Tensor], Tensor]] = {
+        "IntegratedGradients": attr.IntegratedGradients(exact).attribute,
+        "in order": lambda inputs: in_order(exact, inputs),
+        "Occlusion": lambda inputs: attr.Occlusion(exact).attribute(inputs, (1, 1)),
+    }
+    found = {}
+    for name, method in named.items():
+        precision, recall = areas(method(test.inputs), features)
+        found[name] = {"precision": precision, "recall": recall}
+        click.echo(f"exact, seed {seed}  {name:22} {precision:.4f} {recall:.4f}")
+    return {"seed": seed, "methods": found}

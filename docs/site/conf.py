@@ -47,6 +47,8 @@ suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_extra_path = ["root"]
+html_static_path = ["static"]
+html_js_files = ["keyboard.js"]
 html_theme_options = {
     "source_repository": "https://github.com/aygp-dr/liquid-neural-networks/",
     "source_branch": "main",

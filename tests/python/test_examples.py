@@ -13,6 +13,7 @@ import pytest
 
 from examples.__main__ import PAGE, page, readme
 from examples.common import Report, Size, perform
+from liquid_neural_networks import LiquidNetwork
 
 HERE = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.parent.name for path in HERE.glob("*/__main__.py"))
@@ -61,6 +62,22 @@ def test_the_smoke_size_reaches_its_number(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     again = Report.from_dict(json.loads((tmp_path / "results.json").read_text()))
     assert str(again) == str(report)
+
+
+def test_an_episode_becomes_a_moving_picture(tmp_path: Path) -> None:
+    needed("embedded")
+    moving = importlib.import_module("examples.embedded.moving")
+    pole = moving.Pole()
+    network = LiquidNetwork(2, 4, 1, seed=0)
+    shown = moving.moments(pole, network, 3)  # untrained, it falls soon
+    assert len(shown) == 3 and all(each.states.shape == (4,) for each in shown)
+    live, seen = network.stream(), pole.reset(np.random.default_rng(0), "knocks")
+    for each in shown:
+        assert live.step(seen, elapsed_time=pole.pace)[0] == pytest.approx(each.push)
+        seen, *_ = pole.step(np.array([each.push]))
+    moving.draw(shown, tmp_path / "pole.gif")
+    image = importlib.import_module("PIL.Image").open(tmp_path / "pole.gif")
+    assert image.format == "GIF" and image.n_frames == 3
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -162,9 +162,10 @@ def _minima(subject: Held, states: Tensor) -> Tensor:
     for _ in range(_STEPS):
         gradient = torch.einsum("rij,ri->rj", jacobians, rates)
         square = jacobians.transpose(1, 2) @ jacobians + damping * identity
-        trial = states - torch.linalg.solve(square, gradient)
+        factor, failed = torch.linalg.cholesky_ex(square)
+        trial = states - torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
         after = subject.speed(trial)
-        better = after.square().sum(1) < rates.square().sum(1)
+        better = (failed == 0) & (after.square().sum(1) < rates.square().sum(1))
         states = torch.where(better.unsqueeze(1), trial, states)
         damping = torch.where(better.view(-1, 1, 1), damping / 8, damping * 4).clamp(1e-14, 1e8)
         if bool(((damping.flatten() >= 1e8) | (rates.abs().amax(1) < 1e-14)).all()):
@@ -177,10 +178,11 @@ def _polished(subject: Held, states: Tensor) -> Tensor:
     """A few plain steps of Newton's method, where they help."""
     for _ in range(5):
         rates, jacobians = subject.jacobian(states)
-        step, failed = torch.linalg.solve_ex(jacobians, rates)
-        trial = states - step
+        # One by one: MKL has failed at batches of large matrices on several threads.
+        steps = [torch.linalg.solve_ex(*each)[0] for each in zip(jacobians, rates)]
+        trial = states - torch.stack(steps)
         better = subject.speed(trial).abs().amax(1) < rates.abs().amax(1)
-        better &= (failed == 0) & trial.isfinite().all(1)
+        better &= trial.isfinite().all(1)
         states = torch.where(better.unsqueeze(1), trial, states)
     return states
 

@@ -330,7 +330,14 @@ function drawWiring(choose) {
     node.mark.addEventListener("click", () => choose(node.key));
     return node.mark;
   });
-  const labels = headings.map(([name, count, x]) => svg("text", { x, y: 16, "text-anchor": "middle" }, `${name}, ${count}`));
+  const close = headings.length > 5;  // headings of many columns have a line for each part
+  const labels = headings.map(([name, count, place]) => {
+    const [, ...parts] = name.match(/^(layer \d+ )?((?:for|back)wards )?(.*)$/);
+    const lines = close ? parts.filter(Boolean) : [`${name}, ${count}`];
+    const atEnd = !close && place > width - 60;
+    const x = atEnd ? width - 2 : place, anchor = atEnd ? "end" : "middle";
+    return svg("text", { "text-anchor": anchor, style: close ? "font-size: 11px" : "" }, ...lines.map((line, k) => svg("tspan", { x, y: 16 + 14 * k }, line.trim())));
+  });
   const group = svg("g", {}, ...synapses.map((s) => s.path));
   const total = shown.wiring.synapses.count + shown.wiring.sensory.count;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img",
