@@ -60,6 +60,27 @@ def test_the_usual_attributions_are_captums(dynamics: str) -> None:
         torch.testing.assert_close(ours, theirs.double(), **close)
 
 
+def test_the_usual_attributions_take_what_a_call_takes() -> None:
+    attr = pytest.importorskip("captum.attr")
+    made, inputs = network(), sequences()
+    given = {"time_constants": 2.0, "elapsed_time": 0.5}
+    close = {"rtol": 0, "atol": 1e-7}
+
+    def call(values: torch.Tensor) -> torch.Tensor:
+        return made(values, **given)
+
+    theirs = attr.InputXGradient(call).attribute(inputs.requires_grad_(), target=1)
+    inputs = inputs.detach()
+    ours = gradient_times_input(made, inputs, 1, **given)
+    torch.testing.assert_close(ours, theirs.detach(), **close)
+    theirs = attr.IntegratedGradients(call).attribute(inputs, target=1, n_steps=20)
+    ours = integrated_gradients(made, inputs, 1, steps=20, **given)
+    torch.testing.assert_close(ours, theirs.double(), **close)
+    theirs = attr.Occlusion(call).attribute(inputs, (2, 1), target=1)
+    ours = occlusion(made, inputs, 1, window=(2, 1), **given)
+    torch.testing.assert_close(ours, theirs.double(), **close)
+
+
 def test_one_number_at_a_time_is_hidden_unless_said_otherwise() -> None:
     made, inputs = network(), sequences()
     whole = made(inputs)[:, 0]

@@ -123,6 +123,8 @@ def test_the_header_and_rows_of_units_are_no_rows(tmp_path: Path) -> None:
     rows = "'0:00.000',-0.1\n'0:00.003',0.2\n'0:00.006',1\n"
     table, line = said(file(tmp_path, header + rows))
     assert table["MLII"].to_list() == [-0.1, 0.2, 1.0] and "a second header row" in line
+    table, line = said(file(tmp_path, "who,load\n,kW\nann,3\nbob,4\neve,5\n"))
+    assert table["load"].to_list() == [3, 4, 5] and "a second header row" in line
 
 
 def test_a_name_that_is_there_twice_means_neither(tmp_path: Path) -> None:
