@@ -72,7 +72,7 @@ FORECASTERS: dict[str, list[Callable[[int], Any]]] = {
     "liquid, with least squares": [liquid],
     "liquid, linear by gradient": [partial(liquid, skip="gradient")],
     "liquid alone": [partial(liquid, skip=None)],
-    "least squares alone": [partial(liquid, learning_rate=1e-12)],
+    "least squares, network as made": [partial(liquid, learning_rate=1e-12)],
 }
 """Name to what may be made of it for a season; the best in hindsight counts."""
 
