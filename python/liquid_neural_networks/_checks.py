@@ -40,8 +40,8 @@ def check_count(name: str, value: object) -> int:
 
 
 def check_items(name: str, value: object, wanted: str, count: Optional[int] = None) -> list[Any]:
-    """What is in a list, a tuple or the like, so many if ``count`` is given."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    """What is in a list, a tuple or the like, so many if ``count`` is given; a set has no order."""
+    if isinstance(value, (str, bytes, set, frozenset)) or not isinstance(value, Iterable):
         raise DtypeError(f"expected {wanted}, got {told(value)}", name)
     try:
         items = list(value)

@@ -683,8 +683,8 @@
               better; 500
     :as       as for [[stream]]
 
-  [[step!]] takes no time constants. Source of the weighting: Sani, Neu and Lazaric, Exploiting
-  easy data in online optimization, NeurIPS 2014.
+  Source of the weighting: Sani, Neu and Lazaric, Exploiting easy data in online optimization,
+  NeurIPS 2014.
 
       (def pilot (lnn/create-network {:input-size 2 :hidden-size 8 :output-size 1}))
       (with-open [live (lnn/guarded pilot {:warm-up 2 :learner {:method :exact}})]

@@ -169,17 +169,18 @@ def live_of(found: model_file.Model, time: Optional[str], columns: Optional[Sequ
 
 
 def check_header(forecaster: Forecaster, columns: Optional[Sequence[str]]) -> None:
-    """Refuses a first line that holds none of the names of the table trained on.
+    """Refuses a first line without the names that every row needs.
 
     Raises:
         DataError: it is such a line.
     """
-    own = forecaster.columns
-    known = [*own.time, *own.targets, *own.features]
-    if columns is not None and not set(known).intersection(columns):
+    from ..training._live import needed_columns
+
+    lacking = [each for each in needed_columns(forecaster) if columns and each not in columns]
+    if lacking:
         raise DataError(
-            f"names none of {', '.join(dict.fromkeys(known))}; the first line has to name the "
-            "columns, as that of tail -n +1 -f does",
+            f"has no {', '.join(lacking)}; the first line has to name the columns of the table "
+            "trained on, as that of tail -n +1 -f does",
             "header",
         )
 

@@ -6,7 +6,6 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, Union, cast
 
-from ..errors import OptionError
 from ..network import LiquidNetwork
 from ..online import Guarded, Learner
 from ..streaming import Stream
@@ -19,24 +18,13 @@ class Session:
 
     def __init__(self, stream: Union[Stream, Learner, Guarded], sample: Array, outputs: Array):
         self.stream, self.outputs = stream, outputs
-        self.advance = _unchanged(stream) if isinstance(stream, Guarded) else stream.step
+        self.advance = stream.step
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
         self.functions: list[object] = []
         self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:
         self.outputs[:] = self.advance(self.sample, elapsed_time, constants)
-
-
-def _unchanged(learner: Guarded) -> Callable[[Array, float, Any], Array]:
-    """A step of a learner under guard, whose time constants are the learned ones."""
-
-    def step(sample: Array, elapsed_time: float, constants: Any) -> Array:
-        if constants is not None:
-            raise OptionError("are the learned ones under guard", "time_constants")
-        return learner.step(sample, elapsed_time)
-
-    return step
 
 
 @guarded

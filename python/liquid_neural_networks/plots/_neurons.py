@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from .._checks import check_integer, check_items, told
 from .._hints import explains_keywords
 from .._tensors import array_of
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError
 from ..network import Trace
 from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes, plain
 
@@ -43,8 +43,8 @@ def plot_states(
         layers: layer name -> neurons, such as ``network.wiring.layers``.
 
     Raises:
-        ShapeError: ``time`` does not have T entries, or the batch has no such sequence.
-        DomainError: ``layers`` names a neuron that is not there.
+        ShapeError: ``time`` does not have T entries.
+        DomainError: ``layers`` names a neuron that is not there, or the batch has no such sequence.
         DtypeError: ``trace`` is none, or another argument is of no such type.
     """
     lines = _of_sequence(trace, "states", sequence)
@@ -82,10 +82,7 @@ def _of_sequence(trace: Trace, name: str, sequence: int) -> Array:
         )
     lines = array_of(getattr(trace, name))
     lines = lines if lines.ndim == 3 else lines[np.newaxis]
-    index = check_integer("sequence", sequence, 0)
-    if index >= len(lines):
-        raise ShapeError(f"expected 0 to {len(lines) - 1}, got {index}", "sequence")
-    chosen: Array = lines[index]
+    chosen: Array = lines[check_integer("sequence", sequence, 0, len(lines) - 1)]
     return chosen
 
 
@@ -103,9 +100,9 @@ def _plot_neurons(
     neurons = lines.shape[1]
     if layers is not None and not isinstance(layers, Mapping):
         raise DtypeError(f"expected a dict of name -> neurons, got {told(layers)}", "layers")
-    if layers is not None and len(layers) > 1:
-        for (name, ids), colour in zip(layers.items(), colours(len(layers))):
-            places = _places(ids, neurons)
+    found = {name: _places(ids, neurons) for name, ids in (layers or {}).items()}
+    if len(found) > 1:
+        for (name, places), colour in zip(found.items(), colours(len(found))):
             entry = f"{plain(name)}: {len(places)} neuron{'s' * (len(places) != 1)}"
             _plot_alike(axes, moments, lines[:, places], colour, entry)
     elif neurons <= len(LINES):

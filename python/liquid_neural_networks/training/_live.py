@@ -60,8 +60,7 @@ class LiveForecast(Live):
         self.names = _names(forecaster)
         columns = forecaster.columns
         self._targets = bool(fed_targets(columns))
-        targets = columns.targets if self._targets else ()
-        self._needed = dict.fromkeys([*columns.features, *targets, *columns.order.kept_as_text])
+        self._needed = needed_columns(forecaster)
         self._positions: dict[str, _Position] = {}
         if state is not None:
             self._restore(state)
@@ -184,6 +183,13 @@ class LiveForecast(Live):
         wanted = [(rows, len(columns.inputs)), (rows, *outputs), (rows,), state]
         if shapes != wanted or set(found.row) != set(self._needed):
             raise ValueError
+
+
+def needed_columns(forecaster: Forecaster) -> list[str]:
+    """Those that every row has to have, in some of which it may have nothing."""
+    columns = forecaster.columns
+    targets = columns.targets if fed_targets(columns) else ()
+    return list(dict.fromkeys([*columns.features, *targets, *columns.order.kept_as_text]))
 
 
 def _names(forecaster: Forecaster) -> list[str]:
