@@ -14,7 +14,7 @@ from spec import reference
 from spec.encoding import VECTORS
 
 from export_cases import Case
-from liquid_neural_networks import LiquidNetwork, export, wiring
+from liquid_neural_networks import LiquidNetwork, export, fused, wiring
 from liquid_neural_networks.cli import main
 from liquid_neural_networks.training import fit_table
 
@@ -107,6 +107,19 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_the_pilot_is_a_small_file(tmp_path: Path) -> None:
     assert export.onnx(pilot(), tmp_path / "pilot.onnx").stat().st_size < 32_000
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_torch_cannot_write_says_what_can(
+    strict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``torch.onnx.export`` records a graph as ``torch.export`` does, and says that it is it."""
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    network = LiquidNetwork(3, 8, output_size=1, seed=0)
+    with pytest.raises(Exception, match=r"export\.onnx\(network, path\)"):
+        torch.export.export(network, (torch.zeros(1, 5, 3),), strict=strict)
+    with fused.disabled():
+        torch.export.export(network, (torch.zeros(1, 2, 3),), strict=strict)
 
 
 @pytest.mark.parametrize("target", ["level", "state"])

@@ -23,6 +23,7 @@ HELPERS = (
     "connections",
     "synapse_lists",
     "weigh",
+    "weigh_states",
     "weigh_pair",
     "dot",
     "dot_seen",

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from .. import _kernel
 from .._checks import check_choice
-from .._modes import compiling, transform
+from .._modes import compiling, run_while_compiling, transform
 from .._sequences import Sequences
 from ..dynamics import ClosedFormDynamics, Dynamics
+from ..errors import OptionError
 from ..memory import MemoryCell
 from ..solvers import Method
 from . import _closed_form, _ode
@@ -125,14 +126,30 @@ def why_not(
     state: Optional[Tensor],
     memory: Optional[MemoryCell],
 ) -> str:
-    """Why the compiled engine cannot run a call, as far as that can be seen before; else empty."""
+    """Why the compiled engine cannot run a call, as far as that can be seen before; else empty.
+
+    Raises:
+        OptionError: ``torch.onnx.export`` asks, which cannot write the compiled step.
+    """
     reason = unsupported(dynamics, method, sequences.inputs) or transform()
     if not reason and compiling():
         if memory is not None:
             reason = "a mixed memory inside torch.compile is plain torch"
         elif isinstance(dynamics, ClosedFormDynamics):
             reason = "closed-form dynamics inside torch.compile are plain torch"
+    if not reason and compiling():
+        _check_not_for_onnx()
     return reason
+
+
+@run_while_compiling
+def _check_not_for_onnx() -> None:
+    if torch.onnx.is_in_onnx_export():
+        raise OptionError(
+            "torch.onnx.export has no operator for a whole sequence; export.onnx(network, path) or "
+            "'lnn export NETWORK.lnn --to onnx' writes the network as ONNX",
+            "network",
+        )
 
 
 def unsupported(dynamics: Dynamics, method: Method, like: Tensor) -> str:

@@ -36,5 +36,5 @@ static flow flow_from(const population *p, int i, float sum) {
 
 /* Rate and drive of neuron i at the states x. */
 static flow flow_of(const population *p, int i, const float *x, sensory_sum sum) {
-    return flow_from(p, i, sum + weigh(&p->recurrent, i, x));
+    return flow_from(p, i, sum + weigh_states(&p->recurrent, i, x));
 }

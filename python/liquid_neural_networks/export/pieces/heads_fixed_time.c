@@ -18,6 +18,6 @@ static float state_after(const population *p, int i, const float *x, const float
     (void)dt;
     weigh_pair(&p->sensory_ff, i, inputs, &sum.ff1, &sum.ff2);
     weigh_pair(&p->recurrent_ff, i, x, &sum.ff1, &sum.ff2);
-    sum.gate += weigh(&p->sensory_time, i, inputs) + weigh(&p->recurrent_time, i, x);
+    sum.gate += weigh(&p->sensory_time, i, inputs) + weigh_states(&p->recurrent_time, i, x);
     return settled(sum.ff1, sum.ff2, sum.gate);
 }

@@ -14,6 +14,6 @@ typedef struct {
 /* The state of neuron i a time dt later. */
 static float state_after(const population *p, int i, const float *x, const float *inputs, float dt) {
     const neuron n = p->each[i];
-    const float ff1 = n.bias + weigh(&p->sensory_ff, i, inputs) + weigh(&p->recurrent_ff, i, x);
+    const float ff1 = n.bias + weigh(&p->sensory_ff, i, inputs) + weigh_states(&p->recurrent_ff, i, x);
     return settled(ff1, n.leak, n.A, dt);
 }
