@@ -292,10 +292,15 @@ def test_a_guard_looks_ahead_and_passes_time_constants_on() -> None:
             with guard.lookahead():
                 ahead = guard.step(sample, 0.5, given)
                 guard.step(-sample)
+                guard.reset()
                 with pytest.raises(OptionError, match="ahead"):
                     guard.learn(1.0)
             for each in (guard, other):
                 assert each.step(sample, 0.5, given) == ahead
+            with guard.lookahead():  # labels of the outputs before still count afterwards
+                guard.reset()
+                guard.step(sample)
+            for each in (guard, other):
                 each.learn(float(sample.sum()))
         assert guard.snapshot() == other.snapshot()
     # Given time constants change what the network says.

@@ -85,6 +85,7 @@ class Guard(ABC):
             **_named("inputs", RunningScale.empty(inputs)),
             "last": np.full(outputs, np.nan),
             "age": np.zeros(outputs),
+            "tally": np.zeros(len(TALLY)),
         }
         starts = {
             **moved,
@@ -95,7 +96,6 @@ class Guard(ABC):
             "made_known": np.zeros((kept, outputs)),
             "made_features": np.zeros((kept, inputs + 1)),
             "made_share": np.zeros(kept),
-            "tally": np.zeros(len(TALLY)),
         }
         # One after the other in memory, first what an answer moves: see marked.
         self._numbers = np.concatenate([each.ravel() for each in starts.values()])
