@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from math import isfinite
+from math import inf, isfinite
+from numbers import Real
 from typing import Any, Optional
 
 from ._hints import hint
@@ -72,12 +73,17 @@ def check_fraction(name: str, value: object) -> None:
         raise DomainError(f"expected a number from 0 to below 1, got {told(value)}", name)
 
 
-def check_positive(name: str, value: object) -> None:
-    """A finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def check_positive(name: str, value: object) -> float:
+    """A finite number above 0; numpy's become Python's."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise DtypeError(f"expected a positive number, got {told(value)}", name)
-    if not (isfinite(value) and value > 0):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if not (isfinite(number) and number > 0):
         raise DomainError(f"expected a positive finite number, got {told(value)}", name)
+    return number
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 from functools import partial
 from typing import Any, Callable
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from core_cases import network, sequences
 from liquid_neural_networks import LiquidNetwork, LiquidNeuron, wiring
+from liquid_neural_networks._checks import check_positive
 from liquid_neural_networks.errors import (
     DomainError,
     DtypeError,
@@ -547,3 +549,22 @@ def test_small_integers_are_numbers() -> None:
     net = LiquidNetwork(3, 4, 1)
     times = torch.ones(5, dtype=torch.uint8)
     assert net(torch.zeros(5, 3), elapsed_time=times).shape == (5, 1)
+
+
+def test_positive_numbers_of_any_kind_are_taken_and_others_named() -> None:
+    for good in (3, 0.25, np.float32(0.25), np.int64(3), Fraction(1, 4)):
+        found = check_positive("rate", good)
+        assert type(found) is float and found == float(good)
+    for wrong, error in (
+        (10**400, DomainError),
+        (0, DomainError),
+        (-1.0, DomainError),
+        (float("nan"), DomainError),
+        (np.inf, DomainError),
+        (True, DtypeError),
+        ("1", DtypeError),
+        (None, DtypeError),
+        ([1.0], DtypeError),
+    ):
+        with pytest.raises(error, match="rate"):
+            check_positive("rate", wrong)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn, Optional
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import check_choice, check_flag, check_integer
+from .._checks import check_choice, check_flag, check_integer, check_positive
 from .._kernel import native
 from .._live import Live
 from .._samples import BEYOND, Sample
@@ -21,7 +21,7 @@ from ._engine import Arrays
 from ._guard import TO_LEARN, UNKNOWN, Guard, Options
 from ._guard_compiled import CompiledGuard
 from ._guard_reference import ReferenceGuard
-from ._learner import Event, Learner, Target, positive
+from ._learner import Event, Learner, Target
 from ._share import Share
 from ._skip import SKIPS
 from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
@@ -396,7 +396,7 @@ class Guarded(Live):
 
 
 def _limit(limit: object) -> float:
-    found = positive("limit", limit)
+    found = check_positive("limit", limit)
     if found > LARGEST_LIMIT:
         raise DomainError(f"expected at most {LARGEST_LIMIT:g}, got {limit!r}", "limit")
     return found

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import readout as readouts
-from .._checks import check_choice, check_integer
+from .._checks import check_choice, check_integer, check_positive
 from .._inputs import real_array
 from .._kernel import native
 from .._live import Live
@@ -119,7 +119,7 @@ class Learner(Live):
         window = check_integer("window", window, 1, 2**16)
         self.learning_rate = learning_rate
         if max_gradient_norm is not None:
-            max_gradient_norm = positive("max_gradient_norm", max_gradient_norm)
+            max_gradient_norm = check_positive("max_gradient_norm", max_gradient_norm)
         self._largest_norm = np.inf if max_gradient_norm is None else max_gradient_norm
         self._modules = list(populations), readout
         first = populations[0][1]
@@ -204,7 +204,7 @@ class Learner(Live):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = positive("learning_rate", value)
+        self._learning_rate = check_positive("learning_rate", value)
 
     # -- running and learning --------------------------------------------------------------------
 
@@ -532,13 +532,6 @@ class Learner(Live):
 
 
 _WEIGHTS = ("parameters", "first_moment", "second_moment")
-
-
-def positive(name: str, value: object) -> float:
-    number = real_array(name, value)
-    if number.shape != () or not 0 < number < np.inf:
-        raise DomainError(f"expected a number above 0, got {value!r}", name)
-    return float(number)
 
 
 def _check_readout(readout: nn.Module) -> None:
