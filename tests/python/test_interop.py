@@ -226,7 +226,16 @@ def test_a_learner_is_that_of_the_network(
     if under_guard:
         assert (about["share"], about["bound"]) == (live.share, live.bound)
         assert about["scores"] == live.scores._asdict()
-        assert error(interop.stream_step(session, 1.0, 0.5)) == ("OptionError", "time_constants")
+        ok(interop.learner_lookahead(session, True))
+        ok(interop.stream_step(session, 1.0, 0.5))
+        ok(interop.learner_assume(session, 5.0))
+        ok(interop.stream_step(session, 1.0))
+        ok(interop.learner_lookahead(session, False))
+        assert step() == 0
+        assert np.array_equal(outputs, live.step(sample[:2]))
+    assert error(interop.learner_assume(session, 5.0))[0] == (
+        "OptionError" if under_guard else "DomainError"
+    )
     lesson[:2] = 0.1, 2
     assert teach() == 1
     assert error(interop.last_error(session)) == ("DomainError", "delay")

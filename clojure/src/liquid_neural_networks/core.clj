@@ -747,6 +747,45 @@
           (teach! live target delay)
           (teach-at-length! live target delay))))))
 
+(defn ^:no-doc call-ahead
+  "What a function of no arguments returns; samples that it fed to a learner are forgotten."
+  [live f]
+  (locking live
+    (let [owned (:owned (open-learner! live))]
+      (runtime/call-on owned "learner_lookahead" [true])
+      (try
+        (f)
+        (finally (runtime/call-on owned "learner_lookahead" [false]))))))
+
+(defmacro with-lookahead
+  "What if: samples that `body` feeds to a learner are forgotten at its end, and nothing can be
+  learned meanwhile. For forecasts of several steps, or to ask what the output would be.
+
+      (def pilot (lnn/create-network {:input-size 1 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/learner pilot)]
+        (= (lnn/with-lookahead live (lnn/step! live [0.5]))
+           (lnn/step! live [0.5]))) ;=> true"
+  [live & body]
+  `(call-ahead ~live (fn [] ~@body)))
+
+(defn assume!
+  "Within [[with-lookahead]], of a [[guarded]] learner: takes a target as come true and learns nothing
+  from it, so that the next output starts from there. Returns the learner.
+
+    target  (O) numbers, or one for a single output
+
+      (def pilot (lnn/create-network {:input-size 1 :hidden-size 8 :output-size 1}))
+      (with-open [live (lnn/guarded pilot {:changes true})]
+        (lnn/with-lookahead live
+          (let [now (first (lnn/step! live [0.5]))]
+            (count (lnn/step! (lnn/assume! live now) [0.5]))))) ;=> 1"
+  [live target]
+  (locking live
+    (with-memory
+      (runtime/call-on (:owned (open-learner! live)) "learner_assume"
+                       [(get (arrays/described {:target target}) "target")])))
+  live)
+
 (defn about-learner
   "What a learner says of itself: `:method`, the `:reason` why it is this one, `:samples` that came,
   `:updates` of the weights, and `:events`, what it did on its own. One that is [[guarded]] also says

@@ -55,6 +55,7 @@
 (s/fdef lnn/learner :args (arguments :learner :network ::network))
 (s/fdef lnn/guarded :args (arguments :guarded :network ::network))
 (s/fdef lnn/about-learner :args (s/cat :live some?))
+(s/fdef lnn/assume! :args (s/cat :live some? :target some?))
 (s/fdef lnn/commit! :args (s/cat :live some?))
 (s/fdef lnn/snapshot :args (s/cat :live some?))
 (s/fdef lnn/restore! :args (s/cat :live some? :snapshot some?))

@@ -14,8 +14,10 @@ from ._export import export_forecaster, export_network
 from ._inspection import ablate, attribute, fixed_points
 from ._learner import (
     learner_about,
+    learner_assume,
     learner_commit,
     learner_learn,
+    learner_lookahead,
     learner_restore,
     learner_snapshot,
     open_guarded,
@@ -77,8 +79,10 @@ __all__ = [
     "keep_thread",
     "last_error",
     "learner_about",
+    "learner_assume",
     "learner_commit",
     "learner_learn",
+    "learner_lookahead",
     "learner_restore",
     "learner_snapshot",
     "load_forecaster",

@@ -87,6 +87,28 @@ def teacher(handle: int, lesson: Mapping[str, Any]) -> int:
 
 
 @guarded
+def learner_lookahead(handle: int, begin: bool) -> None:
+    """Begins to look ahead, or ends it, as :meth:`Learner.lookahead`."""
+    session = held(handle, Session)
+    if begin:
+        ahead = _learner(handle).lookahead()
+        ahead.__enter__()
+        session.ahead.append(ahead)
+    elif session.ahead:
+        session.ahead.pop().__exit__(None, None, None)
+
+
+@guarded
+def learner_assume(handle: int, target: Given) -> None:
+    """While looking ahead under guard: takes a target as come true."""
+    opened = _learner(handle)
+    if not isinstance(opened, Guarded):
+        raise DomainError("expected a guarded learner", "live")
+    known: Any = np.array(view(target)) if isinstance(target, dict) else target
+    opened.assume(known)
+
+
+@guarded
 def learner_about(handle: int) -> Plain:
     """Which method it uses and why, how many samples came and how often it learned, and what it
     did on its own; under guard also its share of an output, the errors, and their bound."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union, cast
 
 from ..network import LiquidNetwork
@@ -21,6 +22,7 @@ class Session:
         self.advance = stream.step
         self.sample, self.settings = sample[:-2], memoryview(cast(Any, sample[-2:]))
         self.functions: list[object] = []
+        self.ahead: list[AbstractContextManager[object]] = []  # see learner_lookahead
         self.error: Optional[BaseException] = None
 
     def step(self, elapsed_time: Any, constants: Any) -> None:

@@ -160,3 +160,37 @@ print('[', *found, ']', [live.share, live.bound, *live.scores, live.learner.upda
       :option-error :method {:learner {:method :guessing}}
       :option-error :loss {:learner {:loss :cross-entropy}}
       :domain-error :warm-up {:warm-up 0})))
+
+(deftest what-is-fed-while-looking-ahead-is-forgotten
+  (let [network (lnn/create-network {:input-size 2 :hidden-size 6 :output-size 1 :seed 1})]
+    (doseq [open [#(lnn/learner network {:max-delay 2})
+                  #(lnn/guarded network {:changes true :warm-up 2 :learner {:max-delay 2}})]]
+      (with-open [live (open)]
+        (dotimes [n 6]
+          (lnn/step! live [n 1])
+          (lnn/learn! live n))
+        (let [before (seq (lnn/snapshot live))
+              ahead (lnn/with-lookahead live
+                      (let [first-output (lnn/step! live [6 1])]
+                        (is (= :option-error (:type (error (lnn/learn! live 6)))))
+                        (lnn/with-lookahead live (lnn/step! live [9 9]))
+                        (lnn/step! live [7 1])
+                        first-output))]
+          (is (= before (seq (lnn/snapshot live))))
+          (is (thrown? Exception (lnn/with-lookahead live
+                                   (lnn/step! live [6 1])
+                                   (lnn/step! live [6]))))
+          (is (= before (seq (lnn/snapshot live))))
+          (is (= ahead (lnn/step! live [6 1]))))))
+    (with-open [live (lnn/guarded network {:changes true :warm-up 2})]
+      (is (= :option-error (:type (error (lnn/assume! live 1.0)))))
+      (dotimes [n 8]
+        (lnn/step! live [1 1])
+        (lnn/learn! live (* 2.0 n)))
+      (testing "what is assumed is where the next output starts from"
+        (lnn/with-lookahead live
+          (let [now (first (lnn/step! live [1 1]))]
+            (lnn/assume! live (+ now 100))
+            (is (< 50 (- (first (lnn/step! live [1 1])) now)))))))
+    (with-open [live (lnn/learner network)]
+      (is (= :live (:argument (error (lnn/with-lookahead live (lnn/assume! live 1.0)))))))))
