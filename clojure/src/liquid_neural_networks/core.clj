@@ -747,7 +747,7 @@
           (teach! live target delay)
           (teach-at-length! live target delay))))))
 
-(defn ^:no-doc call-ahead
+(defn- call-ahead
   "What a function of no arguments returns; samples that it fed to a learner are forgotten."
   [live f]
   (locking live
@@ -766,7 +766,7 @@
         (= (lnn/with-lookahead live (lnn/step! live [0.5]))
            (lnn/step! live [0.5]))) ;=> true"
   [live & body]
-  `(call-ahead ~live (fn [] ~@body)))
+  `(#'call-ahead ~live (fn [] ~@body)))
 
 (defn assume!
   "Within [[with-lookahead]], of a [[guarded]] learner: takes a target as come true and learns nothing
