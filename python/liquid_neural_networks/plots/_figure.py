@@ -59,6 +59,8 @@ def numbers(name: str, values: object) -> Array:
     if isinstance(values, Tensor):
         values = array_of(values)
     try:
+        if np.asarray(values).dtype.kind in "US":  # text is no number, whatever it says
+            raise TypeError
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise DtypeError(f"expected real numbers, got {told(values)}", name) from None
