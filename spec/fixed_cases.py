@@ -27,6 +27,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "int16-small": ("potentials about 0.05", 16, {}),
     "int16-large": ("potentials about 40", 16, {}),
     "int16-leaks": ("on their bound, where whole numbers raise them", 16, {"kind": "ncp"}),
+    "int16-brim": ("a leak whose raising needs room", 16, {"kind": "ncp", "outputs": 1}),
     "int8-full": ("constants of 8 bits", 8, {}),
     "int8-ncp": ("neurons that receive from inputs alone", 8, {"kind": "ncp", "units": 9}),
     "int8-random": ("some of each", 8, {"kind": "random", "units": 7, "readout": "dense"}),
@@ -48,9 +49,26 @@ def _changed(name: str, draw: Draw, made: dict[str, Any]) -> None:
             tensors[each] = as_single(tensors[each] * 20)
         if what == "steep" and parameter in ("sigma", "sensory_sigma"):
             tensors[each] = as_single(tensors[each] * 25)
+        if what == "brim" and parameter == "g":
+            tensors[each] = as_single(tensors[each] * 0 + 1e-5)
+        if what == "brim" and parameter == "vleak":
+            tensors[each] = as_single(tensors[each] * 0 + 400)
         factor = {"small": 0.05, "large": 40.0}.get(what)
         if factor and parameter in ("E", "sensory_E", "vleak"):
             tensors[each] = as_single(tensors[each] * factor)
+
+
+def _filled(made: dict[str, Any]) -> None:
+    """Rates of every neuron add up to just below a power of two in units of its exponent."""
+    tensors, (wiring,) = made["tensors"], made["wirings"]
+    for i in range(wiring["units"]):
+        total, count = 0.0, 0
+        for start in ("", "sensory_"):
+            mine = wiring[f"{start}post"] == i
+            total += float(tensors[f"neurons.0.{start}w"][mine].sum())
+            count += int(mine.sum())
+        tensors["neurons.0.c"][i] = total / (32766 - count) * 2**15
+    tensors["neurons.0.c"] = as_single(tensors["neurons.0.c"])
 
 
 def _times(draw: Draw) -> np.ndarray[Any, Any]:
@@ -71,6 +89,8 @@ def _case(name: str) -> dict[str, Any]:
     draw = Draw(name)
     made = model(draw, **options)
     _changed(name, draw, made)
+    if name == "int16-brim":
+        _filled(made)
     size = made["config"]["input_size"]
     values = draw(-1, 1.5, STEPS, size)
     ranges = as_single(np.stack([values.min(axis=0), values.max(axis=0)]))

@@ -235,14 +235,18 @@ def _rates(
     for i in range(count):
         mine = [wiring[f"{start}post"] == i for start in ("", "sensory_")]
         each = np.concatenate([s[m] for s, m in zip(synapses, mine)])
-        total = (np.abs(leak[i]) + np.abs(each).sum(axis=0)).max()
-        bound = (32767 - len(each)) / total
+        sums = np.abs(each).sum(axis=0)
+        bound = (32767 - len(each)) / (np.abs(leak[i]) + sums).max()
         if len(each):
             bound = min(bound, (limit - 0.5) / max(np.abs(each).max(), 1e-30))
         exponent[i] = 16 + floor(log2(bound))
         rest[i] = _rint(leak[i] * 2.0 ** exponent[i])
         if rest[i, 0] < 512 << guard:
-            rest[i] = (512 << guard), _rint(own["vleak"][i] * (512 << guard))
+            raised = np.array([1.0, own["vleak"][i]]) * (512 << guard)
+            room = (32767 - len(each)) * 2**16 - np.abs(raised)
+            fits = [floor(log2(a / b)) for a, b in zip(room, sums) if b]
+            exponent[i] = min([exponent[i], *fits])
+            rest[i] = _rint(raised)
         for s, m, mantissas in zip(synapses, mine, found):
             rate, drive = _rint(s[m] * 2.0 ** (exponent[i] - 16)).T
             most = np.floor(largest * rate).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,7 +28,7 @@ from liquid_neural_networks.cli import main
 from liquid_neural_networks.errors import DataError, OptionError
 from liquid_neural_networks.export import _fixed_run
 from liquid_neural_networks.export._design import design
-from liquid_neural_networks.export._fixed import fixed
+from liquid_neural_networks.export._fixed import Fixed, fixed
 from liquid_neural_networks.export._ode import largest_potential
 from liquid_neural_networks.training import fit_table
 
@@ -168,6 +169,95 @@ def test_rounded_weights_keep_potentials_within_their_bound() -> None:
     made = fixed(design(network), np.array([[-1.0, -1.0], [1.0, 1.0]]), 8)
     _, states = _fixed_run.run(made, np.full((20, 2), -1.0), np.full(20, 50.0))
     assert np.abs(states).max() / 2.0 ** (made.state_bits + 15) < largest_potential(made.design)
+
+
+def brim() -> LiquidNetwork:
+    """Rates that nearly fill 32 bits, beside a leak that whole numbers raise by 2^18."""
+    network = LiquidNetwork(1, 2, output_size=2, seed=0)
+    values = {"c": (1e4, 1.0), "g": (1e-5, 1.0), "vleak": (0.0, 400.0),
+              "w": (1e-4,) * 4, "E": (1.0,) * 4, "sensory_w": (9998.7, 1e-4),
+              "sensory_E": (0.9, 0.5), "sensory_mu": (0.0, 0.0),
+              "sensory_sigma": (60.0, 60.0)}  # fmt: skip
+    network.set_values({f"neurons.0.{name}": torch.tensor(each) for name, each in values.items()})
+    return network
+
+
+@pytest.mark.skipif(COMPILER != "gcc", reason="SANITIZERS ARE NOT RUN: there is no gcc")
+def test_a_raised_leak_does_not_overflow(tmp_path: Path) -> None:
+    inputs, times = np.array([[1.0], [-1.0]] + [[1.0]] * 20), np.ones(22)
+    target = Target("here", "gcc", ("-O1", *SANITIZE))
+    assert whole_error(brim(), tmp_path, inputs, times, target) == 0
+    assert export.error(brim(), inputs, times) < 0.2  # of potentials up to 400
+
+
+def extremes(seed: int) -> LiquidNetwork:
+    """Any values; what rates or drives of a neuron add up to just fits, before leaks are raised."""
+    rng = np.random.default_rng(seed)
+    network = LiquidNetwork(2, int(rng.integers(1, 6)), output_size=1, seed=seed).double()
+    (population,) = design(network).populations
+    p, reach = {name: each.copy() for name, each in population.values.items()}, rng.uniform(-2, 3.3)
+    for name in ("vleak", "E", "sensory_E"):
+        p[name] = rng.uniform(-1, 1, p[name].shape) * 10 ** rng.choice([reach, -2], p[name].shape)
+    for name in ("g", "w", "sensory_w", "sigma", "sensory_sigma"):
+        p[name] = 10 ** rng.uniform(-5, 2, p[name].shape)
+    p["g"][rng.random(p["g"].shape) < 0.7] = 1e-5
+    posts = {"": population.wiring.post, "sensory_": population.wiring.sensory_post}
+    for i in range(len(p["c"])):
+        rates, drives, count = p["g"][i], p["g"][i] * abs(p["vleak"][i]), 0
+        for start, post in posts.items():
+            weight, count = p[f"{start}w"][post == i], count + (post == i).sum()
+            rates, drives = rates + weight.sum(), drives + weight @ abs(p[f"{start}E"][post == i])
+        full = (2**15 - 1 - count) * (1 - 10 ** rng.uniform(-7, -3))
+        p["c"][i] = max(rates, drives) / full * 2.0 ** rng.integers(12, 24)
+    network.set_values({f"neurons.0.{name}": torch.tensor(each) for name, each in p.items()})
+    return network
+
+
+def exported(seeds: range, bits: int) -> list[Fixed]:
+    """What is not refused of the networks of these seeds."""
+    found = []
+    for seed in seeds:
+        with contextlib.suppress(OptionError):
+            found.append(fixed(design(extremes(seed)), np.array([[-1.0, -1.0], [1.0, 1.0]]), bits))
+    return found
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+def test_sums_of_rates_and_drives_fit_into_32_bits(bits: int) -> None:
+    raised = 0
+    for made in exported(range(300), bits):
+        (own,) = made.populations
+        wiring, bound = own.population.wiring, largest_potential(made.design)
+        for i, rest in enumerate(own.rest.tolist()):
+            synapses = [*own.recurrent[wiring.post == i].tolist(),
+                        *own.sensory[wiring.sensory_post == i].tolist()]  # fmt: skip
+            leak = [total - sum(each[at] << 15 for each in synapses)
+                    for total, at in zip(rest, (2, 3))]  # fmt: skip
+            raised += leak[0] == 256 << 17 - made.state_bits
+            for total, at in zip(rest, (2, 3)):
+                swings = [sorted((each[at] * 32767, each[at] * -32768)) for each in synapses]
+                assert total + sum(high for _, high in swings) < 2**31
+                assert total + sum(low for low, _ in swings) >= -(2**31)
+            # No mix of these rests beyond the bound of potentials.
+            for rate, drive in [leak, *(each[2:] for each in synapses)]:
+                assert rate >= 0 and abs(drive) <= bound * rate
+    assert raised > 100
+
+
+def test_steps_from_one_extreme_to_the_other_fit_into_32_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def scaled(a: int, b: int) -> int:
+        found = (a >> 16) * b + (((a & 0xFFFF) * b) >> 16)
+        assert -(2**31) <= a < 2**31 and -(2**30) <= found < 2**30  # moves are twice that
+        return found
+
+    monkeypatch.setattr(_fixed_run, "_scaled", scaled)
+    inputs = np.array([[1, 1], [-1, -1], [1, -1], [np.nan, np.nan], [-1, np.nan], [1, 1]])
+    for made in exported(range(60), 16):
+        for time in (2.0**-20, 0.1, 2000.0):
+            _, states = _fixed_run.run(made, inputs, np.full(len(inputs), time))
+            assert np.abs(states).max() < 2**30
 
 
 def test_a_fixed_elapsed_time_gives_the_same(tmp_path: Path) -> None:

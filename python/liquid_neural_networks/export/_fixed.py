@@ -9,7 +9,7 @@ of the error. :mod:`._fixed_run` computes in Python what the exported C computes
 from __future__ import annotations
 
 from math import ceil, floor, log2
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -312,30 +312,19 @@ def _rates(
     for start, post in (("", wiring.post), ("sensory_", wiring.sensory_post)):
         weight = p[f"{start}w"] / p["c"][post]
         lists.append((np.column_stack([weight, weight * p[f"{start}E"]]), post))
-    total, largest = np.abs(own), np.zeros(units)
+    synapses, largest = np.zeros((units, 2)), np.zeros(units)
     for each, post in lists:
-        np.add.at(total, post, np.abs(each))
+        np.add.at(synapses, post, np.abs(each))
         np.maximum.at(largest, post, np.abs(each).max(axis=1))
-    rates = total[:, 0]
     count = np.bincount(wiring.post, minlength=units) + np.bincount(
         wiring.sensory_post, minlength=units
     )
-    # A sum of mantissas of 16 bits times openings of 16 stays below 2^31.
-    factor = (2.0**15 - 1 - count) / total.max(axis=1)
+    # A sum of mantissas of 16 bits times openings of 16 stays below 2^31, less their rounding.
+    room = 2.0**15 - 1 - count
+    factor = room / (np.abs(own) + synapses).max(axis=1)
     factor = np.minimum(factor, (limit - 0.5) / np.maximum(largest, 1e-30))
     exponent = np.floor(np.log2(factor)).astype(np.int64) + 16
-    leak = _whole(own * 2.0 ** exponent[:, None])
-    smallest = SMALLEST_LEAK << guard
-    small = leak[:, 0] < smallest
-    if (small & (smallest > RAISED_LEAK * rates * 2.0**exponent)).any():
-        raise OptionError(
-            "a leak is too small beside the synapses' weights and potentials for whole numbers; "
-            "take float32",
-            "numbers",
-        )
-    leak[small] = np.column_stack(
-        [np.full(units, smallest), _whole(p["vleak"] * smallest)]
-    )[small]  # fmt: skip
+    exponent, leak = _leaks(population, own, synapses, room * 2.0**16, exponent, guard)
     mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 16)) for each, post in lists]
     for mantissa in mantissas:  # rounding must not move a potential's rest beyond the bound
         most = np.floor(bound * mantissa[:, 0]).astype(np.int64)
@@ -344,6 +333,36 @@ def _rates(
     for mantissa, (_, post) in zip(mantissas, lists):
         np.add.at(rest, post, mantissa * 2**15)
     return exponent, rest, mantissas[0], mantissas[1]
+
+
+def _leaks(
+    population: Population,
+    own: Array,
+    synapses: Array,
+    room: npt.NDArray[Any],
+    exponent: Integers,
+    guard: int,
+) -> tuple[Integers, Integers]:
+    """Exponents with which raised leaks fit too, and rates and drives of leaks (N, 2).
+
+    ``own`` and ``synapses`` are rates and drives of the leaks, and sums of those of synapses;
+    ``room`` (N,) is what their sum may be.
+    """
+    smallest = SMALLEST_LEAK << guard
+    small = _whole(own[:, 0] * 2.0**exponent) < smallest
+    raised = smallest * np.column_stack([np.ones(len(own)), population.values["vleak"]])
+    # What leaks are raised by was not in the sum: synapses may have to make room for it.
+    left = room[:, None] - np.abs(raised)
+    fits = np.floor(np.log2(np.maximum(left, 1) / np.maximum(synapses, 1e-30))).min(axis=1)
+    exponent = np.where(small, np.minimum(exponent, fits.astype(np.int64)), exponent)
+    most = RAISED_LEAK * (own[:, 0] + synapses[:, 0]) * 2.0**exponent
+    if (small & ((left <= 0).any(axis=1) | (smallest > most))).any():
+        raise OptionError(
+            "a leak is too small beside the synapses' weights and potentials for whole numbers; "
+            "take float32",
+            "numbers",
+        )
+    return exponent, _whole(np.where(small[:, None], raised, own * 2.0 ** exponent[:, None]))
 
 
 def _readout(design: Design, bound: float, state_bits: int) -> tuple[Integers, Integers, int]:

@@ -59,7 +59,7 @@ static inline int16_t upper(int32_t x) { return (int16_t)(x * 2 >> 16); }
 static inline unsigned along(unsigned rise, unsigned part) {
 #ifdef __AVR__
     const uint8_t b = (uint8_t)(part << (8 - FINE_BITS));
-    return (unsigned)((uint8_t)(rise >> 8) * b) + ((unsigned)((uint8_t)rise * b) >> 8);
+    return (unsigned)(uint8_t)(rise >> 8) * b + ((unsigned)(uint8_t)rise * b >> 8);
 #else
     return rise * part >> FINE_BITS;
 #endif
