@@ -232,7 +232,7 @@ def test_bad_input_is_named() -> None:
         plots.plot_wiring(COLUMNS["ncp"], names=["a", "b"])
     with pytest.raises(DomainError, match="layers: expected an integer from 0 to 4"):
         plots.plot_states(trace, layers={"a": [0], "b": [5]})
-    with pytest.raises(DomainError, match="sequence: expected 0 to 2, got 3"):
+    with pytest.raises(DomainError, match="sequence: expected an integer from 0 to 2, got 3"):
         plots.plot_states(trace, sequence=3)
     with pytest.raises(ShapeError, match=r"time: expected \(9,\), got \(8,\)"):
         plots.plot_states(trace, range(8))
