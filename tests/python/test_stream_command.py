@@ -263,8 +263,13 @@ def test_goes_on_after_a_restart(
 def test_a_first_line_without_names_is_refused(learning: list[str], models: Path) -> None:
     result = lnn(models / "level.lnn", *learning, text="2001-12-22,372.0\n2001-12-29,371.5\n")
     assert result.exit_code == 1
-    assert "header: names none of when, level, load; the first line has to" in result.stderr
+    assert "header: has no level, load, when; the first line has to name" in result.stderr
     assert "tail -n +1 -f" in result.stderr
+
+
+def test_a_first_line_that_lacks_a_name_is_refused(models: Path) -> None:
+    result = lnn(models / "level.lnn", text="when,level,other\n2001-12-22,372.0,1\n")
+    assert result.exit_code == 1 and "header: has no load; the first line" in result.stderr
 
 
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
