@@ -126,7 +126,7 @@ def edited(data: bytes, **changes: Any) -> bytes:
     "changes",
     [
         {"format": "lnn"},
-        {"version": 1},
+        {"version": 2},
         {"version": True},
         {"kind": "other"},
         {"kind": 3},

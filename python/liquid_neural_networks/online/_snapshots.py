@@ -12,7 +12,7 @@ from .._document import pack, unpack
 from ..errors import DtypeError, LiquidError, ModelFileError, OptionError
 from ._engine import Arrays
 
-FORMAT, VERSION = "lnn-learner", 2
+FORMAT, VERSION = "lnn-learner", 1
 _FIELDS = {
     "format": str,
     "version": int,
