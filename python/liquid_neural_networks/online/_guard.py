@@ -24,8 +24,8 @@ LARGEST_TARGET = 1e6
 FARTHEST_INPUT = 5.0
 """Spreads from the centre beyond which an input reaches the network as if it were there."""
 
-UNSCORED, LABELLED = -1.0, -2.0
-"""In place of a share: the output is not to be scored; a label came."""
+UNSCORED = -1.0
+"""In place of a share: the output is not to be scored."""
 
 UNKNOWN, SCORED_ONLY, TO_LEARN = range(3)
 """What becomes of a label: nothing is known; nothing is to be learned yet; it is a lesson."""
@@ -63,12 +63,11 @@ class Guard(ABC):
     """The arithmetic of a guard, which lives in arrays of its own.
 
     An output is kept in a slot, from 0 to K - 1, until its label comes. Of each are kept, (K, O),
-    where targets lay (``made_middle``) and how far they spread (``made_spread``), by what the
-    network's output is multiplied (``made_factor``), that output (``made_network``), the shadow's
-    (``made_shadow``), how far the learner's is from it (``made_distance``) and whether its target
-    is known (``made_known``); (K, I + 1) what the skip was fed; and (K,) the learner's share, or
-    :data:`UNSCORED` or :data:`LABELLED`. ``last`` (O,) is the newest target known, ``age`` how
-    many samples ago its output was made.
+    where targets lay (``made_middle``) and how far they spread (``made_spread``), the network's
+    output (``made_network``), the shadow's (``made_shadow``), how far the learner's is from it
+    (``made_distance``) and whether its target is known (``made_known``); (K, I + 1) what the skip
+    was fed; and (K,) the learner's share, or :data:`UNSCORED`. ``last`` (O,) is the newest target
+    known, ``age`` how many samples ago its output was made.
 
     Args:
         options: see :class:`Options`.
@@ -80,7 +79,7 @@ class Guard(ABC):
     def __init__(self, options: Options):
         self.options = options
         kept, outputs, inputs = options.kept, options.outputs, options.inputs
-        check_memory(kept, 7 * outputs + inputs + 5, torch.zeros(0, dtype=torch.float64))
+        check_memory(kept, 6 * outputs + inputs + 5, torch.zeros(0, dtype=torch.float64))
         moved = {
             **_named("inputs", RunningScale.empty(inputs)),
             "last": np.full(outputs, np.nan),
@@ -208,13 +207,12 @@ class Guard(ABC):
             if not fits(_within(arrays, part)):
                 return part
         share, known = arrays["made_share"], arrays["made_known"]
-        if not (((share >= 0) & (share <= 1)) | np.isin(share, (UNSCORED, LABELLED))).all():
+        if not (((share >= 0) & (share <= 1)) | (share == UNSCORED)).all():
             return "made_share"
         if not np.isin(known, (0, 1)).all():
             return "made_known"
-        for name in ("made_spread", "made_factor"):
-            if (arrays[name] <= 0).any():
-                return name
+        if (arrays["made_spread"] <= 0).any():
+            return "made_spread"
         reach = self.options.limit * arrays["made_spread"] * (1 + 1e-9)
         if (np.abs(arrays["made_distance"]) > reach).any():
             return "made_distance"
@@ -230,7 +228,6 @@ class Guard(ABC):
 
 MADE = (
     "made_middle",
-    "made_factor",
     "made_spread",
     "made_network",
     "made_shadow",

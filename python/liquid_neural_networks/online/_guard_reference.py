@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ._guard import (
     FARTHEST_INPUT,
-    LABELLED,
     LARGEST_TARGET,
     MADE,
     SCORED_ONLY,
@@ -62,14 +61,14 @@ class ReferenceGuard(Guard):
         middle, spread = self._middle(), self._targets_scale.spread
         if self.options.changes:  # they count from 0, not from their mean
             spread = np.hypot(spread, self._targets_scale.center)
-        factor = spread if self.options.scale else np.ones_like(spread)
         spread = spread if self.options.scale else np.maximum(spread, 1.0)
+        factor = self._factor(spread)
         base = self._base(middle)
         shadow = self._shadow(frozen, base, factor)
         own = base + factor * _finite(said + self._skip.outputs(features))
         distance = held(own - shadow, self.options.limit * spread)
         if keep:
-            for name, each in zip(MADE, (middle, factor, spread, said, shadow, distance)):
+            for name, each in zip(MADE, (middle, spread, said, shadow, distance)):
                 self.arrays[name][slot] = each
             self.arrays["made_known"][slot] = 0
             self.arrays["made_features"][slot] = features
@@ -92,6 +91,10 @@ class ReferenceGuard(Guard):
             return np.zeros_like(middle)
         return np.where(np.isnan(middle), 0.0, middle)
 
+    def _factor(self, spread: Array) -> Array:
+        """By what a network's output is multiplied."""
+        return spread if self.options.scale else np.ones_like(spread)
+
     def _shadow(self, frozen: Optional[npt.ArrayLike], base: Array, factor: Array) -> Array:
         if frozen is None:
             return np.where(np.isnan(self.arrays["last"]), base, self.arrays["last"])
@@ -108,19 +111,18 @@ class ReferenceGuard(Guard):
     @np.errstate(over="ignore", invalid="ignore")
     def _rest(self, slot: int) -> Array:
         """What the network should have said beside the skip."""
-        middle, factor, spread, *_ = (self.arrays[name][slot] for name in MADE)
+        middle, spread, *_ = (self.arrays[name][slot] for name in MADE)
         near = held(self._target - middle, self.options.limit * spread)
-        wanted = (near + (middle - self._base(middle))) / factor
+        wanted = (near + (middle - self._base(middle))) / self._factor(spread)
         rest: Array = wanted - self._skip.outputs(self.arrays["made_features"][slot])
         return rest
 
     @np.errstate(over="ignore", invalid="ignore")
     def label(self, slot: int, delay: int) -> None:
-        target, share = self._target, self.arrays["made_share"]
-        known = ~np.isnan(target)
-        if share[slot] >= 0:
+        target, known = self._target, ~np.isnan(self._target)
+        first = not self.arrays["made_known"][slot].any()
+        if first and self.arrays["made_share"][slot] != UNSCORED:
             self._score(slot, target, known)
-        first, share[slot] = share[slot] != LABELLED, LABELLED
         if self.warm:
             self._teach(slot)
         fresh = np.where(self.arrays["made_known"][slot], np.nan, target)
@@ -133,7 +135,7 @@ class ReferenceGuard(Guard):
         self._count(labels=float(first))
 
     def _score(self, slot: int, values: Array, known: npt.NDArray[np.bool_]) -> None:
-        _, _, spread, _, shadow, distance = (self.arrays[name][slot][known] for name in MADE)
+        _, spread, _, shadow, distance = (self.arrays[name][slot][known] for name in MADE)
         error, share = shadow - values[known], float(self.arrays["made_share"][slot])
         size = float(np.minimum(np.abs(error) / spread, LARGEST).sum()) / len(error)
         learner = _excess(error, distance, spread)
@@ -148,7 +150,7 @@ class ReferenceGuard(Guard):
         """The skip learns what the network and it have not said."""
         missing = _finite(self._rest(slot) - self.arrays["made_network"][slot])
         reach = self.options.limit * self.arrays["made_spread"][slot]
-        missing = held(missing, reach / self.arrays["made_factor"][slot])
+        missing = held(missing, reach / self._factor(self.arrays["made_spread"][slot]))
         self._skip.learn(self.arrays["made_features"][slot], missing)
 
 

@@ -145,8 +145,9 @@ class Guarded(Live):
             "window": check_integer("window", window, 1, 2**20),
         }
         self._late = learner.options["max_delay"] + 1
-        self._frozen = learner.frozen() if shadow == "frozen" else None
-        self._frozen_weights = learner.weights_digest()
+        self._frozen, self._frozen_weights = None, 0
+        if shadow == "frozen":
+            self._frozen, self._frozen_weights = learner.frozen(), learner.weights_digest()
         self._good: Optional[Arrays] = None
         self._guard = _guard_for(learner, self._options)
 

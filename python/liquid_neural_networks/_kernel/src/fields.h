@@ -143,7 +143,6 @@ enum plan_property {
     F(share_shadow, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
     F(share_scored, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
     F(made_middle, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
-    F(made_factor, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
     F(made_spread, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
     F(made_network, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
     F(made_shadow, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \

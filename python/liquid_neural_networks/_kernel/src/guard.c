@@ -16,7 +16,6 @@
 #define LARGEST_TARGET 1e6
 #define FARTHEST_INPUT 5.0
 #define UNSCORED (-1.0)
-#define LABELLED (-2.0)
 
 static inline double held(double value, double reach) {
     return value < -reach ? -reach : value > reach ? reach : value;
@@ -174,7 +173,6 @@ static void answer(const Guard *g, ptrdiff_t o, const double *features, double s
     double distance = held(own - shadow, g->limit * spread);
     g->output[o] = shadow + share * distance;
     keep(g->made_middle, at, middle);
-    keep(g->made_factor, at, factor);
     keep(g->made_spread, at, spread);
     keep(g->made_network, at, held(g->network[o], DBL_MAX)); /* NaN stays */
     keep(g->made_shadow, at, shadow);
@@ -247,11 +245,14 @@ static void score(const Guard *g, ptrdiff_t slot) {
     g->tally[WINDOW_SCORED] += 1;
 }
 
+/* By what the network's output was multiplied. */
+static double factor_of(const Guard *g, ptrdiff_t at) { return g->scale ? g->made_spread[at] : 1; }
+
 /* What network and skip together should have said of an output, in the network's unit. */
 static double wanted(const Guard *g, ptrdiff_t at, ptrdiff_t o) {
     double reach = g->limit * g->made_spread[at], middle = g->made_middle[at];
     double near = held(g->target[o] - middle, reach) + (middle - base_of(g, middle));
-    return near / g->made_factor[at];
+    return near / factor_of(g, at);
 }
 
 Label find_lesson(const Guard *g, ptrdiff_t slot) {
@@ -272,7 +273,7 @@ static void teach(const Guard *g, ptrdiff_t slot) {
     for (ptrdiff_t o = 0; o < g->output_size; o++) {
         ptrdiff_t at = slot * g->output_size + o;
         double missing = wanted(g, at, o) - skipped(g, features, o) - g->made_network[at];
-        double reach = g->limit * g->made_spread[at] / g->made_factor[at];
+        double reach = g->limit * g->made_spread[at] / factor_of(g, at);
         g->output[o] = held(finite(missing), reach);
     }
     teach_skip(g, features, g->output);
@@ -292,9 +293,10 @@ static void remember(const Guard *g, ptrdiff_t at, ptrdiff_t o, ptrdiff_t delay)
 }
 
 void take_label(const Guard *g, ptrdiff_t slot, ptrdiff_t delay) {
-    if (g->made_share[slot] >= 0) score(g, slot);
-    int first = g->made_share[slot] != LABELLED;
-    g->made_share[slot] = LABELLED;
+    int first = 1;
+    for (ptrdiff_t o = 0; o < g->output_size; o++)
+        first &= !g->made_known[slot * g->output_size + o];
+    if (first && g->made_share[slot] != UNSCORED) score(g, slot);
     if (g->skip && is_warm(g)) teach(g, slot);
     for (ptrdiff_t o = 0; o < g->output_size; o++)
         remember(g, slot * g->output_size + o, o, delay);
