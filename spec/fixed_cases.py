@@ -27,7 +27,11 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "int16-small": ("potentials about 0.05", 16, {}),
     "int16-large": ("potentials about 40", 16, {}),
     "int16-leaks": ("on their bound, where whole numbers raise them", 16, {"kind": "ncp"}),
-    "int16-brim": ("a leak whose raising needs room", 16, {"kind": "ncp", "outputs": 1}),
+    "int16-raised-leak": (
+        "a raised leak that lowers the exponent",
+        16,
+        {"kind": "ncp", "outputs": 1},
+    ),
     "int8-full": ("constants of 8 bits", 8, {}),
     "int8-ncp": ("neurons that receive from inputs alone", 8, {"kind": "ncp", "units": 9}),
     "int8-random": ("some of each", 8, {"kind": "random", "units": 7, "readout": "dense"}),

@@ -243,8 +243,8 @@ def _rates(
         rest[i] = _rint(leak[i] * 2.0 ** exponent[i])
         if rest[i, 0] < 512 << guard:
             raised = np.array([1.0, own["vleak"][i]]) * (512 << guard)
-            room = (32767 - len(each)) * 2**16 - np.abs(raised)
-            fits = [floor(log2(a / b)) for a, b in zip(room, sums) if b]
+            headroom = (32767 - len(each)) * 2**16 - np.abs(raised)
+            fits = [floor(log2(a / b)) for a, b in zip(headroom, sums) if b]
             exponent[i] = min([exponent[i], *fits])
             rest[i] = _rint(raised)
         for s, m, mantissas in zip(synapses, mine, found):

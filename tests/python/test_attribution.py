@@ -127,7 +127,7 @@ def test_what_synapses_bring_and_take_is_what_neurons_hold(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["conductance", "dense", "lrc ncp", "closed_form", "both ways"])
 def test_inputs_and_neurons_are_captums_with_many_steps(name: str) -> None:
-    attr = pytest.importorskip("captum.attr")
+    attr = pytest.importorskip("captum.attr", reason="CAPTUM IS NOT TESTED: it is not there")
     network, inputs = made(name, return_sequences=False), drawn(2, 5, 3)
     network.requires_grad_(False)  # captum asks for gradients of inputs alone
     found = attribute(network, inputs, output=1, tolerance=1e-9)

@@ -45,7 +45,7 @@ def sequences(count: int = 3) -> Tensor:
 
 @pytest.mark.parametrize("dynamics", DYNAMICS)
 def test_the_usual_attributions_are_captums(dynamics: str) -> None:
-    attr = pytest.importorskip("captum.attr")
+    attr = pytest.importorskip("captum.attr", reason="CAPTUM IS NOT TESTED: it is not there")
     made, inputs = network(dynamics), sequences()
     close = {"rtol": 0, "atol": 1e-7}  # captum's weights and results are float32 in part
     theirs = attr.InputXGradient(made).attribute(inputs.requires_grad_(), target=1)
@@ -61,7 +61,7 @@ def test_the_usual_attributions_are_captums(dynamics: str) -> None:
 
 
 def test_the_usual_attributions_take_what_a_call_takes() -> None:
-    attr = pytest.importorskip("captum.attr")
+    attr = pytest.importorskip("captum.attr", reason="CAPTUM IS NOT TESTED: it is not there")
     made, inputs = network(), sequences()
     given = {"time_constants": 2.0, "elapsed_time": 0.5}
     close = {"rtol": 0, "atol": 1e-7}
@@ -94,7 +94,7 @@ def test_one_number_at_a_time_is_hidden_unless_said_otherwise() -> None:
 
 
 def test_explainers_of_captum_run_and_add_up() -> None:
-    attr = pytest.importorskip("captum.attr")
+    attr = pytest.importorskip("captum.attr", reason="CAPTUM IS NOT TESTED: it is not there")
     made, inputs = network(), sequences()
     whole = (made(inputs) - made(torch.zeros_like(inputs)))[:, 1].detach()
     _, missed = attr.IntegratedGradients(made).attribute(
@@ -116,7 +116,7 @@ def test_explainers_of_captum_run_and_add_up() -> None:
 
 
 def test_explainers_of_shap_run_and_add_up() -> None:
-    shap = pytest.importorskip("shap")
+    shap = pytest.importorskip("shap", reason="SHAP IS NOT TESTED: it is not there")
     made, inputs = network(), sequences(4)
     gradients = shap.GradientExplainer(network().float(), torch.zeros(1, 5, 2))
     values = np.asarray(gradients.shap_values(inputs.float(), nsamples=400, rseed=0))

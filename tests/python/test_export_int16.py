@@ -171,7 +171,7 @@ def test_rounded_weights_keep_potentials_within_their_bound() -> None:
     assert np.abs(states).max() / 2.0 ** (made.state_bits + 15) < largest_potential(made.design)
 
 
-def brim() -> LiquidNetwork:
+def with_raised_leak() -> LiquidNetwork:
     """Rates that nearly fill 32 bits, beside a leak that whole numbers raise by 2^18."""
     network = LiquidNetwork(1, 2, output_size=2, seed=0)
     values = {"c": (1e4, 1.0), "g": (1e-5, 1.0), "vleak": (0.0, 400.0),
@@ -186,8 +186,8 @@ def brim() -> LiquidNetwork:
 def test_a_raised_leak_does_not_overflow(tmp_path: Path) -> None:
     inputs, times = np.array([[1.0], [-1.0]] + [[1.0]] * 20), np.ones(22)
     target = Target("here", "gcc", ("-O1", *SANITIZE))
-    assert whole_error(brim(), tmp_path, inputs, times, target) == 0
-    assert export.error(brim(), inputs, times) < 0.2  # of potentials up to 400
+    assert whole_error(with_raised_leak(), tmp_path, inputs, times, target) == 0
+    assert export.error(with_raised_leak(), inputs, times) < 0.2  # of potentials up to 400
 
 
 def extremes(seed: int) -> LiquidNetwork:

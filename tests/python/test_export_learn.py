@@ -105,7 +105,7 @@ def run_both(
     return Both(found, np.stack(wanted), mine, stored, int.from_bytes(done[-8:], "little"))
 
 
-@pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+@pytest.mark.skipif(COMPILER is None, reason="LEARNERS IN C ARE NOT TESTED: there is no C compiler")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_is_learned_on_the_device_is_what_is_learned_in_python(
@@ -127,7 +127,7 @@ def test_what_is_learned_on_the_device_is_what_is_learned_in_python(
     assert stated and int(stated[1]) == both.size
 
 
-@pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+@pytest.mark.skipif(COMPILER is None, reason="LEARNERS IN C ARE NOT TESTED: there is no C compiler")
 @pytest.mark.parametrize("method", METHODS)
 def test_after_ten_thousand_samples_the_weights_are_still_the_same(
     method: str, tmp_path: Path

@@ -17,7 +17,7 @@ from liquid_neural_networks.errors import (
 )
 from liquid_neural_networks.inspection import rules
 
-sklearn_tree = pytest.importorskip("sklearn.tree")
+sklearn_tree = pytest.importorskip("sklearn.tree", reason="RULES ARE NOT TESTED: no scikit-learn")
 
 
 def network() -> LiquidNetwork:

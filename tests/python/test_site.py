@@ -20,7 +20,9 @@ sys.path += [str(ROOT / "packaging"), str(ROOT / "docs/site")]
 
 from org import markdown  # noqa: E402
 
-needs_sphinx = pytest.mark.skipif(find_spec("sphinx") is None, reason="there is no sphinx")
+needs_sphinx = pytest.mark.skipif(
+    find_spec("sphinx") is None, reason="THE SITE IS NOT BUILT: there is no Sphinx"
+)
 OUTSIDE_THE_SITE = {"README.org"}
 """The site has a front page of its own."""
 

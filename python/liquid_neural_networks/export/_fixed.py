@@ -320,11 +320,11 @@ def _rates(
         wiring.sensory_post, minlength=units
     )
     # A sum of mantissas of 16 bits times openings of 16 stays below 2^31, less their rounding.
-    room = 2.0**15 - 1 - count
-    factor = room / (np.abs(own) + synapses).max(axis=1)
+    headroom = 2.0**15 - 1 - count
+    factor = headroom / (np.abs(own) + synapses).max(axis=1)
     factor = np.minimum(factor, (limit - 0.5) / np.maximum(largest, 1e-30))
     exponent = np.floor(np.log2(factor)).astype(np.int64) + 16
-    exponent, leak = _leaks(population, own, synapses, room * 2.0**16, exponent, guard)
+    exponent, leak = _leaks(population, own, synapses, headroom * 2.0**16, exponent, guard)
     mantissas = [_whole(each * 2.0 ** (exponent[post, None] - 16)) for each, post in lists]
     for mantissa in mantissas:  # rounding must not move a potential's rest beyond the bound
         most = np.floor(bound * mantissa[:, 0]).astype(np.int64)
@@ -339,20 +339,20 @@ def _leaks(
     population: Population,
     own: Array,
     synapses: Array,
-    room: npt.NDArray[Any],
+    headroom: npt.NDArray[Any],
     exponent: Integers,
     guard: int,
 ) -> tuple[Integers, Integers]:
     """Exponents with which raised leaks fit too, and rates and drives of leaks (N, 2).
 
     ``own`` and ``synapses`` are rates and drives of the leaks, and sums of those of synapses;
-    ``room`` (N,) is what their sum may be.
+    ``headroom`` (N,) is the largest sum of leak and synapses that fits into 32 bits.
     """
     smallest = SMALLEST_LEAK << guard
     small = _whole(own[:, 0] * 2.0**exponent) < smallest
     raised = smallest * np.column_stack([np.ones(len(own)), population.values["vleak"]])
-    # What leaks are raised by was not in the sum: synapses may have to make room for it.
-    left = room[:, None] - np.abs(raised)
+    # A raised leak adds to the sum: where it would overflow, the exponent is lowered.
+    left = headroom[:, None] - np.abs(raised)
     fits = np.floor(np.log2(np.maximum(left, 1) / np.maximum(synapses, 1e-30))).min(axis=1)
     exponent = np.where(small, np.minimum(exponent, fits.astype(np.int64)), exponent)
     most = RAISED_LEAK * (own[:, 0] + synapses[:, 0]) * 2.0**exponent
