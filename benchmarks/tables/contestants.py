@@ -14,13 +14,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from torch import Tensor
 
 from benchmarks.tables.cases import Case
+from liquid_neural_networks._baselines import Baselines, Lags, fed_targets
 from liquid_neural_networks.benchmark import baselines
 from liquid_neural_networks.training import Forecaster, fit_table
 from liquid_neural_networks.training._aim import Aim, ahead
-from liquid_neural_networks.training._baselines import Baselines, fed_targets
 from liquid_neural_networks.training._fit_table import planned
 from liquid_neural_networks.training._lesson import Lesson
-from liquid_neural_networks.training._linear import Lags
 from liquid_neural_networks.training._metrics import class_metrics, value_metrics
 from liquid_neural_networks.training._plan import Plan
 from liquid_neural_networks.training._table_windows import Prepared

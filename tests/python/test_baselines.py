@@ -9,13 +9,11 @@ import numpy as np
 import polars
 import pytest
 
+from liquid_neural_networks._baselines import BASELINES, Baselines, Linear, Past, latest_known
 from liquid_neural_networks.data import Columns, Order, Series
 from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import best_baseline, fit_table, verdict
 from liquid_neural_networks.training._aim import best_baseline as best_start
-from liquid_neural_networks.training._baselines import BASELINES, Baselines
-from liquid_neural_networks.training._linear import Linear
-from liquid_neural_networks.training._past import Past, latest_known
 
 HOUR = 3600.0
 

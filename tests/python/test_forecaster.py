@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from liquid_neural_networks import fused, model_file
+from liquid_neural_networks._baselines import Baselines, Linear
 from liquid_neural_networks.data import Columns, Series
 from liquid_neural_networks.errors import (
     DataError,
@@ -25,8 +26,6 @@ from liquid_neural_networks.errors import (
 )
 from liquid_neural_networks.training import DivergenceError, Forecaster, _losses, fit_table
 from liquid_neural_networks.training._aim import Aim
-from liquid_neural_networks.training._baselines import Baselines
-from liquid_neural_networks.training._linear import Linear
 from liquid_neural_networks.training._losses import squared_error
 from training_cases import network, same
 

@@ -7,11 +7,11 @@ from typing import Any, Optional
 import numpy as np
 from sktime.forecasting.base import BaseForecaster
 
+from .._baselines import latest_known
 from .._checks import check_count
 from ..data import Scaling
 from ..errors import DataError
 from ..neuron import DynamicsLike, WiringLike
-from ..training._past import latest_known
 from ._learning import FloatArray, Options, learn
 
 

@@ -5,8 +5,8 @@ neither: a network is an ordinary module.
 """
 
 from .. import data as _data  # noqa: F401  (first: it says what is missing)
+from .._baselines import BASELINES
 from ._backtest import Backtest, Fold, backtest
-from ._baselines import BASELINES
 from ._divergence import DivergenceError
 from ._fit import fit
 from ._fit_table import fit_table

@@ -1,9 +1,7 @@
 """``Aim``: what a network is fed at each row of a series, and what it is to put out there.
 
-A forecast of values may start from a baseline (see :mod:`._baselines`): the network then puts out
+A forecast of values may start from a baseline (see :mod:`.._baselines`): the network then puts out
 how far the value will be from it. A network that has learned nothing still repeats the baseline.
-Where the targets are fed, the network is fed how much each changed since its latest value, so that
-nothing leaves the range of the training rows when a trend goes on.
 """
 
 from __future__ import annotations
@@ -14,15 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._baselines import NO_BASELINE, Baselines, FloatArray, Past, Start, targets_of
 from .._checks import check_flag, check_integer
 from ..data import Columns, Series
 from ..errors import DataError, OptionError
-from ._baselines import Baselines, fed_targets, targets_of
-from ._past import FloatArray, Past, latest_known
-
-NO_BASELINE = "none"
-"""The network puts out the values themselves."""
-
 
 MOST_AHEAD = 2**16
 """Rows from a sample to the target predicted at it."""
@@ -88,25 +81,18 @@ class Aim:
         return len(self.steps) * self.columns.outputs
 
     @property
+    def _start(self) -> Start:
+        return Start(self.columns, self.baselines, self.baseline)
+
+    @property
     def inputs(self) -> int:
         """How many numbers a network is fed at each row."""
-        return len(self.columns.inputs) + (self.columns.outputs if self._sees_baseline else 0)
+        return len(self.input_names)
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """(I,) what each of those numbers is."""
-        columns = self.columns
-        names = list(columns.inputs)
-        if self.baseline != NO_BASELINE:
-            for index in fed_targets(columns):
-                names[index] = f"change of {names[index]}"
-        if self._sees_baseline:
-            names += [f"{target} by {self.baseline}" for target in columns.targets]
-        return tuple(names)
-
-    @property
-    def _sees_baseline(self) -> bool:
-        return self.baseline not in (NO_BASELINE, "latest")
+        return self._start.input_names
 
     @property
     def lookback(self) -> Lookback:
@@ -125,26 +111,11 @@ class Aim:
 
     def start(self, past: Past) -> FloatArray:
         """(T, S, O) what is added to the network's outputs, NaN where nothing is known yet."""
-        rows = np.arange(len(past.clock))
-        if self.baseline == NO_BASELINE:
-            return np.zeros((len(rows), len(self.steps), self.columns.outputs))
-        return self.baselines.forecast(self.baseline, past, rows)
+        return self._start.forecast(past)
 
     def fed(self, series: Series, past: Past, start: FloatArray) -> FloatArray:
         """(T, I) what the network is fed, before scaling; NaN where a value is missing."""
-        if self.baseline == NO_BASELINE:
-            return series.inputs
-        inputs: FloatArray = series.inputs.copy()
-        anchors = fed_targets(self.columns)
-        for index in anchors:
-            level = inputs[:, index : index + 1]
-            before = np.concatenate([level[:1], latest_known(level)[:-1]])
-            # The first known value has nothing to be compared with: no change.
-            inputs[:, index] = (level - np.where(np.isnan(before), level, before))[:, 0]
-        if not self._sees_baseline:
-            return inputs
-        leads = start[:, -1] - past.targets if anchors else start[:, -1]
-        return np.concatenate([inputs, leads], axis=1)
+        return self._start.fed(series.inputs, past, start)
 
     def pairs(self, series: Series) -> Series:
         """The first T - ``horizon`` rows, each with what the network is to put out there."""

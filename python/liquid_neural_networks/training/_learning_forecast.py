@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 import numpy as np
 
+from .._baselines import FloatArray
 from ..data import Series
 from ..errors import DataError, LiquidError, OptionError
 from ..online import Guarded, resume
 from ._live import LiveForecast, Row
-from ._past import FloatArray
 from ._run import Array, Outputs
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import numpy as np
 import polars
 
+from .._baselines import FloatArray, fed_targets, latest_known
 from .._live import Live
 from ..data import Recording, Series
 from ..data._times import TimesNotRising
 from ..errors import DataError, LiquidError
-from ._baselines import fed_targets
 from ._forecast_table import value_names
-from ._past import FloatArray, latest_known
 from ._run import Array, Outputs
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from .._baselines import BASELINES, NO_BASELINE, Baselines
 from .._checks import check_choice, check_count, check_flag, check_seed
 from .._files import PathOrName
 from ..data import Scaling, Windows
@@ -19,8 +20,7 @@ from ..network import LiquidNetwork
 from ..neuron import WiringLike
 from ..wiring import RECIPES
 from . import _parallel as parallel
-from ._aim import NO_BASELINE, Aim, ahead, best_baseline, steps_to
-from ._baselines import BASELINES, Baselines
+from ._aim import Aim, ahead, best_baseline, steps_to
 from ._divergence import DivergenceError
 from ._fit import fit
 from ._forecast_table import check_names

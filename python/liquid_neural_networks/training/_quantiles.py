@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._baselines import FloatArray
 from ..errors import DataError
 from ._losses import check_levels
-from ._past import FloatArray
 
 MOST_DIGITS = 17
 """A float has no more."""

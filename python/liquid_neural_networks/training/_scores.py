@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from .._baselines import Past
 from ..data import Columns, Series
 from ..errors import DataError
 from ._aim import ahead
 from ._metrics import Array, Metrics, class_metrics, value_metrics
-from ._past import Past
 
 if TYPE_CHECKING:
     from ._forecaster import Forecaster

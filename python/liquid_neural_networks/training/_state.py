@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 import polars
 
+from .._baselines import fed_targets
 from .._document import pack, unpack
 from .._files import PathOrName, regular, replace
 from .._tensors import array_of
@@ -18,7 +19,6 @@ from ..data import Columns, Recording, Series, Table
 from ..data._times import TimesNotRising
 from ..errors import DataError, ModelFileError
 from . import _fingerprint as fingerprint
-from ._baselines import fed_targets
 from ._ipc import UNREADABLE, bytes_of, table_of
 from ._run import Array
 
