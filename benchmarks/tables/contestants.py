@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from torch import Tensor
 
 from benchmarks.tables.cases import Case
-from liquid_neural_networks._baselines import Baselines, Lags, fed_targets
+from liquid_neural_networks._forecasting import Baselines, Lags, fed_targets
 from liquid_neural_networks.benchmark import baselines
 from liquid_neural_networks.training import Forecaster, fit_table
 from liquid_neural_networks.training._aim import Aim, ahead

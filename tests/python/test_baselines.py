@@ -9,7 +9,7 @@ import numpy as np
 import polars
 import pytest
 
-from liquid_neural_networks._baselines import BASELINES, Baselines, Linear, Past, latest_known
+from liquid_neural_networks._forecasting import BASELINES, Baselines, Linear, Past, latest_known
 from liquid_neural_networks.data import Columns, Order, Series
 from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import best_baseline, fit_table, verdict

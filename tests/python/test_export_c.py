@@ -348,23 +348,6 @@ def test_the_generated_header_explains_itself(
 @pytest.mark.parametrize(
     "options, argument",
     [
-        ({"baseline": "linear"}, "baseline"),
-        ({"baseline": "latest", "horizon": 2, "path": True}, "path"),
-        ({"baseline": "none", "quantiles": [0.5]}, "quantiles"),
-    ],
-)
-def test_forecasts_that_only_python_makes_are_refused(
-    options: dict[str, Any], argument: str, table: polars.DataFrame, tmp_path: Path
-) -> None:
-    forecaster = fit_table(table, "level", **{**OPTIONS, **options})
-    with pytest.raises(OptionError, match=argument):
-        export.c(forecaster, tmp_path / "out", name="net")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "options, argument",
-    [
         ({"bidirectional": True, "readout": "dense"}, "bidirectional"),
         ({"solver": "adaptive"}, "solver"),
     ],

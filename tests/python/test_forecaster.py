@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from liquid_neural_networks import fused, model_file
-from liquid_neural_networks._baselines import Baselines, Linear
+from liquid_neural_networks._forecasting import Baselines, Linear
 from liquid_neural_networks.data import Columns, Series
 from liquid_neural_networks.errors import (
     DataError,

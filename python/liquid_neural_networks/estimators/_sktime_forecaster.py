@@ -7,8 +7,8 @@ from typing import Any, Optional
 import numpy as np
 from sktime.forecasting.base import BaseForecaster
 
-from .._baselines import latest_known
 from .._checks import check_count
+from .._forecasting import latest_known
 from ..data import Scaling
 from ..errors import DataError
 from ..neuron import DynamicsLike, WiringLike

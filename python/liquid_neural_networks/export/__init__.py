@@ -48,7 +48,9 @@ def c(
     The code is strict C99 without heap, without the mathematics library and without variables of
     its own; it computes in float32. ``NAME.h`` says how it is used. What a forecaster does to its
     inputs and outputs is in it: it takes and gives numbers in the units of the table, and for
-    classes probabilities and labels.
+    classes probabilities and labels; the start of its forecasts too, which may need many samples
+    of the past: ``NAME_past``, a part of the state, has them. Calendar features and categories are
+    inputs like others: ``NAME.h`` says what each is.
 
     Args:
         network: a network, a forecaster of :mod:`liquid_neural_networks.training`, or a
@@ -162,12 +164,15 @@ def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:
     ``state``         (P, B, N)   to start from: zeros, or what came back; 2 N with a memory
     ``inputs``        (B, T, I)   NaN where missing
     ``elapsed_time``  (B, T)      time before each sample, from 0
-    ``latest``        (B, O)      of a forecaster fed with changes: the latest known values, at
+    ``latest``        (B, W)      where forecasts start from a baseline: latest known values; at
                                   first NaN
+    ``past``          (B, R, K)   where that looks back: what was known at the last R samples; at
+                                  first anything
+    ``past_time``     (B, R)      likewise: the times before these samples; at first NaN
     ================  ==========  ==============================================================
 
-    and gives ``outputs`` (B, T, O), ``new_state`` and ``new_latest``. What a forecaster does to
-    its inputs and outputs is in it, as in :func:`c`.
+    and gives ``outputs`` (B, T, O), ``new_state`` and so on. What a forecaster does to its inputs
+    and outputs is in it, as in :func:`c`.
 
     Args:
         network: as for :func:`c`.

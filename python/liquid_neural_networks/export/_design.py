@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any, NamedTuple, Optional, Protocol, Union
 
@@ -11,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import model_file
+from .._forecasting import NO_BASELINE, Baselines, Quantiles, Start
 from .._model import Model
 from ..data import Columns, Scaling
 from ..data._earlier import table_metadata
 from ..dynamics._head_layout import HeadLayout, HeadPairs
 from ..errors import DomainError, DtypeError, OptionError
 from ..wiring import Wiring
+from ._rule import Rule
 
 Array = npt.NDArray[np.float64]
 
@@ -72,6 +75,14 @@ class Readout(NamedTuple):
         return self.weight.ndim == 2
 
 
+class Forecast(NamedTuple):
+    """What an output is: a target so many rows ahead, or a quantile of it."""
+
+    target: str
+    step: int
+    level: Optional[float]
+
+
 @dataclass(frozen=True)
 class Design:
     """A network with what surrounds it.
@@ -83,8 +94,10 @@ class Design:
         readout: with the scaling of the outputs in it.
         inputs: scaling of the inputs, or None.
         columns: what inputs and outputs are called, and the classes, or None.
-        change_inputs: for a network that is fed changes, the input of each target; else empty.
         horizon: rows from a sample to what is predicted at it.
+        steps: rows ahead that are predicted, in the order of the outputs.
+        start: what the outputs are added to, or None.
+        quantiles: of each value that is predicted, or None.
         elapsed_time: the time between all samples, or None: it is known at run time only.
         half: constants of synapses are stored in half precision.
     """
@@ -96,14 +109,27 @@ class Design:
     readout: Readout
     inputs: Optional[Scaling]
     columns: Optional[Columns]
-    change_inputs: list[int]
     horizon: int
+    steps: tuple[int, ...]
+    start: Optional[Start]
+    quantiles: Optional[Quantiles]
     elapsed_time: Optional[float]
     half: bool = False
 
     @property
     def input_size(self) -> int:
+        """How many numbers are given at each sample."""
+        return self.fed_size if self.start is None else len(self.start.columns.inputs)
+
+    @property
+    def fed_size(self) -> int:
+        """How many numbers the network is fed: those given, and what the forecasts start from."""
         return self.populations[0].wiring.input_size
+
+    @cached_property
+    def rule(self) -> Optional[Rule]:
+        """What the outputs are added to, as it is computed."""
+        return None if self.start is None else Rule.of(self.start)
 
     @property
     def units(self) -> int:
@@ -120,6 +146,19 @@ class Design:
     @property
     def classes(self) -> Optional[tuple[Any, ...]]:
         return None if self.columns is None else self.columns.classes
+
+    @property
+    def forecasts(self) -> list[Forecast]:
+        """One for each output; none of classes and where no table is known."""
+        if self.columns is None or self.classes is not None:
+            return []
+        levels = (None,) if self.quantiles is None else self.quantiles.levels
+        return [
+            Forecast(target, step, level)
+            for step in self.steps
+            for target in self.columns.targets
+            for level in levels
+        ]
 
     @property
     def coupled(self) -> int:
@@ -169,11 +208,15 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
         solver=config["solver"],
         unfolds=config["unfolds"],
         memory=config["mixed_memory"],
-        readout=_readout(values, None if outputs is None else Scaling.from_dict(outputs)),
+        readout=_readout(
+            values, None if outputs is None else Scaling.from_dict(outputs), table.quantiles
+        ),
         inputs=None if scaling is None else Scaling.from_dict(scaling["inputs"]),
         columns=table.columns,
-        change_inputs=table.change_inputs,
         horizon=table.horizon,
+        steps=table.steps,
+        start=table.start,
+        quantiles=table.quantiles,
         elapsed_time=_time(elapsed_time),
     )
 
@@ -204,7 +247,9 @@ def _own(values: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {name[len(prefix) :]: v for name, v in values.items() if name.startswith(prefix)}
 
 
-def _readout(values: Mapping[str, Array], scaling: Optional[Scaling]) -> Readout:
+def _readout(
+    values: Mapping[str, Array], scaling: Optional[Scaling], quantiles: Optional[Quantiles]
+) -> Readout:
     own = _own(values, "readout.")
     found = (
         Readout(own["scale"], own["shift"])
@@ -214,6 +259,9 @@ def _readout(values: Mapping[str, Array], scaling: Optional[Scaling]) -> Readout
     if scaling is None:
         return found
     deviation, mean = np.array(scaling.deviation), np.array(scaling.mean)
+    if quantiles is not None:
+        each = len(quantiles.levels)
+        deviation, mean = deviation.repeat(each), mean.repeat(each) + quantiles.shifts.reshape(-1)
     by_row = deviation[:, None] if found.dense else deviation
     return Readout(found.weight * by_row, found.shift * deviation + mean)
 
@@ -222,27 +270,26 @@ class _Table(NamedTuple):
     """What a forecaster's metadata say about its table."""
 
     columns: Optional[Columns] = None
-    change_inputs: list[int] = []
     horizon: int = 0
+    steps: tuple[int, ...] = (0,)
+    start: Optional[Start] = None
+    quantiles: Optional[Quantiles] = None
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> _Table:
         metadata = table_metadata(metadata)
-        if not {"columns", "horizon", "baseline", "path", "quantiles"} <= set(metadata):
+        if not {"columns", "horizon", "baseline", "baselines", "quantiles"} <= set(metadata):
             return cls()
-        baseline = metadata["baseline"]
-        if baseline not in ("none", "latest"):
-            raise OptionError(
-                f"forecasts start from {baseline!r}, which needs more of the past than is kept "
-                "outside Python; train with 'latest', or with 'none' for whole numbers too",
-                "baseline",
-            )
-        for name in ("path", "quantiles"):
-            if metadata[name]:
-                raise OptionError("only one value at a time is predicted outside Python", name)
-        columns = Columns.from_dict(metadata["columns"])
-        fed = columns.targets if baseline == "latest" else ()
-        return cls(columns, [columns.inputs.index(name) for name in fed], metadata["horizon"])
+        columns, quantiles = Columns.from_dict(metadata["columns"]), metadata["quantiles"]
+        baselines = Baselines.from_dict(metadata["baselines"], columns)
+        start = Start(columns, baselines, metadata["baseline"])
+        return cls(
+            columns,
+            metadata["horizon"],
+            baselines.steps,
+            None if start.name == NO_BASELINE else start,
+            None if quantiles is None else Quantiles.from_dict(quantiles),
+        )
 
 
 def _time(elapsed_time: object) -> Optional[float]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .._forecasting import Past
 from .._model import Model
+from ..data import Series
 from ..network import LiquidNetwork
 from ._design import Array, Design
 from ._fixed import Fixed
@@ -28,10 +30,10 @@ def half_differences(design: Design, model: Model, inputs: Array, elapsed_time: 
 
 
 def _outputs(design: Design, model: Model, inputs: Array, elapsed_time: Array) -> Array:
-    """(T, O), less the latest values where a forecast starts from them."""
+    """(T, O), without what a forecast starts from."""
     network = LiquidNetwork.from_model(model)
-    changes = _changes(design, inputs)
-    scaled = changes if design.inputs is None else design.inputs.apply(changes)
+    fed = _fed(design, inputs, elapsed_time)
+    scaled = fed if design.inputs is None else design.inputs.apply(fed)
     seen = ~np.isnan(scaled)
     like = next(network.parameters())
     with torch.no_grad():
@@ -49,10 +51,11 @@ def _outputs(design: Design, model: Model, inputs: Array, elapsed_time: Array) -
     return np.asarray(found + shift)
 
 
-def _changes(design: Design, inputs: Array) -> Array:
-    """Inputs, where the network is fed changes these: since the latest known value, at first 0."""
-    found: Array = inputs.copy()
-    for k in design.change_inputs:
-        known = np.flatnonzero(~np.isnan(inputs[:, k]))
-        found[known, k] = np.diff(inputs[known, k], prepend=inputs[known[:1], k])
-    return found
+def _fed(design: Design, inputs: Array, elapsed_time: Array) -> Array:
+    """(T, I) inputs with what the network is fed of its start."""
+    start = design.start
+    if start is None:
+        return inputs
+    targets = inputs[:, start.changes] if start.changes else np.zeros((len(inputs), 0))
+    past = Past.of(Series(inputs, targets, elapsed_time), targets)
+    return start.fed(inputs, past, start.forecast(past))

@@ -178,12 +178,14 @@ def _check(design: Design) -> None:
         raise OptionError(f"{wanted}; take float32", "numbers")
     if design.memory:
         raise OptionError(f"{wanted}, without a memory cell; take float32", "numbers")
-    if design.change_inputs:
+    if design.start is not None:
         raise OptionError(
-            "a forecast that starts from the latest value needs float32; train with the baseline "
-            "'none' for whole numbers",
+            f"a forecast that starts from {design.start.name!r} needs float32; train with the "
+            "baseline 'none' for whole numbers",
             "numbers",
         )
+    if design.quantiles is not None:
+        raise OptionError("quantiles need float32", "numbers")
     if (design.unfolds or 0) > 255:
         raise OptionError("int16 has at most 255 unfolds", "numbers")
 

@@ -77,6 +77,10 @@ class Graph:
         """(B,) -> (B, 1), and (B, N) -> (B, N, 1)."""
         return str(self.Unsqueeze(value, self.constant([-1])))
 
+    def missing(self, value: Value) -> Value:
+        """Where it is NaN or infinite."""
+        return str(self.Or(self.IsNaN(value), self.IsInf(value)))
+
     def sum(self, value: Value, axis: int) -> Value:
         """The sum over an axis, which goes."""
         return str(self.ReduceSum(value, self.constant([axis]), keepdims=0))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._version import VERSION
 from ._design import Design
 from ._graph import OPSET, Graph, Value, onnx_package
 from ._onnx_dynamics import Sample, advance, remember
+from ._onnx_start import add_start, begin
 
 
 def model(design: Design, step: bool) -> bytes:
@@ -37,9 +36,13 @@ Shapes = dict[Value, list[Any]]
 
 
 def _states(design: Design) -> Shapes:
-    units = design.units * (2 if design.memory else 1)
-    latest: Shapes = {"latest": ["B", design.output_size]} if design.change_inputs else {}
-    return {"state": [len(design.populations), "B", units], **latest}
+    units, rule = design.units * (2 if design.memory else 1), design.rule
+    found: Shapes = {"state": [len(design.populations), "B", units]}
+    if rule is not None:
+        found["latest"] = ["B", len(rule.watched)]
+        if rows := rule.rows(None):
+            found |= {"past": ["B", rows, rule.kept], "past_time": ["B", rows]}
+    return found
 
 
 def _inputs(design: Design, step: bool) -> Shapes:
@@ -80,14 +83,13 @@ def _scan(design: Design) -> Graph:
 def _step(design: Design, suffix: str) -> Graph:
     """From the values named in :func:`_inputs` to those in :func:`_outputs`, with a suffix."""
     g = Graph("step")
-    values, latest = f"inputs{suffix}", f"latest{suffix}"
-    if design.change_inputs:
-        values, now = _changes(g, design, values, latest)
-        g.add("Identity", [now], [f"new_latest{suffix}"])
+    values, start = f"inputs{suffix}", None
+    if design.rule is not None:
+        values, start = begin(g, design, design.rule, suffix)
     if design.inputs is not None:
         centred = g.Sub(values, g.constant(design.inputs.mean))
         values = g.Div(centred, g.constant(design.inputs.deviation))
-    missing = _missing(g, values)
+    missing = g.missing(values)
     sample = Sample(
         g.Where(missing, g.number(0.0), values),
         g.Cast(g.Not(missing), to=1),  # to float
@@ -95,29 +97,11 @@ def _step(design: Design, suffix: str) -> Graph:
     )
     x, states = _layers(g, design, f"state{suffix}", sample)
     g.add("Concat", states, [f"new_state{suffix}"], axis=0)
-    outputs = _read_out(g, design, x)
-    if design.change_inputs:
-        outputs = g.Add(outputs, now)  # NaN, where nothing is known yet
+    outputs = add_start(g, design, _read_out(g, design, x), start)
     if design.classes is not None:
         outputs = g.Softmax(outputs, axis=-1)
     g.add("Identity", [outputs], [f"outputs{suffix}"])
     return g
-
-
-def _missing(g: Graph, values: Value) -> Value:
-    return str(g.Or(g.IsNaN(values), g.IsInf(values)))
-
-
-def _changes(g: Graph, design: Design, values: Value, latest: Value) -> tuple[Value, Value]:
-    """Inputs with changes in place of levels, and the latest known levels."""
-    level = g.take(values, design.change_inputs, axis=1)
-    unknown = _missing(g, level)
-    first = g.IsNaN(latest)
-    change = g.Where(first, g.Sub(level, level), g.Sub(level, latest))
-    order = np.arange(design.input_size)
-    order[design.change_inputs] = design.input_size + np.arange(len(design.change_inputs))
-    changed = g.take(g.Concat(values, change, axis=1), order.tolist(), axis=1)
-    return changed, g.Where(unknown, latest, level)
 
 
 def _layers(g: Graph, design: Design, state: Value, sample: Sample) -> tuple[Value, list[Value]]:

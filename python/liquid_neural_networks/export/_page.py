@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import MissingDependencyError
 from . import _source
-from ._design import Design
+from ._design import Design, Forecast
 from ._pieces import filled
 
 NAME = "network"
@@ -46,7 +46,7 @@ def module(design: Design) -> bytes:
             raise MissingDependencyError(f"needs {tool}, on Debian: apt install clang lld", "html")
     exports = list(EXPORTS)
     constants = ""
-    if design.solver is not None and not design.change_inputs:
+    if design.solver is not None and design.start is None:
         exports.append("time_constants")
         scale = "" if design.inputs is None else "    scale_inputs(u);\n"
         constants = filled("page_time_constants.c", {"scale": scale})
@@ -76,12 +76,17 @@ def _description(design: Design) -> dict[str, Any]:
     if design.inputs is not None:
         mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
     names = [f"input {k}" for k in range(size)] if columns is None else list(columns.inputs)
-    for k in design.change_inputs:  # it is fed changes alone, so that any level will do
-        mean[k], deviation[k] = 0.0, LEVEL * deviation[k]
-        names[k] += ", from any level"
+    linear = None if design.start is None else design.start.baselines.linear
+    for k in () if design.start is None else design.start.changes:
+        if linear is not None:
+            mean[k], deviation[k] = linear.mean[0, k], linear.deviation[0, k]
+        else:  # the network is fed changes alone, so that any level will do
+            mean[k], deviation[k] = 0.0, LEVEL * deviation[k]
+            names[k] += ", from any level"
     outputs = [f"output {o}" for o in range(design.output_size)]
     if columns is not None:
-        outputs = [str(each) for each in columns.classes or columns.targets]
+        outputs = [_said(design, each) for each in design.forecasts]
+        outputs += [str(each) for each in columns.classes or ()]
     reach = REACH * deviation
     return {
         "summary": _source.summary(design).replace("\n *", ""),
@@ -92,6 +97,12 @@ def _description(design: Design) -> dict[str, Any]:
         ],
         "outputs": outputs,
     }
+
+
+def _said(design: Design, forecast: Forecast) -> str:
+    ahead = f", {forecast.step} ahead" if len(design.steps) > 1 else ""
+    quantile = "" if forecast.level is None else f", quantile {forecast.level:g}"
+    return f"{forecast.target}{ahead}{quantile}"
 
 
 def _script(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .._version import VERSION
+from . import _start
 from . import _text as text
 from ._design import Design
 from ._dynamics import kind_of
@@ -54,14 +55,14 @@ def _header(design: Design, name: str) -> dict[str, object]:
     state = []
     if design.memory:
         state.append(f"    float memory[{NAME}_LAYERS][{NAME}_NEURONS];\n")
-    if design.change_inputs:
-        state.append(f"    float latest[{NAME}_OUTPUTS]; /* known value; NaN: none yet */\n")
+    state.append(_start.state_fields(design, name))
     return {
         "inputs": design.input_size,
         "outputs": design.output_size,
         "neurons": design.units,
         "layers": len(design.populations),
         "macros": "".join(f"{line}\n" for line in extra),
+        "past": _start.past_type(design, name),
         "state": "".join(state),
         "summary": summary(design),
         "ports": "".join(f" * {line}\n" for line in ports(design)),
@@ -89,23 +90,23 @@ def ports(design: Design) -> list[str]:
     if columns is None:
         return [f"Inputs: {design.input_size}. Outputs: {design.output_size}."]
     lines = [f"inputs[{k}]: {text.comment(each)}" for k, each in enumerate(columns.inputs)]
-    many = "s" * (design.horizon > 1)
-    when = "of this sample" if design.horizon == 0 else f"{design.horizon} sample{many} ahead"
-    if columns.classes is None:
-        lines += [
-            f"outputs[{o}]: {text.comment(each)}, {when}" for o, each in enumerate(columns.targets)
-        ]
-    else:
-        target = text.comment(columns.targets[0])
-        lines += [
-            f"outputs[{o}]: probability of {target} = {text.comment(each)}, {when}"
-            for o, each in enumerate(columns.classes)
-        ]
+    for o, (target, step, level) in enumerate(design.forecasts):
+        quantile = "" if level is None else f", quantile {level:g}"
+        lines.append(f"outputs[{o}]: {text.comment(target)}, {_ahead(step)}{quantile}")
+    target, when = text.comment(columns.targets[0]), _ahead(design.horizon)
+    lines += [
+        f"outputs[{o}]: probability of {target} = {text.comment(each)}, {when}"
+        for o, each in enumerate(columns.classes or ())
+    ]
     if columns.time:
         unit = f"{columns.time_unit:g}{' seconds' if columns.dates else ''}"
         names = ", ".join(map(text.comment, columns.time))
         lines.append(f"Unit of elapsed time: {unit} of {names}")
     return lines
+
+
+def _ahead(step: int) -> str:
+    return "of this sample" if step == 0 else f"{step} sample{'s' * (step > 1)} ahead"
 
 
 def _step_comment(design: Design) -> str:
@@ -140,7 +141,7 @@ extern const char *const {name}_labels[{name.upper()}_CLASSES];
 
 def _source(design: Design, name: str, common: Mapping[str, object]) -> str:
     kind = kind_of(design)
-    surroundings = _surroundings(design)
+    surroundings = _surroundings(design, name)
     public = filled("public.c", {**common, **_public(design, name, kind)}) + class_function(
         design, name, "float"
     )
@@ -187,7 +188,12 @@ def index_types(design: Design) -> Types:
 
 def _sizes(design: Design, name: str, kind: Kind) -> str:
     NAME, types = name.upper(), index_types(design)
-    lines = [f"#define {each} {NAME}_{each}" for each in ("INPUTS", "OUTPUTS", "NEURONS")]
+    lines = [
+        f"#define INPUTS {NAME}_INPUTS"
+        if design.fed_size == design.input_size
+        else f"#define INPUTS {design.fed_size} /* with what forecasts start from */"
+    ]
+    lines += [f"#define {each} {NAME}_{each}" for each in ("OUTPUTS", "NEURONS")]
     if design.unfolds is not None:
         lines.append(f"#define UNFOLDS {design.unfolds}")
     lines += [f"#define {macro} {value}" for macro, value in kind.macros.items()]
@@ -216,8 +222,8 @@ def _tables(design: Design, kind: Kind) -> list[str]:
     return ["\n\n".join(found) + "\n"]
 
 
-def _surroundings(design: Design) -> list[str]:
-    """Scaling, changes, the read-out, probabilities: tables and functions."""
+def _surroundings(design: Design, name: str) -> list[str]:
+    """Scaling, starts, the read-out, probabilities: tables and functions."""
     found = []
     if design.inputs is not None:
         mean, deviation = np.array(design.inputs.mean), np.array(design.inputs.deviation)
@@ -226,12 +232,7 @@ def _surroundings(design: Design) -> list[str]:
             text.structures("input_scaling", "input_scale", [mean, 1 / deviation]) + "\n",
             piece("scale_inputs"),
         ]
-    if design.change_inputs:
-        kind = text.index_type(design.input_size)
-        found += [
-            text.indices(kind, "change_input", design.change_inputs) + "\n",
-            piece("to_changes"),
-        ]
+    found += _start.parts(design, name)
     weight, shift = design.readout
     if design.readout.dense:
         tables = [text.floats("readout_weight", weight), text.floats("readout_bias", shift)]
@@ -246,16 +247,10 @@ def _surroundings(design: Design) -> list[str]:
 
 
 def _public(design: Design, name: str, kind: Kind) -> dict[str, object]:
-    NAME = name.upper()
-    memory, latest = "", ""
-    check = ""
+    memory, check = "", ""
     if design.memory:
         memory = "            state->memory[l][i] = 0.0f;\n"
         check = "            if (is_missing(state->memory[l][i])) return 0;\n"
-    if design.change_inputs:
-        latest = (
-            f"    for (int o = 0; o < {NAME}_OUTPUTS; o++) state->latest[o] = not_a_number();\n"
-        )
     neurons = "state->neurons[l][i]"
     usable = f"!is_missing({neurons})"
     if kind.largest_state is not None:
@@ -263,10 +258,15 @@ def _public(design: Design, name: str, kind: Kind) -> dict[str, object]:
     return {
         "unusable": f"!({usable})" if "&" in usable else usable[1:],
         "init_memory": memory,
-        "init_latest": latest,
+        "init_start": _indented(_start.initial(design)),
         "check_memory": check,
-        "body": "".join(f"    {line}\n" for line in _body(design)),
+        "check_start": _indented(_start.checks(design)),
+        "body": _indented(_body(design)),
     }
+
+
+def _indented(lines: list[str]) -> str:
+    return "".join(f"    {line}\n" for line in lines)
 
 
 def _body(design: Design) -> list[str]:
@@ -276,9 +276,9 @@ def _body(design: Design) -> list[str]:
     lines += _length_of_step(design)
     if design.inputs is not None:
         first = "u"
-        lines += ["float u[INPUTS];", "for (int k = 0; k < INPUTS; k++) u[k] = inputs[k];"]
-        lines += ["to_changes(state->latest, u);"] if design.change_inputs else []
-        lines += ["scale_inputs(u);"]
+        given = "INPUTS" if design.start is None else "GIVEN"
+        lines += ["float u[INPUTS];", f"for (int k = 0; k < {given}; k++) u[k] = inputs[k];"]
+        lines += [*_start.before(design), "scale_inputs(u);"]
     for layer in range(len(design.populations)):
         inputs = first if layer == 0 else f"state->neurons[{layer - 1}]"
         own = f"state->neurons[{layer}]"
@@ -286,7 +286,7 @@ def _body(design: Design) -> list[str]:
             lines.append(f"remember(&memory_{layer}, {own}, state->memory[{layer}], {inputs});")
         lines.append(f"advance(&layer_{layer}, {own}, {inputs}, h);")
     lines.append(f"read_out(state->neurons[{len(design.populations) - 1}], outputs);")
-    lines += ["from_changes(state->latest, outputs);"] if design.change_inputs else []
+    lines += _start.after(design)
     lines += [] if design.classes is None else ["to_probabilities(outputs);"]
     return lines + ([] if design.elapsed_time is not None else ["return 1;"])
 

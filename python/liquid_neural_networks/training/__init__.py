@@ -5,7 +5,7 @@ neither: a network is an ordinary module.
 """
 
 from .. import data as _data  # noqa: F401  (first: it says what is missing)
-from .._baselines import BASELINES
+from .._forecasting import BASELINES
 from ._backtest import Backtest, Fold, backtest
 from ._divergence import DivergenceError
 from ._fit import fit

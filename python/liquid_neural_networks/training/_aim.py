@@ -1,7 +1,7 @@
 """``Aim``: what a network is fed at each row of a series, and what it is to put out there.
 
-A forecast of values may start from a baseline (see :mod:`.._baselines`): the network then puts out
-how far the value will be from it. A network that has learned nothing still repeats the baseline.
+A forecast of values may start from a baseline, see ``_forecasting``: the network then puts out how
+far the value will be from it. A network that has learned nothing still repeats the baseline.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._baselines import NO_BASELINE, Baselines, FloatArray, Past, Start, targets_of
 from .._checks import check_flag, check_integer
+from .._forecasting import NO_BASELINE, Baselines, FloatArray, Past, Start, targets_of
 from ..data import Columns, Series
 from ..errors import DataError, OptionError
 

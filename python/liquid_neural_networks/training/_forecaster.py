@@ -9,6 +9,7 @@ from typing import Any, Optional
 from .. import model_file
 from .._checks import check_choice, check_count, check_flag
 from .._files import PathOrName
+from .._forecasting import Quantiles
 from .._model import Model
 from ..data import Columns, Recording, Scaling, Series, Table
 from ..data._earlier import EARLIER, table_metadata
@@ -21,7 +22,6 @@ from ._forecast_table import forecast_table
 from ._history import History
 from ._live import LiveForecast
 from ._metrics import Metrics
-from ._quantiles import Quantiles
 from ._run import Array
 from ._state import Continued, check_state_place, read_state, write_state
 

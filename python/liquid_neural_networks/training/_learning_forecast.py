@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 import numpy as np
 
-from .._baselines import FloatArray
+from .._forecasting import FloatArray
 from ..data import Series
 from ..errors import DataError, LiquidError, OptionError
 from ..online import Guarded, resume

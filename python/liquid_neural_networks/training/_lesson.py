@@ -9,11 +9,11 @@ from typing import Optional
 import numpy as np
 
 from .._checks import check_choice
+from .._forecasting import Quantiles, check_levels
 from ..data import Columns, Windows
 from ..errors import OptionError
-from ._losses import LOSSES, Loss, PinballLoss, balanced, check_levels
+from ._losses import LOSSES, Loss, PinballLoss, balanced
 from ._losses import cross_entropy as plain_cross_entropy
-from ._quantiles import Quantiles
 
 QUANTILE, CROSS_ENTROPY, BALANCED = "quantile", "cross_entropy", "balanced"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import numpy as np
 import polars
 
-from .._baselines import FloatArray, fed_targets, latest_known
+from .._forecasting import FloatArray, fed_targets, latest_known
 from .._live import Live
 from ..data import Recording, Series
 from ..data._times import TimesNotRising

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import DomainError, DtypeError, ShapeError
+from .._forecasting import check_levels
+from ..errors import ShapeError
 from ._batches import known
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -88,20 +88,6 @@ class PinballLoss:
         errors = torch.where(there, targets.unsqueeze(-1), outputs) - outputs
         costs = torch.maximum(levels * errors, (levels - 1) * errors)
         return costs.sum() / (there.sum() * count).clamp(min=1)
-
-
-def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    """Levels of quantiles: rising numbers between 0 and 1."""
-    if isinstance(levels, str) or not isinstance(levels, Sequence):
-        raise DtypeError(f"expected numbers between 0 and 1, got {levels!r}", "quantiles")
-    for level in levels:
-        if isinstance(level, bool) or not isinstance(level, (int, float)):
-            raise DtypeError(f"expected numbers between 0 and 1, got {level!r}", "quantiles")
-    found = tuple(map(float, levels))
-    rising = all(low < high for low, high in zip((0.0, *found), (*found, 1.0)))
-    if not (found and rising):
-        raise DomainError(f"expected rising numbers between 0 and 1, got {found}", "quantiles")
-    return found
 
 
 @dataclass(frozen=True, eq=False)

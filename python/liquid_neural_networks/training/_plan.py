@@ -11,9 +11,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from .._baselines import BASELINES, NO_BASELINE, Baselines
 from .._checks import check_choice, check_count, check_flag, check_seed
 from .._files import PathOrName
+from .._forecasting import BASELINES, NO_BASELINE, Baselines, shifts
 from ..data import Scaling, Windows
 from ..errors import DataError
 from ..network import LiquidNetwork
@@ -27,7 +27,6 @@ from ._forecast_table import check_names
 from ._forecaster import Forecaster
 from ._history import History
 from ._lesson import Lesson
-from ._quantiles import shifts
 from ._seeds import best_of
 from ._table_windows import Prepared
 

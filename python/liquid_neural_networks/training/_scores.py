@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from .._baselines import Past
+from .._forecasting import Past
 from ..data import Columns, Series
 from ..errors import DataError
 from ._aim import ahead

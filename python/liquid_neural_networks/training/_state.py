@@ -11,9 +11,9 @@ from zlib import crc32
 import numpy as np
 import polars
 
-from .._baselines import fed_targets
 from .._document import pack, unpack
 from .._files import PathOrName, regular, replace
+from .._forecasting import fed_targets
 from .._tensors import array_of
 from ..data import Columns, Recording, Series, Table
 from ..data._times import TimesNotRising

@@ -25,7 +25,7 @@ $macros
 #ifdef __cplusplus
 extern "C" {
 #endif
-
+$past
 /* What the network remembers from sample to sample. */
 typedef struct {
     float neurons[${NAME}_LAYERS][${NAME}_NEURONS];

@@ -2,7 +2,7 @@
 #include "network.c"
 
 static network_state state;
-static float inputs[INPUTS], outputs[OUTPUTS];
+static float inputs[NETWORK_INPUTS], outputs[OUTPUTS];
 
 float *page_inputs(void) { return inputs; }
 float *page_outputs(void) { return outputs; }

@@ -4,7 +4,7 @@ void ${name}_init(${name}_state *state) {
             state->neurons[l][i] = 0.0f;
 $init_memory        }
     }
-$init_latest}
+$init_start}
 
 int ${name}_check_state(const ${name}_state *state) {
     for (int l = 0; l < ${NAME}_LAYERS; l++) {
@@ -12,7 +12,7 @@ int ${name}_check_state(const ${name}_state *state) {
             if ($unusable) return 0;
 $check_memory        }
     }
-    return 1;
+$check_start    return 1;
 }
 
 $step_type ${name}_step(${name}_state *state, const float *inputs, ${step_time}float *outputs) {

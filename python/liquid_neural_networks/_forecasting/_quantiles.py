@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._baselines import FloatArray
-from ..errors import DataError
-from ._losses import check_levels
+from ..errors import DataError, DomainError, DtypeError
+from ._past import FloatArray
 
 MOST_DIGITS = 17
 """A float has no more."""
@@ -78,4 +77,18 @@ def shifts(levels: Sequence[float], forecasts: FloatArray, truth: FloatArray) ->
             errors = errors[~np.isnan(errors)]
             if len(errors):
                 found[step, target, place] = np.quantile(errors, level)
+    return found
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """Levels of quantiles: rising numbers between 0 and 1."""
+    if isinstance(levels, str) or not isinstance(levels, Sequence):
+        raise DtypeError(f"expected numbers between 0 and 1, got {levels!r}", "quantiles")
+    for level in levels:
+        if isinstance(level, bool) or not isinstance(level, (int, float)):
+            raise DtypeError(f"expected numbers between 0 and 1, got {level!r}", "quantiles")
+    found = tuple(map(float, levels))
+    rising = all(low < high for low, high in zip((0.0, *found), (*found, 1.0)))
+    if not (found and rising):
+        raise DomainError(f"expected rising numbers between 0 and 1, got {found}", "quantiles")
     return found

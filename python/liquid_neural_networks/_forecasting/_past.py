@@ -17,6 +17,10 @@ IntArray = npt.NDArray[np.int64]
 LEAST_PERIOD = 1.0
 """Units of elapsed time that a season lasts at least."""
 
+PLAY = 0.5
+"""Units by which a season may be missed: months and years are no whole number of each other's
+parts."""
+
 
 class Past(NamedTuple):
     """The newest values known at each row.
@@ -46,13 +50,16 @@ class Past(NamedTuple):
         Args:
             period: in units of elapsed time, :data:`LEAST_PERIOD` at least.
         """
-        # Half a unit of play: months and years are no whole number of each other's parts.
-        periods = max(ceil((step - 0.5) / period), 1) + before
-        due = self.clock[rows] + step - periods * period
-        found = np.searchsorted(self.clock, due + 0.5, side="right") - 1
+        due = self.clock[rows] + step - periods_back(step, period, before) * period
+        found = np.searchsorted(self.clock, due + PLAY, side="right") - 1
         values = self.targets[np.clip(found, 0, rows)]
         unknown = (found < 0)[:, None] | np.isnan(values)
         return np.where(unknown, self.targets[rows], values)
+
+
+def periods_back(step: int, period: float, before: int = 0) -> int:
+    """How many periods lie between the moment ``step`` rows ahead and the season's value."""
+    return max(ceil((step - PLAY) / period), 1) + before
 
 
 def latest_known(values: npt.NDArray[Any]) -> FloatArray:

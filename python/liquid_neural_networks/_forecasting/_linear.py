@@ -23,6 +23,10 @@ MOST_WEIGHTS = 20_000
 MOST_BEFORE = 2**16
 """Lags that a model file may ask for."""
 
+SEEN = ((1, 0), (1, 1), (0, 0))
+"""Values of a season that are seen: before the moment that is predicted, as near as is known and
+one more period back; and before the row itself."""
+
 CHUNK = 65_536
 """Rows at a time."""
 
@@ -46,7 +50,7 @@ class Lags(NamedTuple):
     @property
     def width(self) -> int:
         """Columns beside those of the features themselves."""
-        return self.before * len(self.lagged) + 3 * len(self.periods) * len(self.anchors)
+        return self.before * len(self.lagged) + len(SEEN) * len(self.periods) * len(self.anchors)
 
     def start(self, past: Past, rows: IntArray, outputs: int) -> FloatArray:
         """(R, O) what the forecasts start from."""
@@ -65,8 +69,8 @@ class Lags(NamedTuple):
         if self.anchors:
             start = past.targets[rows]
             for period in self.periods:
-                for ahead, before in ((step, 0), (step, 1), (0, 0)):
-                    parts.append(past.season(rows, ahead, period, before) - start)
+                for ahead, before in SEEN:
+                    parts.append(past.season(rows, ahead * step, period, before) - start)
         return np.concatenate(parts, axis=1)
 
 
@@ -175,6 +179,7 @@ class Linear:
             or not all(np.isfinite(each).all() for each in arrays)
             or not (arrays[1] > 0).all()
             or not all(0 <= index < features for index in indices)
+            or lags.lagged != (lags.anchors or tuple(range(features)))
             or not all(LEAST_PERIOD <= period < np.inf for period in lags.periods)
         ):
             raise DataError("has numbers that do not fit together", "linear")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import Columns
-from ._forecasts import Baselines, fed_targets
+from ._baselines import Baselines, fed_targets
 from ._past import FloatArray, Past, latest_known
 
 NO_BASELINE = "none"

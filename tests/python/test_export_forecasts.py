@@ -1,0 +1,218 @@
+"""Forecasters outside Python: whatever forecasts start from, they are those of ``predict``."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import polars
+import pytest
+
+from export_cases import COMPILER, SANITIZE, Program, Target
+from liquid_neural_networks import export
+from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.export._design import design
+from liquid_neural_networks.training import Forecaster, fit_table
+
+pytestmark = pytest.mark.skipif(
+    COMPILER is None, reason="EXPORTED FORECASTS ARE NOT TESTED: there is no C compiler"
+)
+
+ROWS = 24 * 12
+TARGETS = ["load", "price"]
+
+
+def table(kind: str) -> polars.DataFrame:
+    """Hours: whole ones, or ones that come when they come, with values missing."""
+    rng = np.random.default_rng(0)
+    hours = (
+        np.arange(ROWS) if kind == "even" else np.cumsum(rng.choice([0.73, 1.01, 1.19, 3.2], ROWS))
+    )
+    clock = [datetime(2024, 1, 1) + timedelta(seconds=round(3600 * hour)) for hour in hours]
+    load = 40 + 9 * np.sin(hours * np.pi / 12) + rng.normal(size=ROWS)
+    price, wind = 0.1 * load**2 + rng.normal(size=ROWS), rng.normal(size=ROWS)
+    columns = {"load": load, "price": price, "wind": wind}
+    if kind != "even":
+        for values in columns.values():
+            values[rng.random(ROWS) < 0.1] = np.nan
+        load[:3], price[:5] = np.nan, np.nan
+    return polars.DataFrame({"at": clock, **columns}).with_columns(
+        polars.exclude("at").fill_nan(None)
+    )
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "linear": {"baseline": "linear"},
+    "linear, three ahead": {"baseline": "linear", "horizon": 3},
+    "linear, two targets": {"target": TARGETS, "baseline": "linear"},
+    "linear of what is not the target": {
+        "features": ["price", "wind"], "baseline": "linear", "horizon": 0,
+    },
+    "yesterday": {"baseline": "last_day", "horizon": 2},
+    "yesterday, two targets": {"target": TARGETS, "baseline": "last_day"},
+    "every step, linear": {"baseline": "linear", "horizon": 4, "path": True},
+    "every step, yesterday": {"baseline": "last_day", "horizon": 26, "path": True},
+    "every step, latest": {"baseline": "latest", "horizon": 3, "path": True},
+    "every step, nothing": {"baseline": "none", "horizon": 2, "path": True, "target": TARGETS},
+    "quantiles": {"baseline": "none", "quantiles": [0.1, 0.5, 0.9]},
+    "quantiles of every step": {
+        "baseline": "linear", "horizon": 2, "path": True, "quantiles": [0.2, 0.7],
+        "target": TARGETS,
+    },
+    "quantiles, latest": {"baseline": "latest", "quantiles": [0.5]},
+}  # fmt: skip
+
+
+def fitted(options: dict[str, Any], rows: polars.DataFrame) -> Forecaster:
+    own = {"time": "at", "epochs": 1, "window": 16, "test": 0, "hidden_size": 4, **options}
+    return fit_table(rows, own.pop("target", "load"), progress=False, **own)
+
+
+@pytest.fixture(scope="module", params=["even", "as they come"])
+def rows(request: pytest.FixtureRequest) -> polars.DataFrame:
+    return table(request.param)
+
+
+@pytest.fixture(scope="module")
+def forecasters(rows: polars.DataFrame) -> dict[str, Forecaster]:
+    return {kind: fitted(options, rows) for kind, options in KINDS.items()}
+
+
+def sequence(forecaster: Forecaster, rows: polars.DataFrame) -> tuple[Any, Any, Any]:
+    """Inputs (T, I), times (T,), and what Python forecasts: (T, outputs)."""
+    (recording,) = forecaster.columns.recordings(forecaster.columns.read(rows))
+    series, found = recording.series, forecaster.run(recording.series).values
+    return series.inputs, series.elapsed_time, found.reshape(len(found), -1)
+
+
+def agree(found: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> None:
+    assert found.shape == wanted.shape
+    assert (np.isnan(found) == np.isnan(wanted)).all()
+    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-4)
+
+
+@pytest.mark.parametrize("elapsed_time", [None, 1.0], ids=["times", "no times"])
+def test_c(
+    elapsed_time: Optional[float],
+    rows: polars.DataFrame,
+    forecasters: dict[str, Forecaster],
+    tmp_path: Path,
+) -> None:
+    times = {name(kind): elapsed_time for kind in KINDS if elapsed_time}
+    program = Program(
+        tmp_path,
+        {name(kind): each for kind, each in forecasters.items()},
+        Target("sanitizers", str(COMPILER), ("-O1", *SANITIZE)),
+        times,
+    )
+    for kind, forecaster in forecasters.items():
+        inputs, elapsed, wanted = sequence(forecaster, rows)
+        if elapsed_time and (elapsed[1:] != elapsed_time).any():
+            continue
+        found = program.run(name(kind), inputs, elapsed)
+        assert found.accepted.all()
+        agree(found.outputs, wanted)
+
+
+def name(kind: str) -> str:
+    return "".join(each if each.isalnum() else "_" for each in kind)
+
+
+def test_onnx(rows: polars.DataFrame, forecasters: dict[str, Forecaster], tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip(
+        "onnxruntime", reason="FORECASTS IN ONNX ARE NOT TESTED: onnxruntime is not installed"
+    )
+    pytest.importorskip("onnx", reason="FORECASTS IN ONNX ARE NOT TESTED: onnx is not installed")
+    for kind, forecaster in forecasters.items():
+        path = export.onnx(forecaster, tmp_path / f"{name(kind)}.onnx")
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        inputs, elapsed, wanted = sequence(forecaster, rows)
+        states = {
+            each.name: np.full([2 if size == "B" else size for size in each.shape], start)
+            for each in session.get_inputs()
+            for start in [0.0 if each.name in ("state", "past") else np.nan]
+            if each.name not in ("inputs", "elapsed_time")
+        }
+        outputs = []
+        for part in (slice(0, 70), slice(70, None)):  # states carry on where they were
+            given = {**states, "inputs": inputs[None, part], "elapsed_time": elapsed[None, part]}
+            fed = {
+                each: np.broadcast_to(value, (2, *value.shape[1:])).astype(np.float32)
+                if each in ("inputs", "elapsed_time") else value.astype(np.float32)
+                for each, value in given.items()
+            }  # fmt: skip
+            names = [each.name for each in session.get_outputs()]
+            found = dict(zip(names, session.run(None, fed)))
+            states = {each: found[f"new_{each}"] for each in states}
+            outputs.append(found["outputs"])
+        both = np.concatenate(outputs, axis=1)
+        for found in both:
+            agree(found, wanted)
+
+
+def test_constants_in_half_precision_are_measured(
+    rows: polars.DataFrame, forecasters: dict[str, Forecaster]
+) -> None:
+    inputs, elapsed, _ = sequence(forecasters["linear"], rows)
+    found = export.error(forecasters["linear"], inputs, elapsed, numbers="float16")
+    assert 0 < found < 1
+
+
+@pytest.mark.parametrize("kind", ["linear", "quantiles"])
+def test_whole_numbers_refuse(
+    kind: str, forecasters: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match="float32") as refused:
+        export.c(forecasters[kind], tmp_path / "out", numbers="int16")
+    assert refused.value.argument == "numbers"
+    assert not (tmp_path / "out").exists()
+
+
+def test_states_from_outside_are_checked(
+    forecasters: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    """A ring that would be read beyond its end, and times that are none."""
+    export.c(forecasters["linear"], tmp_path, name="net")
+    (tmp_path / "use.c").write_text(CHECKED)
+    command = [str(COMPILER), "-shared", "-fPIC", "net.c", "use.c", "-o", "use.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    use = ctypes.CDLL(str(tmp_path / "use.so"))
+    assert [use.usable(which) for which in range(8)] == [1, 0, 0, 0, 0, 0, 0, 0]
+
+
+CHECKED = """
+#include "net.h"
+#include <math.h>
+int usable(int which) {
+    net_state s;
+    net_init(&s);
+    const int rows = (int)(sizeof s.past.elapsed_time / sizeof s.past.elapsed_time[0]);
+    switch (which) {
+        case 1: s.past.newest = rows; break;
+        case 2: s.past.newest = -1; break;
+        case 3: s.past.count = rows + 1; break;
+        case 4: s.past.count = -1; break;
+        case 5: s.past.elapsed_time[3] = NAN; break;
+        case 6: s.past.elapsed_time[rows - 1] = -1.0f; break;
+        case 7: s.neurons[0][0] = INFINITY; break;
+    }
+    return net_check_state(&s);
+}
+"""
+
+
+def test_the_header_says_what_each_output_is(
+    forecasters: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    export.c(forecasters["quantiles of every step"], tmp_path, name="net")
+    header = (tmp_path / "net.h").read_text("ascii")
+    assert "outputs[0]: load, 1 sample ahead, quantile 0.2" in header
+    assert "outputs[7]: price, 2 samples ahead, quantile 0.7" in header
+    made = design(forecasters["quantiles of every step"])
+    assert f"#define NET_INPUTS {made.input_size}\n" in header
+    assert made.fed_size == made.input_size + 2
