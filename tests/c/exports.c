@@ -5,6 +5,7 @@
  *     r NETWORK                        a new state
  *     s NETWORK NUMBERS...             sets the state
  *     p NETWORK ELAPSED INPUTS...      a step; answers: accepted, outputs, state
+ *     o NETWORK ELAPSED INPUTS...      the same without the state, which may be long
  *     c NETWORK                        answers whether the state can be used
  */
 #include <stdint.h>
@@ -91,13 +92,13 @@ static void write_words(const word *words, int count) {
     }
 }
 
-static void step(const network *n) {
+static void step(const network *n, int with_state) {
     word *inputs = words_for(n->inputs), *outputs = words_for(n->outputs);
     const word elapsed = read_word();
     for (int k = 0; k < n->inputs; k++) inputs[k] = read_word();
     write_char(n->step(inputs, elapsed, outputs) ? '1' : '0');
     write_words(outputs, n->outputs);
-    write_words(n->state, n->numbers);
+    if (with_state) write_words(n->state, n->numbers);
     write_char('\n');
     done(inputs);
     done(outputs);
@@ -109,7 +110,8 @@ int main(void) {
         const network *n = &networks[which];
         switch (command) {
         case 'r': n->init(); break;
-        case 'p': step(n); break;
+        case 'p': step(n, 1); break;
+        case 'o': step(n, 0); break;
         case 'c':
             write_char(n->check_state() ? '1' : '0');
             write_char('\n');

@@ -165,6 +165,13 @@ class Program:
         (found,) = self.runs(name, [(inputs, times, state)])
         return found
 
+    def outputs(self, name: str, inputs: Array, times: Array) -> Array:
+        """(T, O) from the first state, for networks whose states are long."""
+        lines = self._lines(name, inputs, times, None)
+        answers = self.talk([line.replace("p ", "o ", 1) for line in lines])
+        assert [each[0] for each in answers] == ["1"] * len(inputs)
+        return floats([each[1:] for each in answers])
+
     def runs(
         self, name: str, sequences: Sequence[tuple[Array, Array, Optional[Array]]]
     ) -> list[Run]:

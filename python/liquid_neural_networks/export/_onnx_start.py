@@ -64,7 +64,7 @@ def _changes(
 
 def _start(g: Graph, rule: Rule, latest: Value, suffix: str) -> Value:
     newest = _first(g, latest, rule.targets) if rule.changes else None
-    if not rule.mean.size:
+    if not rule.columns and not rule.seasons:
         return str(g.Concat(*[newest] * rule.steps, axis=1))
     shared = [latest] if rule.levels else []
     past = _Past(g, rule, latest, suffix) if rule.rows(None) else None
@@ -72,6 +72,9 @@ def _start(g: Graph, rule: Rule, latest: Value, suffix: str) -> Value:
         shared.append(past.lags())
     found = []
     for step in range(rule.steps):
+        if past is not None and not rule.columns:
+            found.append(g.Add(newest, past.seasons(step)))
+            continue
         columns = list(shared)
         if past is not None and rule.seasons:
             columns.append(past.seasons(step))

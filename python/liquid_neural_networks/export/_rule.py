@@ -22,7 +22,8 @@ two is one unit."""
 
 
 class Rule(NamedTuple):
-    """To the newest value of each target comes a constant, and what some columns weigh.
+    """To the newest value of each target comes a constant, and what some columns weigh; or there
+    are no columns, and it is the value of the season, if there is one.
 
     The columns, in this order: the newest known value of each watched input, or none of them; of
     each row before, the nearest first, by how much the kept inputs differed from their newest
@@ -55,15 +56,13 @@ class Rule(NamedTuple):
             assert start.baselines.linear is not None
             return _linear(start.baselines.linear, start)
         steps, targets = start.baselines.steps, start.columns.outputs
-        ages = np.empty((len(steps), 0))
+        none = np.zeros((len(steps), 0, targets))
+        ages, kept = none[:, :, 0], 0
         if start.is_seen:
             period = start.baselines.seasons[start.name]
-            ages = np.array([[_age(step, period, 0)] for step in steps])
-        count = targets * ages.shape[1]
-        weight = np.broadcast_to(np.eye(count, targets), (len(steps), count, targets))
-        mean, constant = np.zeros((len(steps), count)), np.zeros((len(steps), targets))
-        kept = targets if count else 0
-        return cls(start.changes, targets, kept, 0, ages, mean, weight, constant)
+            ages, kept = np.array([[_age(step, period, 0)] for step in steps]), targets
+        constant = np.zeros((len(steps), targets))
+        return cls(start.changes, targets, kept, 0, ages, none[:, :, 0], none, constant)
 
     @property
     def steps(self) -> int:
@@ -73,6 +72,11 @@ class Rule(NamedTuple):
     @property
     def targets(self) -> int:
         return int(self.constant.shape[1])
+
+    @property
+    def columns(self) -> int:
+        """C"""
+        return int(self.mean.shape[1])
 
     @property
     def seasons(self) -> int:
@@ -87,7 +91,7 @@ class Rule(NamedTuple):
     def levels(self) -> bool:
         """Whether the newest values are columns."""
         others = self.before * self.kept + self.seasons * self.targets
-        return int(self.mean.shape[1]) > others
+        return self.columns > others
 
     def rows(self, elapsed_time: Optional[float]) -> int:
         """How many rows a state keeps, the newest among them; 0 if no more than newest values.

@@ -108,7 +108,7 @@ def parts(design: Design, name: str) -> list[str]:
         found += [piece("changes")] if rule.changes else []
         found += [piece("watch")] if len(rule.watched) > rule.changes else []
         found += [piece("past")] if _rows(design, rule) else []
-        found += [piece(each) for each in _weighing(design, rule)]
+        found += [piece(each) for each in _looking_back(design, rule)]
         found += [_find_start(design, rule), piece("add_start")]
     return found + ([] if design.quantiles is None else [piece("sort_quantiles")])
 
@@ -141,7 +141,7 @@ def _sizes(design: Design, rule: Rule, name: str) -> str:
 
 def _tables(design: Design, rule: Rule) -> list[str]:
     tables = [text.indices(text.index_type(design.input_size), "watched", rule.watched)]
-    if rule.mean.size:
+    if rule.columns:
         tables += [
             text.floats("column_mean", rule.mean.reshape(-1)),
             text.floats("column_weight", rule.weight.reshape(-1)),
@@ -152,38 +152,39 @@ def _tables(design: Design, rule: Rule) -> list[str]:
     return ["\n".join(tables) + "\n"]
 
 
-def _weighing(design: Design, rule: Rule) -> list[str]:
-    """The names of the pieces that weigh columns."""
-    found = ["weigh_column"] if rule.mean.size else []
+def _looking_back(design: Design, rule: Rule) -> list[str]:
+    """The names of the pieces that look at the past."""
+    found = ["weigh_column"] if rule.columns else []
     found += ["weigh_latest"] if rule.levels else []
     found += ["weigh_before"] if rule.before else []
     if rule.seasons:
-        found += ["age" if _timed(design, rule) else "age_fixed", "weigh_seasons"]
+        found += ["age" if _timed(design, rule) else "age_fixed", "known_then"]
+        found.append("weigh_seasons" if rule.columns else "repeat_season")
     return found
 
 
 def _find_start(design: Design, rule: Rule) -> str:
-    columns = rule.mean.shape[1]
     past = "const past_samples *past, " if _rows(design, rule) else ""
-    newest = " + latest[o]" if rule.changes else ""
-    constant = "start_constant[s * TARGETS + o]" if columns else "0.0f"
-    value = "latest[o]" if newest and not columns else f"{constant}{newest}"
+    parts = ["start_constant[s * TARGETS + o]"] if rule.columns else []
+    parts += ["latest[o]"] if rule.changes else []
     lines = [
         f"static void find_start({past}const float *latest, float *start) {{",
         "    for (int s = 0; s < STEPS; s++) {",
         "        float *from = start + s * TARGETS;",
-        f"        for (int o = 0; o < TARGETS; o++) from[o] = {value};",
+        f"        for (int o = 0; o < TARGETS; o++) from[o] = {' + '.join(parts)};",
     ]
     calls = []
     if rule.levels:
-        calls.append("weigh_latest(from, column, latest);")
+        calls.append("weigh_latest(from, column, latest)")
     if rule.before:
-        calls.append("weigh_before(from, column, past, latest);")
-    if rule.seasons:
-        calls.append("weigh_seasons(from, column, past, latest, season_age + s * SEASONS);")
+        calls.append("weigh_before(from, column, past, latest)")
+    if rule.columns and rule.seasons:
+        calls.append("weigh_seasons(from, column, past, latest, s * SEASONS)")
     if calls:
         # Each but the last says which column is next.
-        first = f"{'' if len(calls) > 1 else 'const '}int column = s * {columns};"
-        lines += [f"        {each}" for each in (first, *(f"column = {c}" for c in calls[:-1]))]
-        lines.append(f"        {calls[-1] if rule.seasons else '(void)' + calls[-1]}")
+        lines.append(f"        {'int' if calls[1:] else 'const int'} column = s * {rule.columns};")
+        lines += [f"        column = {each};" for each in calls[:-1]]
+        lines.append(f"        {'' if rule.seasons else '(void)'}{calls[-1]};")
+    elif rule.seasons:
+        lines.append("        repeat_season(from, past, s);")
     return "\n".join([*lines, "    }", "}"]) + "\n"

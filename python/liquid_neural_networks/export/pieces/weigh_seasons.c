@@ -1,15 +1,14 @@
-/* The newest sample of each age; where there is none, or its value was unknown, the newest of all. Ages
- * rise, so that one way back is enough. */
+/* By how much the targets differed; where they were unknown, not at all. Ages rise, so that one way back
+ * is enough. */
 static void weigh_seasons(float *start, int column, const past_samples *past, const float *latest,
-                          const FLASH float *least) {
+                          int first_age) {
     double age = 0.0;
-    int lag = 0;
+    int back = 0;
     for (int v = 0; v < SEASONS; v++) {
-        while (age < (double)least[v] && lag + 1 < past->count) age = age_before(past, lag++, age);
-        const float *before = past->known[sample_before(past, age < (double)least[v] ? 0 : lag)];
+        const float *then = known_then(past, (double)season_age[first_age + v], &back, &age);
         for (int o = 0; o < TARGETS; o++, column++) {
             if (is_missing(latest[o])) continue;
-            weigh_column(start, column, is_missing(before[o]) ? 0.0f : before[o] - latest[o]);
+            weigh_column(start, column, is_missing(then[o]) ? 0.0f : then[o] - latest[o]);
         }
     }
 }
