@@ -138,9 +138,10 @@ def test_a_page_forecasts_and_slides_around_usual_levels(baseline: str, tmp_path
     np.testing.assert_allclose(
         outputs[:, 0], forecaster.predict(table)["predicted_level"], rtol=1e-6
     )
-    sliders = json.loads(re.search(r"const network = (.*);", page.read_text("utf-8"))[1])["inputs"]
-    assert [each["name"] for each in sliders] == ["level", "wind"]
-    for values, each in zip((level, wind), sliders):
+    network = json.loads(re.search(r"const network = (.*);", page.read_text("utf-8"))[1])
+    assert network["elapsed"] == 1
+    assert [each["name"] for each in network["inputs"]] == ["level", "wind"]
+    for values, each in zip((level, wind), network["inputs"]):
         assert values.min() - 5 < each["low"] < values.mean() < each["high"] < values.max() + 5
 
 

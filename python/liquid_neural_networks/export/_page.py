@@ -91,6 +91,8 @@ def _description(design: Design) -> dict[str, Any]:
     return {
         "summary": _source.summary(design).replace("\n *", ""),
         "neurons": design.units,
+        # The usual time between two rows of a table is one unit.
+        "elapsed": 0.1 if columns is None else 1.0,
         "inputs": [
             {"name": name, "low": float(middle - far), "high": float(middle + far)}
             for name, middle, far in zip(names, mean, reach)
