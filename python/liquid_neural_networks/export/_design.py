@@ -148,6 +148,16 @@ class Design:
         return None if self.columns is None else self.columns.classes
 
     @property
+    def past_rows(self) -> int:
+        """How many samples a state keeps for the start of forecasts."""
+        return 0 if self.rule is None else self.rule.rows(self.elapsed_time)
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether it keeps the times between them."""
+        return self.rule is not None and self.rule.seasons > 0 and self.elapsed_time is None
+
+    @property
     def forecasts(self) -> list[Forecast]:
         """One for each output; none of classes and where no table is known."""
         if self.columns is None or self.classes is not None:

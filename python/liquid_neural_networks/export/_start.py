@@ -14,19 +14,18 @@ def state_fields(design: Design, name: str) -> str:
     if rule is None:
         return ""
     known = f"    float latest[{len(rule.watched)}]; /* known values; NaN: none yet */\n"
-    return known + (f"    {name}_past past;\n" if _rows(design, rule) else "")
+    return known + (f"    {name}_past past;\n" if design.past_rows else "")
 
 
 def past_type(design: Design, name: str) -> str:
     """``NAME_past``; nothing where nothing is kept of earlier samples."""
-    rule = design.rule
-    rows = 0 if rule is None else _rows(design, rule)
+    rule, rows = design.rule, design.past_rows
     if rule is None or not rows:
         return ""
     reach = ""
-    if _timed(design, rule):
+    if design.keeps_times:
         reach = f",\n * enough where these span {rule.oldest:.7g} units of time"
-    times = f"    float elapsed_time[{rows}];\n" if _timed(design, rule) else ""
+    times = f"    float elapsed_time[{rows}];\n" if design.keeps_times else ""
     return (
         f"\n/* What forecasts start from: what was known at the last {rows} samples{reach}. */\n"
         f"typedef struct {{\n    float known[{rows}][{rule.kept}];\n{times}"
@@ -40,14 +39,14 @@ def initial(design: Design) -> list[str]:
     if rule is None:
         return []
     lines = ["for (int w = 0; w < WATCHED; w++) state->latest[w] = not_a_number();"]
-    if not _rows(design, rule):
+    if not design.past_rows:
         return lines
     lines += [
         "state->past.newest = 0;",
         "state->past.count = 0;",
         "for (int row = 0; row < PAST; row++) {",
     ]
-    if _timed(design, rule):
+    if design.keeps_times:
         lines.append("    state->past.elapsed_time[row] = 0.0f;")
     return [*lines, "    for (int k = 0; k < KEPT; k++) state->past.known[row][k] = 0.0f;", "}"]
 
@@ -55,13 +54,13 @@ def initial(design: Design) -> list[str]:
 def checks(design: Design) -> list[str]:
     """Lines that return 0 for a state that cannot be used."""
     rule = design.rule
-    if rule is None or not _rows(design, rule):
+    if rule is None or not design.past_rows:
         return []
     lines = [
         f"if (state->past.{each} < 0 || state->past.{each} {over} PAST) return 0;"
         for each, over in (("newest", ">="), ("count", ">"))
     ]
-    if _timed(design, rule):
+    if design.keeps_times:
         time = "state->past.elapsed_time[row]"
         lines.append("for (int row = 0; row < PAST; row++) {")
         lines += [f"    if (is_missing({time}) || {time} < 0.0f) return 0;", "}"]
@@ -78,10 +77,10 @@ def before(design: Design) -> list[str]:
         lines.append("to_changes(state->latest, u);")
     if len(rule.watched) > rule.changes:
         lines.append("watch(state->latest, u);")
-    past = _rows(design, rule) > 0
+    past = design.past_rows > 0
     if past:
         lines.append("keep(&state->past, state->latest);")
-    if _timed(design, rule):
+    if design.keeps_times:
         lines.append("state->past.elapsed_time[state->past.newest] = elapsed_time;")
     lines.append(f"find_start({'&state->past, ' if past else ''}state->latest, start);")
     if design.fed_size > design.input_size:
@@ -107,19 +106,10 @@ def parts(design: Design, name: str) -> list[str]:
         found += [_sizes(design, rule, name), *_tables(design, rule)]
         found += [piece("changes")] if rule.changes else []
         found += [piece("watch")] if len(rule.watched) > rule.changes else []
-        found += [piece("past")] if _rows(design, rule) else []
+        found += [piece("past")] if design.past_rows else []
         found += [piece(each) for each in _looking_back(design, rule)]
         found += [_find_start(design, rule), piece("add_start")]
     return found + ([] if design.quantiles is None else [piece("sort_quantiles")])
-
-
-def _rows(design: Design, rule: Rule) -> int:
-    return rule.rows(design.elapsed_time)
-
-
-def _timed(design: Design, rule: Rule) -> bool:
-    """Whether the times between samples are kept."""
-    return rule.seasons > 0 and design.elapsed_time is None
 
 
 def _sizes(design: Design, rule: Rule, name: str) -> str:
@@ -130,7 +120,7 @@ def _sizes(design: Design, rule: Rule, name: str) -> str:
         "WATCHED": len(rule.watched),
         "CHANGES": rule.changes,
     }
-    if rows := _rows(design, rule):
+    if rows := design.past_rows:
         sizes |= {"PAST": rows, "KEPT": rule.kept, "BEFORE": rule.before, "SEASONS": rule.seasons}
     lines = [f"#define {macro} {value}" for macro, value in sizes.items()]
     if rule.seasons and design.elapsed_time is not None:
@@ -158,13 +148,13 @@ def _looking_back(design: Design, rule: Rule) -> list[str]:
     found += ["weigh_latest"] if rule.levels else []
     found += ["weigh_before"] if rule.before else []
     if rule.seasons:
-        found += ["age" if _timed(design, rule) else "age_fixed", "known_then"]
+        found += ["age" if design.keeps_times else "age_fixed", "known_then"]
         found.append("weigh_seasons" if rule.columns else "repeat_season")
     return found
 
 
 def _find_start(design: Design, rule: Rule) -> str:
-    past = "const past_samples *past, " if _rows(design, rule) else ""
+    past = "const past_samples *past, " if design.past_rows else ""
     parts = ["start_constant[s * TARGETS + o]"] if rule.columns else []
     parts += ["latest[o]"] if rule.changes else []
     lines = [
