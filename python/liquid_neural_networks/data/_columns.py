@@ -155,9 +155,13 @@ class Columns:
             raise DataError(f"holds {len(found)} series", "table")
         return found[0].series
 
-    def write_times(self, times: polars.Series) -> polars.Series:
-        """Times as text, spelled as in the table trained on."""
-        return written(times, self.order.time_format)
+    def write_times(self, times: polars.Series, like: str = "") -> polars.Series:
+        """Times as text, spelled as in the table trained on.
+
+        Args:
+            like: the text of another time, whose distance from UTC these are written with.
+        """
+        return written(times, self.order.time_format, like)
 
     def _inputs(self, table: polars.DataFrame) -> FloatArray:
         fed = []

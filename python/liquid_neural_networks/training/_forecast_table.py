@@ -140,8 +140,9 @@ def _moments(
     if len(columns.time) > 1:
         return columns.write_times(polars.concat([times, beyond]))
     own = rows[columns.time[0]][recording.rows]
-    written = columns.write_times(beyond) if own.dtype == polars.String else beyond.cast(own.dtype)
-    return polars.concat([own, written])
+    as_text = own.dtype == polars.String
+    later = columns.write_times(beyond, like=own[-1]) if as_text else beyond.cast(own.dtype)
+    return polars.concat([own, later])
 
 
 def _beyond(times: polars.Series, count: int, columns: Columns) -> polars.Series:
