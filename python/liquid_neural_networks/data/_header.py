@@ -10,10 +10,10 @@ from typing import NamedTuple, Optional
 Rows = list[list[str]]
 """The cells of some lines."""
 
-_NUMBER = r"[-+\u2212]?[$€£¥]?\s?(\d{1,3}([ ,.'\u2019]\d{3})+([.,]\d+)?|\d*[.,]?\d+|\d+[.,])"
+_NUMBER = r"\(?[-+\u2212]?[$€£¥]?\s?(\d{1,3}([ ,.'\u2019]\d{3})+([.,]\d+)?|\d*[.,]?\d+|\d+[.,])"
 KNOWN = re.compile(
     rf"""\s*(
-      {_NUMBER}(e[-+]?\d+)?\s?[%$€£¥]?   # a number in any spelling
+      {_NUMBER}(e[-+]?\d+)?\s?[%$€£¥]?\)?   # a number in any spelling
     | [-+]?(nan|inf|infinity)
     | \d{{1,4}}([-/.])\d{{1,2}}(\5\d{{1,4}})?([T ]+[\d:.,]+\s?([ap]m)?(Z|[-+]\d\d:?\d\d)?)?  # date
     | \d{{1,2}}[- ][a-z]{{3}}[- ]\d{{2,4}}([T ][\d:.]+)?

@@ -56,6 +56,7 @@ def bare(column: polars.Series) -> polars.Series:
     return (
         column.str.replace_all(r"[\s\u{00a0}\u{2009}\u{202f}]", "")
         .str.replace("\u2212", "-", literal=True)  # a minus sign
+        .str.replace(r"^\(([^()+-]+)\)$", "-$1")  # as accountants write what is owed
         .str.replace(rf"^([+-]?)[{_CURRENCIES}]", "$1")
         .str.replace(rf"[%{_CURRENCIES}]$", "")
         .str.replace_all(r"['\u{2019}](\d{3})", "$1")
@@ -121,6 +122,17 @@ def spelled_numbers(column: polars.Series, decimal: str) -> polars.Series:
 def has_only_groups(column: polars.Series) -> bool:
     """Whether points in a column of numbers can all stand between thousands, as in ``1.234``."""
     return bool(bare(column).drop_nulls().str.contains(_POINT_GROUPS).all())
+
+
+def mixes_groups(column: polars.Series) -> bool:
+    """Whether some of these numbers have a point before three digits, and the others, of three
+    digits at most, have none: 950 beside 1.100 is more likely a thousand than decimals."""
+    for cells in (column.drop_nulls().head(_SAMPLE), column.drop_nulls()):
+        cells = cells.str.strip_chars()
+        pointed = cells.str.contains(_SIGN + r"[1-9]\d{0,2}(\.\d{3})+$")
+        if not (pointed | cells.str.contains(_SIGN + r"\d{1,3}$")).all():
+            return False
+    return bool(pointed.any()) and not pointed.all()
 
 
 def looks_numeric(column: polars.Series) -> polars.Series:

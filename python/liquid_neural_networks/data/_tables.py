@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
+from shlex import quote
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -281,8 +282,8 @@ def check_no_stray_text(column: polars.Series) -> None:
     if how is not None and how.decimal is None:
         row = int(column.str.contains("[.,]").arg_max() or 0)
         raise DataError(
-            f"row {row + 1} is {column[row]!r}, which has thousands or a decimal comma: "
-            "--decimal . or --decimal , says it",
+            f"row {row + 1} is {column[row]!r}, which has thousands or decimals: "
+            "--decimal . or --decimal , says which mark stands before decimals",
             column.name,
         )
     known = column.is_not_null().to_numpy()
@@ -294,10 +295,15 @@ def check_no_stray_text(column: polars.Series) -> None:
         )
     if parsed.sum() > stray.sum():
         row = row_number(stray)
+        cell = column[row - 1]
+        said = f"row {row} is {cell!r}, most others are numbers; "
+        if any(each.isdigit() for each in cell):
+            helps = "correct it, or leave the cell empty"
+        else:
+            helps = f"if it means that there is none: --missing {quote(cell.strip())}"
         raise DataError(
-            f"row {row} is {column[row - 1]!r}, most others are numbers; correct it, leave the "
-            "cell empty, name such words by --missing, or name the columns that are features or "
-            "classes",
+            f"{said}{helps}; a column of words is named by --categories, and --features leaves "
+            "columns out",
             column.name,
         )
 
