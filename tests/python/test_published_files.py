@@ -112,3 +112,138 @@ def test_a_target_without_a_value_is_refused():
     table = polars.DataFrame({"x": [None] * 9, "y": [1.5, 2.5, 0.5] * 3})
     with pytest.raises(DataError, match="x: holds no value at all"):
         choose_columns(table, "x")
+
+
+# -- above and below the rows ------------------------------------------------------------------
+
+
+def rows(count=6, separator=","):
+    return "".join(
+        f"2020-01-{n + 1:02}{separator}{n * 1.5}{separator}{n % 4}\n" for n in range(count)
+    )
+
+
+@pytest.mark.parametrize("extra", [1, 2, 3])
+def test_several_header_rows(read, extra):
+    """All but one of them were rows of the table."""
+    more = ["Ticker,ABC,ABC\n", ",USD,USD\n", "Date,,\n"][-extra:]
+    table, said = read("Price,Close,High\n" + "".join(more) + rows())
+    assert table.shape == (6, 3) and table["Close"].dtype == polars.Float64
+    assert ("a second header row left out" if extra == 1 else f"{extra} more header") in said
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["country,code,2001,2002,2003,2004,2005", "country,code,2001-01,2001-02,2001-03,2001-04,a"],
+)
+def test_names_that_are_times(read, names):
+    """They were taken for the first row."""
+    text = f"{names}\n" + "".join(f"land {n},L{n}" + f",{n}.5" * 5 + "\n" for n in range(8))
+    table, said = read(text)
+    assert table.columns == names.split(",") and table.height == 8
+    assert "named by times, but a row for each time is expected" in said
+
+
+def test_months_as_names_are_pointed_out(read):
+    months = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
+    assert (
+        "named by times" in read(f"Year,{months}\n1900" + ",1.5" * 12 + "\n1901" + ",2.5" * 12)[1]
+    )
+
+
+def test_rows_of_numbers_that_count_are_no_names(read):
+    assert read("5,6,7,8,9\n1,2,3,4,5\n2,3,4,5,6\n")[0].height == 3
+    assert read("1998,1999,2000,2001\n1999,2000,2001,2002\n" * 2)[0].height >= 3
+
+
+def test_units_in_a_comment_are_no_names(read):
+    """As buoys are published: the units below the names were taken for these."""
+    text = "#YY  MM DD WSPD  GST\n#yr  mo dy  m/s  m/s\n" + "2020 01 02 3.5 4.5\n" * 5
+    assert read(text)[0].columns == ["YY", "MM", "DD", "WSPD", "GST"]
+    assert read("# in the cellar today\n# a b c d\n" + "1 2 3.5 4\n" * 5)[0].columns == [*"abcd"]
+
+
+def test_a_column_may_be_called_by_the_mark_of_comments(read):
+    assert read("#,date,x\n" + "".join(f"{n},2020-01-0{n},{n}.5\n" for n in range(1, 7)))[
+        0
+    ].columns == ["#", "date", "x"]
+
+
+@pytest.mark.parametrize(
+    ("footer", "lines"),
+    [
+        ("Source: an office\n", 1),
+        ("\n\nSource: an office\n\n(c) 2020\n", 2),
+        ('"Source: an office, in town"\n', 1),
+        ("note,,\n", 1),
+        ("\x1a", 0),
+    ],
+)
+def test_lines_below_the_table(read, footer, lines):
+    table, said = read("date,x,y\n" + rows() + footer)
+    assert table.height == 6 and table["date"].dtype == polars.Date
+    assert ("below the table left out" in said) == bool(lines)
+
+
+def test_rows_that_look_like_a_footer_are_kept(read):
+    assert read("name,x,y\nan,1,2\nben,3,4\ncid\n")[0].height == 3
+    assert read("date,x,y\n" + rows() + "2020-01-07\n")[0].height == 7
+    assert read("date,x,y\n" + rows() + "Total,5.5,7\n")[0].height == 7
+    assert read("x\n1.5\n2.5\nend\n")[0].height == 3
+
+
+def test_quotes_within_cells_are_inches(read):
+    """Such a file could not be read at all."""
+    text = "".join(f'{n}.5,{5 if n % 3 else 7}" pipe\n' for n in range(9))
+    table, _ = read("x,kind\n" + text)
+    assert table["kind"].unique().sort().to_list() == ['5" pipe', '7" pipe']
+    assert read('x,kind\n1,"a, b"\n2,"c"\n')[0]["kind"].to_list() == ["a, b", "c"]
+
+
+def test_a_lost_quote_is_named_by_its_line(read):
+    with pytest.raises(DataError, match="line 4 has a quote"):
+        read('x,kind\n1,"a, b"\n2,"c"\n3,"d\n' + "".join(f"{n},e\n" for n in range(50)))
+
+
+def test_a_line_with_too_many_cells_comes_with_what_to_do(read):
+    with pytest.raises(DataError, match="line 3 has 4 cells, those before it 3; correct or delete"):
+        read("date,x,y\n2020-01-01,1,2\n2020-01-02,1,2,3\n" + rows())
+
+
+def test_dates_count_as_known_cells(read):
+    """A group number was wrong, so that a day was text where a header was looked for."""
+    assert read("2020-01-01 05:00,a\n2020-01-02 05:00,b\n")[0].columns == ["column_1", "column_2"]
+
+
+# -- ARFF --------------------------------------------------------------------------------------
+
+ARFF = """% a room
+@RELATION room
+
+@ATTRIBUTE light NUMERIC
+@attribute 'air temperature' real
+@ATTRIBUTE class {on,off}
+
+@DATA
+% morning
+"""
+
+
+def test_arff_names_its_columns(read):
+    table, _ = read(ARFF + "0.5,20.25,on\n?,21.25,off\n", "room.arff")
+    assert table.columns == ["light", "air temperature", "class"]
+    assert table["light"].to_list() == [0.5, None] and table["class"].to_list() == ["on", "off"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ARFF + "{0 1.5, 2 on}\n", "is sparse ARFF"),
+        (ARFF + "0.5,on\n0.25,off\n", "declares 3 attributes, its rows have 2 cells"),
+        ("@problemName x\n@classLabel true 1 2\n@data\n1,2,3:1\n", "whole series.*--group"),
+        ("@relation x\n@attribute n string\n@frequency daily\n@data\nT1:1,2\n", "whole series"),
+    ],
+)
+def test_arff_that_is_no_table_is_refused(read, text, said):
+    with pytest.raises(DataError, match=said):
+        read(text)

@@ -16,7 +16,7 @@ class Suspect(NamedTuple):
     """A number that stands far from all others of its column."""
 
     value: float
-    count: int
+    rows: int
 
 
 def suspects(column: polars.Series) -> list[Suspect]:
@@ -58,7 +58,7 @@ def _is_far(value: float, others: polars.Series) -> bool:
 def remarks(column: polars.Series) -> list[str]:
     """In words, and what to do."""
     return [
-        f"{column.name}: {value:.10g} stands in {count:,} of {len(column):,} rows, far from all "
+        f"{column.name}: {value:.10g} stands in {rows:,} of {len(column):,} rows, far from all "
         f"other numbers; if it means that there is none: --missing {value:.10g}"
-        for value, count in suspects(column)
+        for value, rows in suspects(column)
     ]

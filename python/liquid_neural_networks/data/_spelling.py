@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Optional
 
@@ -16,6 +17,8 @@ _SIGN = r"^[+-]?"
 _DIGITS_AND_MARKS = r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$"
 _COMMA_GROUPS = _SIGN + r"([1-9]\d{0,2}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
 _POINT_GROUPS = _SIGN + r"([1-9]\d{0,2}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
+
+_UP_TO_GROUPS = re.compile(_SIGN + r"([1-9]\d{0,2}(\.\d{3})+|\d{1,3})$")
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,14 @@ def has_only_groups(column: polars.Series) -> bool:
 def mixes_groups(column: polars.Series) -> bool:
     """Whether some of these numbers have a point before three digits, and the others, of three
     digits at most, have none: 950 beside 1.100 is more likely a thousand than decimals."""
-    for cells in (column.drop_nulls().head(_SAMPLE), column.drop_nulls()):
-        cells = cells.str.strip_chars()
-        pointed = cells.str.contains(_SIGN + r"[1-9]\d{0,2}(\.\d{3})+$")
-        if not (pointed | cells.str.contains(_SIGN + r"\d{1,3}$")).all():
-            return False
-    return bool(pointed.any()) and not pointed.all()
+    # In most tables the first cells tell, and there may be thousands of columns.
+    if not all(cell is None or _UP_TO_GROUPS.match(cell.strip()) for cell in column.head(8)):
+        return False
+    cells = column.drop_nulls().str.strip_chars()
+    pointed = cells.str.contains(".", literal=True)
+    return bool(
+        pointed.any() and not pointed.all() and cells.str.contains(_UP_TO_GROUPS.pattern).all()
+    )
 
 
 def looks_numeric(column: polars.Series) -> polars.Series:

@@ -19,10 +19,11 @@ from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
 from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
+from ._footer import without_footer
 from ._frames import SupportsArrow, as_polars
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
-from ._text import blanks_as_tabs, line_start, plural
+from ._text import blanks_as_tabs, line_start, plural, quotes_cells
 from ._times import FloatArray, row_number
 from ._typing import typed
 
@@ -171,17 +172,21 @@ def _read_text(
         header=files.header,
         missing=files.words,
     )
-    cells = _cells(content, dialect, source)
+    cells, below = without_footer(_cells(content, dialect, source))
     table, findings = typed(cells, decimal=files.decimal, missing=files.words, text=text)
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
     found += [*findings.remarks(), *dialect.remarks]
+    found += [plural(below, "line") + " below the table left out"] if below else []
     return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
 
 
 def _between(separator: str) -> str:
-    name = {BLANKS: "blanks", "\t": "tabs"}.get(separator)
-    return f"{name or repr(separator)} between cells"
+    return f"{_spoken(separator)} between cells"
+
+
+def _spoken(separator: str) -> str:
+    return {BLANKS: "blanks", "\t": "tabs"}.get(separator) or repr(separator)
 
 
 def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
@@ -196,7 +201,7 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
             has_header=False,
             schema=dict.fromkeys(dialect.names, polars.String),
             separator=separator,
-            quote_char=dialect.quote,
+            quote_char=dialect.quote if quotes_cells(rows, separator, dialect.quote) else None,
             comment_prefix=dialect.comment,
         )
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
@@ -207,7 +212,7 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
 
 
 def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:
-    """Which line has too many cells."""
+    """Which line has too many cells, or a quote too many."""
     lines = rows.decode("utf-8", "replace").split("\n")
     width = len(dialect.names)
     reader = csv.reader(lines, delimiter=separator, quotechar=dialect.quote)
@@ -217,10 +222,16 @@ def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:
                 dialect.comment and cells[0].startswith(dialect.comment)
             ):
                 line = dialect.rows_at + reader.line_num
-                return f"line {line} has {len(cells)} cells, those before it {width}"
+                return (
+                    f"line {line} has {len(cells)} cells, those before it {width}; correct or "
+                    f"delete it, or put quotes around a cell with {_spoken(separator)} in it"
+                )
     except csv.Error:
         pass
-    return None
+    odd = [n for n, line in enumerate(lines) if line.count(dialect.quote) % 2]
+    if not odd:
+        return None
+    return f"line {dialect.rows_at + odd[0] + 1} has a quote {dialect.quote} without its other half"
 
 
 def _one_below_the_other(
@@ -301,6 +312,8 @@ def check_no_stray_text(column: polars.Series) -> None:
             helps = "correct it, or leave the cell empty"
         else:
             helps = f"if it means that there is none: --missing {quote(cell.strip())}"
+            if row == len(column):
+                helps = f"delete that line if it is no row of the table; {helps}"
         raise DataError(
             f"{said}{helps}; a column of words is named by --categories, and --features leaves "
             "columns out",

@@ -64,7 +64,8 @@ def unordered_instants(column: polars.Series) -> npt.NDArray[Any]:
             f"expected numbers or dates as times, the column holds {column.dtype}", column.name
         )
     if missing.any():
-        raise DataError(f"row {row_number(missing)} has no time", column.name)
+        row = row_number(missing)
+        raise DataError(f"row {row} has no time: give it one, or delete that line", column.name)
     return times
 
 

@@ -111,12 +111,13 @@ def _reread_floats(
     for name, column in columns.items():
         if not column.dtype.is_float():
             continue
-        cells = table[name].set(column.is_null(), None) if commas else None
-        if cells is not None and has_only_groups(cells):
+        cells = table[name]
+        if column.null_count():
+            cells = cells.set(column.is_null(), None)
+        if commas and has_only_groups(cells):
             columns[name] = spelled_numbers(cells, ",")
-        elif decimal is None and mixes_groups(table[name].set(column.is_null(), None)):
-            columns[name] = table[name].set(column.is_null(), None)
-            spellings[name] = Spelling(None)
+        elif decimal is None and mixes_groups(cells):
+            columns[name], spellings[name] = cells, Spelling(None)
         else:
             marks.add(".")
     return marks
