@@ -129,9 +129,10 @@ def _numbered(lines: list[str], comment: Optional[str], from_line: int) -> list[
 
 def _check_is_no_markup(text: str, source: str) -> None:
     begin = text[:200].lstrip().lower()
-    for kind, starts in (("HTML or XML", ("<!doctype", "<html", "<?xml")), ("JSON", ("{", "[{"))):
-        if begin.startswith(starts):
-            raise DataError(f"is {kind}, expected rows of cells", source)
+    if begin.startswith(("<!doctype", "<html", "<?xml")):
+        raise DataError(
+            "is HTML or XML, expected rows of cells; was a page saved in place of the file?", source
+        )
 
 
 def _comment(lines: list[str]) -> Optional[str]:

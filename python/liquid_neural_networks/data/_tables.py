@@ -21,6 +21,7 @@ from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
 from ._footer import without_footer
 from ._frames import SupportsArrow, as_polars
+from ._json import is_json, read_json
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
 from ._text import blanks_as_tabs, line_start, plural, quotes_cells
@@ -38,8 +39,9 @@ class TableFiles:
     """Files that hold one table, one below the other, and how to read them.
 
     Args:
-        paths: of delimited text of any ending, of gzip of it, or of Parquet; ``"-"`` is standard
-            input. Names are literal: ``*`` is a character like any other.
+        paths: of delimited text of any ending, Parquet, or records in JSON; perhaps packed by
+            gzip, bzip2, xz or zip; ``"-"`` is standard input. Names are literal: ``*`` is a
+            character like any other.
         separator: one character between cells, or a blank for runs of blanks. Default: found.
         decimal: ``"."`` or ``","``. Default: found.
         encoding: of text, by a name that Python knows. Default: found.
@@ -111,10 +113,11 @@ Table = Union[
 def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     """The table in one or several files, or a table of another library, as a polars table.
 
-    Delimited text is recognised whatever its ending: what separates cells, comments, the header,
-    the encoding, decimal commas, groups of thousands, currency and percent signs, missing words,
-    and dates in ISO 8601. :class:`TableFiles` sets each of these. Several files must have the
-    same columns; a column :data:`FILE_COLUMN` then names the file of each row.
+    Delimited text is recognised whatever the name of the file ends in: what separates cells,
+    comments, the header, the encoding, decimal commas, groups of thousands, currency and percent
+    signs, missing words, and dates in ISO 8601. :class:`TableFiles` sets each of these. Several
+    files must have the same columns, in any order; a column :data:`FILE_COLUMN` then names the
+    file of each row.
 
     Args:
         source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
@@ -164,6 +167,8 @@ def _read_text(
 ) -> tuple[polars.DataFrame, list[str]]:
     """The table in a delimited text, and what was found, in words."""
     content, encoding = utf8(raw, files.encoding, source)
+    if is_json(content):
+        return _typed_json(read_json(content, source), files, text)
     dialect = find_dialect(
         content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
@@ -179,6 +184,15 @@ def _read_text(
     found += [*findings.remarks(), *dialect.remarks]
     found += [plural(below, "line") + " below the table left out"] if below else []
     return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
+
+
+def _typed_json(
+    table: polars.DataFrame, files: TableFiles, text: Sequence[str]
+) -> tuple[polars.DataFrame, list[str]]:
+    """Numbers and times in place of their text, as in delimited text."""
+    words = table.select(polars.selectors.string())
+    found, findings = typed(words, decimal=files.decimal, missing=files.words, text=text)
+    return table.with_columns(found), ["JSON", *findings.remarks()]
 
 
 def _between(separator: str) -> str:
@@ -241,11 +255,10 @@ def _one_below_the_other(
     named = []
     for table, path in zip(tables, paths):
         if table.columns != columns:
-            missing = sorted(set(columns) ^ set(table.columns))
-            said = f"other columns than {paths[0]}" + (
-                f": {_shortened(missing)}" if missing else ""
-            )
-            raise DataError(f"has {said}", path)
+            other = sorted(set(columns) ^ set(table.columns))
+            if other:
+                raise DataError(f"has other columns than {paths[0]}: {_shortened(other)}", path)
+            table = table.select(columns)
         if FILE_COLUMN not in columns:
             table = table.with_columns(polars.lit(Path(path).name).alias(FILE_COLUMN))
         named.append(table)
