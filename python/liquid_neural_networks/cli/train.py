@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._files import check_output
-from ._options import reading_options
+from ._options import output_option, reading_options
 from ._results import show_metrics
 from ._training_options import training_options
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @reading_options
 @training_options
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+@output_option(
     default=Path("model.lnn"),
     show_default=True,
 )

@@ -124,6 +124,10 @@ class Columns:
                 not rise.
         """
         for column in (*self.features, *(self.targets if targets else ())):
+            if column in self.features and column in self.targets and column not in table.columns:
+                raise DataError(
+                    "there is no such column, and forecasts are made from its past", column
+                )
             check_column(table, column)
         fed, wanted = self._inputs(table), self._targets(table, targets)
         found = self.order.rows(table) if rows is None else rows

@@ -274,17 +274,34 @@ def check_column(table: polars.DataFrame, column: object) -> str:
     if not isinstance(column, str):
         raise DtypeError(f"expected the name of a column, got {column!r}", "column")
     if column not in table.columns:
-        alike = [name for name in table.columns if name.lower().startswith(column.lower())]
-        close = get_close_matches(column, table.columns, n=1) or alike
-        hint = f"; did you mean {close[0]!r}?" if close else ""
         known = _shortened(table.columns)
-        raise DataError(f"there is no such column; there are {known}{hint}", column)
+        raise DataError(
+            f"there is no such column; there are {known}{_meant(table.columns, column)}", column
+        )
     return column
+
+
+def _meant(columns: Sequence[str], name: str) -> str:
+    """Which column was probably meant, or what else went wrong, as the end of a message."""
+    if len(columns) == 1:
+        return (
+            ", one alone; --separator says what stands between cells" if name in columns[0] else ""
+        )
+    twins = [each for each in columns if each.startswith(f"{name} (")]
+    alike = [each for each in columns if each.lower().startswith(name.lower())]
+    close = twins[:1] or get_close_matches(name, columns, n=1) or alike
+    if not close:
+        return ""
+    if "," in close[0] and "," not in name:
+        return (
+            f"; did you mean {close[0]!r}? A name with a comma stands in quotes: '\"{close[0]}\"'"
+        )
+    return f"; did you mean {close[0]!r}?"
 
 
 def _shortened(names: Sequence[str], most: int = 20) -> str:
     """Names for an error that a person reads."""
-    listed = ", ".join(names[:most])
+    listed = ", ".join(repr(name) if "," in name else name for name in names[:most])
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 

@@ -68,7 +68,9 @@ def check_names(forecaster: Forecaster) -> None:
     names += value_names(forecaster)
     for name in names:
         if names.count(name) > 1:
-            raise DataError("two columns of the forecasts would have this name", name)
+            raise DataError(
+                "two columns of the forecasts would have this name; rename it in the table", name
+            )
 
 
 def _time_name(columns: Columns) -> str:
