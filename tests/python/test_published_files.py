@@ -1,12 +1,17 @@
 """Tables as public sources publish them: read for what they mean, or refused with what to type."""
 
+import json
+
 import polars
 import pytest
+from click.testing import CliRunner
 
-from liquid_neural_networks.data import TableFiles, choose_columns, read_table
+from liquid_neural_networks.cli import main
+from liquid_neural_networks.data import Columns, TableFiles, choose_columns, read_table
 from liquid_neural_networks.data._choice import Wish, choose
 from liquid_neural_networks.data._order import Order
 from liquid_neural_networks.errors import DataError
+from liquid_neural_networks.training import Forecaster, fit_table
 
 
 @pytest.fixture
@@ -141,7 +146,7 @@ def test_names_that_are_times(read, names):
     text = f"{names}\n" + "".join(f"land {n},L{n}" + f",{n}.5" * 5 + "\n" for n in range(8))
     table, said = read(text)
     assert table.columns == names.split(",") and table.height == 8
-    assert "named by times, but a row for each time is expected" in said
+    assert "named by times, where a row for each time is expected" in said
 
 
 def test_months_as_names_are_pointed_out(read):
@@ -247,3 +252,36 @@ def test_arff_names_its_columns(read):
 def test_arff_that_is_no_table_is_refused(read, text, said):
     with pytest.raises(DataError, match=said):
         read(text)
+
+
+# -- what means nothing, after training --------------------------------------------------------
+
+
+def test_a_model_remembers_the_numbers_that_mean_nothing(tmp_path):
+    """A forecast from the same file took -999 for a value unless --missing was typed again."""
+    path, model = tmp_path / "table.csv", tmp_path / "m.lnn"
+    values = [-999 if n % 9 == 4 else n % 7 + 0.5 for n in range(80)]
+    path.write_text("t,x\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values)))
+    quick = {"hidden_size": 2, "epochs": 1, "window": 8, "progress": False}
+    files = TableFiles(path, missing=["-999"])
+    trained = fit_table(files, "x", time="t", **quick)
+    trained.save(model)
+    again = Forecaster.load(model)
+    assert again.columns.missing == ("-999",)
+    for source in (path, str(path), [path], TableFiles(path), files):
+        assert again.predict(source).equals(trained.predict(files))
+    assert again.evaluate(path)["mse"] == trained.evaluate(files)["mse"]
+    table = read_table(files)
+    assert again.predict(table)["predicted_x"].equals(trained.predict(files)["predicted_x"])
+    lines = "".join(f'{{"t": {n}, "x": {value}}}\n' for n, value in enumerate(values))
+    streamed = CliRunner().invoke(main, ["stream", str(model)], input=lines)
+    assert streamed.exit_code == 0, streamed.stderr
+    newest = json.loads(streamed.stdout.splitlines()[-1])["predicted_x"]
+    assert newest == pytest.approx(again.predict(path, latest=True)["predicted_x"][0], rel=1e-5)
+
+
+def test_a_model_without_such_words_says_nothing_of_them():
+    description = Columns(("x",), ("x",)).to_dict()
+    assert "missing" not in description and Columns.from_dict(description).missing == ()
+    with pytest.raises(DataError, match="missing: expected a list of distinct names"):
+        Columns.from_dict({**description, "missing": [5]})

@@ -34,7 +34,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a liquid network on TABLE, delimited text or Parquet, in order of time.
+    """Train a liquid network on TABLE, delimited text, Parquet or JSON, in order of time.
 
     \b
     Forecast the next value of a series:
@@ -49,7 +49,8 @@ def train(
       lnn train glucose.csv --target gl --time time --group id --horizon 6
 
     What TABLE holds is found and said before training, and each finding can be set. TABLE may be
-    packed by gzip, be - for standard input, or be several files with the same columns.
+    packed by gzip, bzip2, xz or zip, be - for standard input, or be several files with the same
+    columns.
 
     The oldest rows train, the next choose the best epoch, and the newest measure the result,
     which is printed beside what simple forecasts reach. Empty cells are missing values. Names may

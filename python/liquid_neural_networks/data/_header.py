@@ -73,7 +73,7 @@ def find_header(
         return Header(_distinct(found, remarks), 0, remarks)
     names = _distinct(_names(rows[0], rows[1:], width, remarks), remarks)
     if _are_times(names):
-        remarks.append("the columns are named by times, but a row for each time is expected")
+        remarks.append("columns are named by times, where a row for each time is expected")
     further = _further_rows(rows[1:], missing)
     if further:
         remarks.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
@@ -145,6 +145,17 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     if len(tables) > 1 or FILE_COLUMN in text:
         return _one_below_the_other(tables, files.names)
     return tables[0]
+
+
+def with_missing(source: Table, words: Sequence[str]) -> Table:
+    """The same files, in which these words mean no value too; a table as it is."""
+    if not words:
+        return source
+    given = as_polars(source)
+    if isinstance(given, polars.DataFrame):
+        return given
+    files = given if isinstance(given, TableFiles) else TableFiles(given)
+    return replace(files, missing=tuple(dict.fromkeys([*files.words, *words])))
 
 
 def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:

@@ -140,9 +140,15 @@ def prepare(
     _check_length(arranged.height, training, horizon, window, group)
     _check_parts(cut, [len(each.numbers) for each in parts], test)
     choice = choose(arranged, order, parts, training, replace(wish, horizon=horizon))
-    recordings = choice.columns.recordings(arranged, rows=parts)
-    remarks += [*choice.remarks, *_about(choice.columns, recordings, horizon, split)]
-    return Prepared(choice.columns, recordings, cut, horizon, remarks)
+    columns = replace(choice.columns, missing=_missing(table))
+    recordings = columns.recordings(arranged, rows=parts)
+    remarks += [*choice.remarks, *_about(columns, recordings, horizon, split)]
+    return Prepared(columns, recordings, cut, horizon, remarks)
+
+
+def _missing(table: Table) -> tuple[str, ...]:
+    """The words that mean no value in these files, for files to come."""
+    return tuple(dict.fromkeys(table.words)) if isinstance(table, TableFiles) else ()
 
 
 def _read(
