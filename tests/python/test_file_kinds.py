@@ -12,7 +12,7 @@ import numpy as np
 import polars
 import pytest
 
-from liquid_neural_networks.data import TableFiles, read_table
+from liquid_neural_networks.data import TableFiles, choose_columns, read_table
 from liquid_neural_networks.errors import DataError
 
 ROWS = [
@@ -161,3 +161,21 @@ def test_a_column_that_is_empty_in_one_file(tmp_path):
     second.write_text("t,x\n3,\n4,NA\n")
     assert read_table([first, second])["x"].to_list() == [1.5, 2.5, None, None]
     assert read_table([second, first])["x"].to_list() == [None, None, 1.5, 2.5]
+
+
+def test_json_of_columns(read):
+    columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
+    assert read(json.dumps(columns).encode()).equals(read(TEXT))
+    columns["sales"].pop()
+    with pytest.raises(DataError, match="lists of different lengths"):
+        read(json.dumps(columns).encode())
+
+
+@pytest.mark.parametrize("cells", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"1", b"2"], [object()] * 2])
+@pytest.mark.parametrize("role", ["time", "group"])
+def test_times_and_groups_of_cells_that_are_no_plain_values(cells, role):
+    """Lists and objects ended in an error of polars."""
+    kind = polars.Object if type(cells[0]) is object else None
+    table = polars.DataFrame({"x": [1.5, 2.5], "k": polars.Series(cells, dtype=kind)})
+    with pytest.raises(DataError, match=r"k: expected .*, the column holds"):
+        choose_columns(table, "x", **{role: "k"})

@@ -21,6 +21,8 @@ def is_json(content: bytes) -> bool:
 def read_json(content: bytes, source: str) -> polars.DataFrame:
     """The table of all records: a column for each name, null where a record lacks it.
 
+    One record of lists is a table column by column.
+
     Raises:
         DataError: it is no JSON, or something else than records.
     """
@@ -32,4 +34,13 @@ def read_json(content: bytes, source: str) -> polars.DataFrame:
         raise DataError(
             f"is JSON, but not records, one a line or in a list: {reason}", source
         ) from None
+    if table.height == 1 and all(dtype == polars.List for dtype in table.dtypes):
+        table = _columns(table, source)
     return table.with_columns(polars.selectors.by_dtype(polars.Null).cast(polars.String))
+
+
+def _columns(record: polars.DataFrame, source: str) -> polars.DataFrame:
+    try:
+        return record.explode(record.columns)
+    except polars.exceptions.PolarsError:
+        raise DataError("has lists of different lengths for columns", source) from None

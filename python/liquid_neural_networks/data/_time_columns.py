@@ -9,6 +9,7 @@ from typing import Optional
 import polars
 
 from ..errors import DataError
+from ._frames import is_plain
 from ._spelling import plain_numbers, spelled_numbers, spelling
 from ._time_text import Times, by_pattern, compact, parsed, recognised
 
@@ -47,6 +48,9 @@ def read_times(
     """
     if len(columns) == 1 and columns[0].dtype.is_temporal() and columns[0].dtype != polars.Time:
         return Times(columns[0], None)
+    for column in columns:
+        if not is_plain(column):
+            raise DataError(f"expected times, the column holds {column.dtype}", column.name)
     text = _joined(columns)
     values = None if known is None else parsed(text, known)
     if values is not None and pattern is None:
