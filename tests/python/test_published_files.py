@@ -285,3 +285,25 @@ def test_a_model_without_such_words_says_nothing_of_them():
     assert "missing" not in description and Columns.from_dict(description).missing == ()
     with pytest.raises(DataError, match="missing: expected a list of distinct names"):
         Columns.from_dict({**description, "missing": [5]})
+
+
+# -- columns that stand apart by blanks --------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 9])
+def test_an_empty_cell_between_blanks_is_refused(read, at):
+    """The cells after it moved up a column, without a word."""
+    lines = [f"  {n:4.1f}  {n + 10:4.1f}  {n + 20:4.1f}" for n in range(10)]
+    lines[at] = f"  {at:4.1f}        {at + 20:4.1f}"
+    with pytest.raises(DataError, match=rf"line {at + 2} has 2 of 3 cells.*write NA there"):
+        read("   A     B     C\n" + "\n".join(lines) + "\n")
+
+
+def test_lines_between_blanks_that_are_no_rows(read):
+    text = "A B C\n" + "1 2 3.5\n# a note\n\n4 5 6.5\n  \n"
+    assert read(text, comment="#")[0].shape == (2, 3)
+    assert read("A B\n'x y' 2\n'z w' 3\n".replace("'", '"'))[0].shape == (2, 2)
+
+
+def test_dates_with_blanks_around_them_are_dates(read):
+    assert read("d | x\n2020-01-01 | 1.5\n2020-01-02 | 2.5\n")[0]["d"].dtype == polars.Date

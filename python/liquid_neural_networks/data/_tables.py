@@ -220,6 +220,7 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
     separator = dialect.separator
     if separator == BLANKS:
         rows, separator = blanks_as_tabs(rows, dialect.quote), "\t"
+        _check_no_blank_cells(rows, dialect, source)
     try:
         table = polars.read_csv(
             rows,
@@ -234,6 +235,23 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
         raise DataError(f"cannot be read as a table: {reason}", source) from None
     empty = polars.all_horizontal(polars.all().is_null())
     return table.filter(~empty)
+
+
+def _check_no_blank_cells(rows: bytes, dialect: Dialect, source: str) -> None:
+    """Between runs of blanks an empty cell leaves no trace: those after it would move up.
+
+    Raises:
+        DataError: a row has fewer cells than the others.
+    """
+    between, mark = len(dialect.names) - 1, (dialect.comment or "").encode()
+    for number, line in enumerate(rows.split(b"\n"), dialect.rows_at + 1):
+        cells = line.count(b"\t") + 1
+        if line and cells <= between and not (mark and line.startswith(mark)):
+            raise DataError(
+                f"line {number} has {cells} of {between + 1} cells, and between blanks nobody can "
+                "tell which is empty; write NA there, or delete the line if it is no row",
+                source,
+            )
 
 
 def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:

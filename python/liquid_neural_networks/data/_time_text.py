@@ -321,7 +321,7 @@ def iso_times(text: polars.Series) -> Optional[polars.Series]:
     first = next((each for each in text.head(100) if each is not None), None)
     if first is None or not re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", first):
         return None
-    text = _pointed(text)
+    text = _pointed(text.str.strip_chars())
     readings = (parsed(text, form) for form in _forms(_fullest(text) or first))
     return next((values for values in readings if values is not None), None)
 
