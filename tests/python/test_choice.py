@@ -50,7 +50,7 @@ def test_what_is_left_out_is_said_with_the_reason() -> None:
         "left out No: numbers the rows",
         "left out wind: text, 2 different words; --categories wind encodes them",
         "left out floor: constant in the rows to train on (3)",
-        "left out unit: text, 1 different words",
+        "left out unit: text, the same in all rows",
         "left out broken: no value in the rows to train on",
         "feeds light, open",
         "predicts occupied at the same row",

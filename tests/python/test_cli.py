@@ -278,7 +278,7 @@ def test_new_rows_are_predicted_with_the_state_of_those_before(
     new = tmp_path / "new.csv"
     new.write_text(rows[0] + rows[-1])
     alone = lnn("predict", model, new)
-    assert alone.exit_code == 0 and "Warning: the table has 1 rows of a series" in alone.stderr
+    assert alone.exit_code == 0 and "Warning: the table has 1 row of a series" in alone.stderr
     (tmp_path / "old.csv").write_text("".join(rows[:-1]))
     assert lnn("predict", model, tmp_path / "old.csv", "--state", state).exit_code == 0
     carried = lnn("predict", model, new, "--state", state, "--latest")
@@ -390,7 +390,10 @@ def test_inspect_tells_what_a_table_was_used_for(folder: Path) -> None:
         (("predict", "values.lnn", "other.csv"), "wave: there is no such column"),
         (("evaluate", "plain.lnn", "table.csv"), "was not trained on a table"),
         (("inspect", "broken.csv"), "broken.csv: is no .lnn file"),
-        (("train", "semicolons.csv", "--target", "a"), "test: 0.15 of 1 rows is none"),
+        (
+            ("train", "semicolons.csv", "--target", "a"),
+            "table: has 1 row, of which 1 are to train on",
+        ),
         (("train", "table.csv", "--target", "wave", "--test", "0.001"), "test: 0.001 of 200 rows"),
         (
             (

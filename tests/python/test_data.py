@@ -319,7 +319,7 @@ def test_numbers_as_text_are_refused_with_the_columns_name() -> None:
     ("name", "contents", "said"),
     [
         ("none.csv", None, "no such file"),
-        ("table.xlsx", b"PK\x03\x04", "an Excel file"),
+        ("table.xlsx", b"PK\x03\x04", "damaged zip archive"),
         ("folder", None, "no such file"),
         ("empty.csv", b"", "has no rows"),
         ("header.csv", b"a,b\n", "has no rows"),

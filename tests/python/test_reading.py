@@ -301,8 +301,8 @@ def test_damaged_parquet_files_raise_one_typed_error(
         (b"<!DOCTYPE html>\n<html>a,b</html>\n", "is HTML or XML"),
         (b"\n<HTML><td>1</td>\n", "is HTML or XML"),
         (b"<?xml version='1.0'?>\n<a>1,2</a>\n", "is HTML or XML"),
-        (b'{"a": 1}\n{"a": 2}\n', "is JSON"),
-        (b'[{"a": 1},\n{"a": 2}]\n', "is JSON"),
+        (b'{"a": [1, 2]}\n{"a": \n', "is JSON"),
+        (b'[{"a": 1},\n{"a": 2}\n', "is JSON"),
     ],
 )
 def test_damaged_text_says_where(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -69,6 +69,9 @@ def _explained(error: click.NoSuchOption) -> click.UsageError:
         return error
     known = [name for each in error.ctx.command.params for name in each.opts if name[:2] == "--"]
     meant = hint(error.option_name, known)
+    if len(error.option_name) == 2:  # a letter
+        begin = [name for name in known if name[2] == error.option_name[1]]
+        meant = f"; did you mean {', '.join(begin)}?" if begin else ""
     return click.UsageError(f"No such option: {error.option_name}{meant}", error.ctx)
 
 

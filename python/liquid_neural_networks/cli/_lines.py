@@ -208,6 +208,24 @@ def number_or_none(row: Row, name: str) -> Optional[float]:
     return None if found != found else found
 
 
+def without(row: Row, words: Sequence[str]) -> Row:
+    """The row with nothing in the cells that hold one of these words, or numbers."""
+    if not words:
+        return row
+    numbers = {found for found in map(_float, words) if found is not None}
+    return {
+        name: None if str(value).strip() in words or _float(value) in numbers else value
+        for name, value in row.items()
+    }
+
+
+def _float(value: object) -> Optional[float]:
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def instant(row: Row, name: str, dates: bool) -> float:
     """The time in a column: a number as it is, a date in seconds.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 from .. import model_file
 from ..errors import DataError, LiquidError, OptionError
 from ..network import LiquidNetwork
-from ._lines import Row, instant, looks_like_a_number, number, number_or_none
+from ._lines import Row, instant, looks_like_a_number, number, number_or_none, without
 
 if TYPE_CHECKING:
     from ..training import Forecaster, LiveForecast
@@ -42,12 +42,14 @@ class Forecasts:
         columns = forecaster.columns
         self._forecaster, self._stream = forecaster, stream
         self._numbers = set(columns.features) - set(columns.categories) - set(columns.time)
+        self._missing = columns.missing
         self._own = list(columns.order.kept_as_text)
         made_at = len(columns.time) == 1 and max(forecaster.aim.steps) > 0
         own = [MADE_AT if made_at and name in columns.time else name for name in self._own]
         self.names = [*own, *self._stream.names]
 
     def steps(self, rows: Sequence[Row]) -> list[Answer]:
+        rows = [without(row, self._missing) for row in rows]
         try:
             found = self._stream.steps([self._cells(row) for row in rows])
         except LiquidError as error:
@@ -60,7 +62,7 @@ class Forecasts:
         ]
 
     def _cells(self, row: Row) -> Row:
-        return {**row, **{name: number_or_none(row, name) for name in self._numbers}}
+        return {**row, **{n: number_or_none(row, n) for n in self._numbers}}
 
     def saved(self) -> dict[str, Any]:
         return self._stream.state

@@ -14,7 +14,7 @@ from .. import model_file
 from ..errors import DataError, LiquidError, OptionError
 from ..network import LiquidNetwork
 from ..online import Event, Guarded
-from ._lines import Row, number
+from ._lines import Row, number, without
 from ._live import Answer, Forecasts, Outputs, check_header, forecaster_in
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ class LearningForecasts(_Learns, Forecasts):
 
     def _step(self, row: Row) -> Answer:
         try:
-            labels = _labels(row, self._every, self._targets)
+            known = without(row, self._forecaster.columns.missing)
+            labels = _labels(known, self._every, self._targets)
         except LiquidError as error:
             return error
         (answer,) = super().steps([row])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -21,11 +23,14 @@ WIRINGS = ("fully_connected", "random", "ncp", "auto_ncp", "c_elegans")
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names of columns with commas between them."""
-    listed = tuple(name.strip() for name in text.split(","))
-    if not all(listed):
+    """Names of columns with commas between them; one with a comma in it stands in quotes."""
+    listed = [text]
+    if "," in text or text.startswith('"'):
+        listed = next(csv.reader(io.StringIO(text), skipinitialspace=True), [])
+    stripped = tuple(name.strip() for name in listed)
+    if not stripped or not all(stripped):
         raise click.BadParameter(f"expected names with single commas between them, got {text!r}")
-    return listed
+    return stripped
 
 
 def levels(text: str) -> tuple[float, ...]:
@@ -34,6 +39,12 @@ def levels(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise click.BadParameter(f"expected numbers with commas between, got {text!r}") from None
+
+
+def output_option(*, folder: bool = False, **settings: Any) -> Callable[..., Any]:
+    """``--output`` and ``-o``, alike in every command that writes files."""
+    kind = click.Path(file_okay=not folder, dir_okay=folder, path_type=Path)
+    return click.option("--output", "-o", type=kind, **settings)
 
 
 def never(_: click.Context, __: click.Parameter, value: int) -> Optional[int]:

@@ -7,11 +7,12 @@ from time import perf_counter
 
 import click
 
+from ._options import output_option
+
 
 @click.command()
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+@output_option(
+    folder=True,
     default=Path("lnn-demo"),
     show_default=True,
     help="Folder for the pictures, the model and the results; made if missing.",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
+from ._options import output_option
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -24,10 +26,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to write.",
 )
-@click.option(
-    "--output",
+@output_option(
+    folder=True,
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
     help="The folder to write to; it is made if it is not there.",
 )
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 import click
 
 from ._files import check_ending, check_output, write_table
-from ._options import reading_options
+from ._options import output_option, reading_options
 from ._results import warnings_as_lines
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @reading_options
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+@output_option(
     help="A .csv, .tsv or .parquet file.  [default: CSV on standard output]",
 )
 @click.option("--latest", is_flag=True, help="Only what is predicted at the newest row.")

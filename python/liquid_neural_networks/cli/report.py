@@ -9,7 +9,7 @@ import click
 
 from ._files import check_output
 from ._models import opened
-from ._options import reading_options
+from ._options import output_option, reading_options
 from ._results import warnings_as_lines
 
 if TYPE_CHECKING:
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @reading_options
-@click.option(
-    "--output",
-    "-o",
+@output_option(
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
     help="The page, an HTML file.",
 )
 @click.option(

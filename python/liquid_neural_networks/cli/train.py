@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._files import check_output
-from ._options import reading_options
+from ._options import output_option, reading_options
 from ._results import show_metrics
 from ._training_options import training_options
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @reading_options
 @training_options
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+@output_option(
     default=Path("model.lnn"),
     show_default=True,
 )
@@ -36,7 +34,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a liquid network on TABLE, delimited text or Parquet, in order of time.
+    """Train a liquid network on TABLE, delimited text, Parquet or JSON, in order of time.
 
     \b
     Forecast the next value of a series:
@@ -51,7 +49,8 @@ def train(
       lnn train glucose.csv --target gl --time time --group id --horizon 6
 
     What TABLE holds is found and said before training, and each finding can be set. TABLE may be
-    packed by gzip, be - for standard input, or be several files with the same columns.
+    packed by gzip, bzip2, xz or zip, be - for standard input, or be several files with the same
+    columns.
 
     The oldest rows train, the next choose the best epoch, and the newest measure the result,
     which is printed beside what simple forecasts reach. Empty cells are missing values. Names may

@@ -15,6 +15,7 @@ from ._calendar import CYCLES, check_calendar, cycles_within
 from ._columns import Columns
 from ._features import worth_feeding
 from ._order import Order, Rows
+from ._sentinels import remarks as on_marks
 from ._tables import check_column, check_no_stray_text, is_number
 from ._targets import class_labels, listed, target_kind, words_in
 from ._text import plural
@@ -133,7 +134,22 @@ def choose(
     columns = Columns(
         features, wish.targets, order, labels, categories, calendar, wish.label_per_group
     )
-    return Choice(columns, (kind.reason, *left_out, *_fed(columns)))
+    doubts = _doubts(table, columns, training)
+    return Choice(columns, (kind.reason, *left_out, *_fed(columns), *doubts))
+
+
+def _doubts(
+    table: polars.DataFrame, columns: Columns, training: Sequence[npt.NDArray[np.int64]]
+) -> list[str]:
+    """Numbers that may mean no value, and targets that never change."""
+    values = () if columns.classes is not None else columns.targets
+    fed = [name for name in columns.features if name not in columns.categories]
+    said = [each for name in dict.fromkeys([*values, *fed]) for each in on_marks(table[name])]
+    trained = np.concatenate(training)
+    for name in values:
+        if len(trained) > 1 and table[name][trained].drop_nulls().n_unique() == 1:
+            said.append(f"{name}: the same in all rows to train on: there is nothing to learn")
+    return said
 
 
 def _features(

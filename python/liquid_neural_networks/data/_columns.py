@@ -14,7 +14,7 @@ from ..errors import DataError
 from ._calendar import CYCLES, calendar_inputs, calendar_names
 from ._order import Order, Rows
 from ._series import Series
-from ._tables import Table, check_column, numbers, read_table
+from ._tables import Table, check_column, numbers, read_table, with_missing
 from ._times import FloatArray, row_number, written
 
 Label = Union[str, int, bool]
@@ -51,6 +51,7 @@ class Columns:
         categories: the words of each feature that holds words; one input stands for each.
         calendar: cycles fed as sine and cosine, see :data:`CYCLES`.
         label_per_group: whether a recording has one target, predicted at its last row.
+        missing: words and numbers that mean no value in files, beside the usual ones.
     """
 
     features: tuple[str, ...]
@@ -60,6 +61,7 @@ class Columns:
     categories: Mapping[str, tuple[Label, ...]] = field(default_factory=dict)
     calendar: tuple[str, ...] = ()
     label_per_group: bool = False
+    missing: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -104,7 +106,8 @@ class Columns:
         Raises:
             DataError: the table cannot be read, or lacks times or groups.
         """
-        return self.order.arranged(read_table(table, text=self.order.kept_as_text))
+        source = with_missing(table, self.missing)
+        return self.order.arranged(read_table(source, text=self.order.kept_as_text))
 
     def recordings(
         self,
@@ -124,6 +127,10 @@ class Columns:
                 not rise.
         """
         for column in (*self.features, *(self.targets if targets else ())):
+            if column in self.features and column in self.targets and column not in table.columns:
+                raise DataError(
+                    "there is no such column, and forecasts are made from its past", column
+                )
             check_column(table, column)
         fed, wanted = self._inputs(table), self._targets(table, targets)
         found = self.order.rows(table) if rows is None else rows
@@ -155,9 +162,13 @@ class Columns:
             raise DataError(f"holds {len(found)} series", "table")
         return found[0].series
 
-    def write_times(self, times: polars.Series) -> polars.Series:
-        """Times as text, spelled as in the table trained on."""
-        return written(times, self.order.time_format)
+    def write_times(self, times: polars.Series, like: str = "") -> polars.Series:
+        """Times as text, spelled as in the table trained on.
+
+        Args:
+            like: the text of another time, whose distance from UTC these are written with.
+        """
+        return written(times, self.order.time_format, like)
 
     def _inputs(self, table: polars.DataFrame) -> FloatArray:
         fed = []
@@ -202,6 +213,7 @@ class Columns:
             "categories": {name: list(words) for name, words in self.categories.items()},
             "calendar": list(self.calendar),
             "label_per_group": self.label_per_group,
+            **({"missing": list(self.missing)} if self.missing else {}),
         }
 
     @classmethod
@@ -221,6 +233,7 @@ class Columns:
             {name: tuple(w) for name, w in description.get("categories", {}).items()},
             tuple(description.get("calendar", ())),
             description.get("label_per_group", False),
+            tuple(description.get("missing", ())),
         )
 
 
@@ -272,13 +285,14 @@ def _indicators(column: polars.Series, words: Sequence[Label]) -> list[FloatArra
 
 def _check_description(description: Mapping[str, Any]) -> None:
     needed = {"features", "targets", "classes"}
-    known = set(Columns((), ()).to_dict())
+    known = {*Columns((), ()).to_dict(), "missing"}
     if not isinstance(description, Mapping) or not needed <= set(description) <= known:
         raise DataError(f"expected a map of {', '.join(sorted(known))}", "columns")
     _check_names("targets", description["targets"])
     _check_names("features", description["features"], empty=bool(description.get("calendar")))
     if description["classes"] is not None:
         _check_names("classes", description["classes"], (str, int))
+    _check_names("missing", description.get("missing", []), empty=True)
     categories = description.get("categories", {})
     if not isinstance(categories, Mapping) or not set(categories) <= set(description["features"]):
         raise DataError("expected a map of features to words", "categories")

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..errors import DataError, OptionError
+from ._arff import COMMENT as ARFF_COMMENT
+from ._arff import declared
 from ._header import EMPTY, KNOWN, Rows, find_header, stands_out
 from ._text import plural
 
@@ -80,9 +82,11 @@ def find_dialect(
     lines = text.split("\n")
     if len(lines) > 1:
         lines.pop()  # perhaps cut in the middle, else empty
-    comment = _comment(lines) if comment is None else comment or None
+    arff = declared(lines, source)
+    if comment is None:
+        comment = _comment(lines) if arff is None else ARFF_COMMENT
     told = re.match(r"sep=(.)\r?$", lines[0])  # Excel writes, and reads, such a first line
-    numbered = _numbered(lines, comment, from_line=1 if told else 0)
+    numbered = _numbered(lines, comment or None, arff.rows_at if arff else 1 if told else 0)
     if not numbered:
         raise DataError("has no rows", source)
     quote = _quote(numbered)
@@ -91,14 +95,22 @@ def find_dialect(
     rows, words = _cells(numbered, separator, quote), (*EMPTY, *missing)
     numbers, width = _first_lines(numbered, rows), _width(rows)
     above = _lines_above(rows, width, words)
-    commented = _names_in_comment(lines[: numbers[above]], comment, separator, quote, width)
-    found = find_header(rows[above:], width, header, commented, words)
+    if arff is not None and len(arff.names) != width:
+        raise DataError(
+            f"declares {plural(len(arff.names), 'attribute')}, its rows have {width} cells", source
+        )
+    outside = (
+        arff.names
+        if arff is not None
+        else _names_in_comment(lines[: numbers[above]], comment, separator, quote, width)
+    )
+    found = find_header(rows[above:], width, header, outside, words)
     first = above + found.rows
     if first >= len(rows):
         raise DataError("has no rows", source)
     remarks = [plural(above, "line") + " above the table left out"] if above else []
     return Dialect(
-        separator, quote, comment, found.names, numbers[first], (*remarks, *found.remarks)
+        separator, quote, comment or None, found.names, numbers[first], (*remarks, *found.remarks)
     )
 
 
@@ -117,9 +129,10 @@ def _numbered(lines: list[str], comment: Optional[str], from_line: int) -> list[
 
 def _check_is_no_markup(text: str, source: str) -> None:
     begin = text[:200].lstrip().lower()
-    for kind, starts in (("HTML or XML", ("<!doctype", "<html", "<?xml")), ("JSON", ("{", "[{"))):
-        if begin.startswith(starts):
-            raise DataError(f"is {kind}, expected rows of cells", source)
+    if begin.startswith(("<!doctype", "<html", "<?xml")):
+        raise DataError(
+            "is HTML or XML, expected rows of cells; was a page saved in place of the file?", source
+        )
 
 
 def _comment(lines: list[str]) -> Optional[str]:
@@ -216,11 +229,20 @@ def _lines_above(rows: Rows, width: int, missing: Sequence[str]) -> int:
 def _names_in_comment(
     above: list[str], comment: Optional[str], separator: str, quote: str, width: int
 ) -> Optional[list[str]]:
-    """Names in the last comment before the table, where numpy.savetxt and gnuplot put them."""
-    if comment is None or not above or not above[-1].startswith(comment):
-        return None
-    text = above[-1].lstrip(comment).strip()
-    names = [name.strip() for name in _cells([(0, text)], separator, quote)[0]]
-    if len(names) != width or not all(names) or any(KNOWN.fullmatch(name) for name in names):
-        return None
-    return names
+    """Names in the last comment before the table, where numpy.savetxt and gnuplot put them.
+
+    A comment below the names that has units has some of them twice.
+    """
+    found: list[list[str]] = []
+    for line in reversed(above):
+        if not comment or not line.startswith(comment):
+            break
+        text = line.lstrip(comment).strip()
+        names = [name.strip() for name in _cells([(0, text)], separator, quote)[0]] if text else []
+        if names and not names[0]:
+            names[0] = comment  # the first column itself is called #
+        if len(names) != width or not all(names) or any(KNOWN.fullmatch(name) for name in names):
+            break
+        found.append(names)
+    distinct = (names for names in found if len(set(names)) == width)
+    return next(distinct, found[0] if found else None)

@@ -36,6 +36,7 @@ def utf8(raw: bytes, encoding: Optional[str], source: str) -> tuple[bytes, str]:
         raise DataError("holds no text: there are null bytes in it", source)
     if text.startswith(codecs.BOM_UTF8):
         text = text[len(codecs.BOM_UTF8) :]
+    text = text.removesuffix(b"\x1a")  # the end of a file, to DOS
     if b"\r" in text[:_HEAD] and b"\n" not in text[:_HEAD]:
         text = text.replace(b"\r", b"\n")
     return text, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Optional
 
 import numpy as np
@@ -52,11 +53,13 @@ def _no_feature(column: polars.Series, trained: polars.Series) -> Optional[str]:
     """Why a column says nothing to a network."""
     if column.dtype in WORDS:
         words = column.n_unique() - bool(column.null_count())
+        if words == 1 and not column.null_count():
+            return "text, the same in all rows"
         if words <= MOST_CATEGORIES:
-            return f"text, {words} different words; --categories {column.name} encodes them"
+            return f"text, {words} different words; --categories {quote(column.name)} encodes them"
         return f"text, {words} different words"
     if column.dtype.is_temporal():
-        return f"dates; --time {column.name} makes them the time"
+        return f"dates; --time {quote(column.name)} makes them the time"
     if not is_number(column):
         return f"holds {column.dtype}"
     known = trained.drop_nulls()

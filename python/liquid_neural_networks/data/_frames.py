@@ -167,3 +167,10 @@ def _column(values: Any) -> Any:
     if kind in "mM" and np.datetime_data(values.dtype)[0] not in ("ns", "us", "ms"):
         values = values.astype(f"{kind}8[us]")
     return np.ascontiguousarray(values)
+
+
+def is_plain(column: polars.Series) -> bool:
+    """Whether the cells are text, numbers, flags or dates, rather than lists and the like."""
+    plain = column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == polars.Null
+    words = (polars.String, polars.Categorical, polars.Enum, polars.Boolean)
+    return column.dtype != polars.Duration and (plain or column.dtype in words)

@@ -10,17 +10,25 @@ from typing import NamedTuple, Optional
 Rows = list[list[str]]
 """The cells of some lines."""
 
-_NUMBER = r"[-+\u2212]?[$€£¥]?\s?(\d{1,3}([ ,.'\u2019]\d{3})+([.,]\d+)?|\d*[.,]?\d+|\d+[.,])"
+_NUMBER = r"\(?[-+\u2212]?[$€£¥]?\s?(\d{1,3}([ ,.'\u2019]\d{3})+([.,]\d+)?|\d*[.,]?\d+|\d+[.,])"
 KNOWN = re.compile(
     rf"""\s*(
-      {_NUMBER}(e[-+]?\d+)?\s?[%$€£¥]?   # a number in any spelling
+      {_NUMBER}(e[-+]?\d+)?\s?[%$€£¥]?\)?   # a number in any spelling
     | [-+]?(nan|inf|infinity)
-    | \d{{1,4}}([-/.])\d{{1,2}}(\5\d{{1,4}})?([T ]+[\d:.,]+\s?([ap]m)?(Z|[-+]\d\d:?\d\d)?)?  # date
+    | \d{{1,4}}(?P<mark>[-/.])\d{{1,2}}((?P=mark)\d{{1,4}})?   # date, perhaps with a time
+      ([T ]+[\d:.,]+\s?([ap]m)?(Z|[-+]\d\d:?\d\d)?)?
     | \d{{1,2}}[- ][a-z]{{3}}[- ]\d{{2,4}}([T ][\d:.]+)?
     | \d+:\d\d(:\d\d)?([.,]\d+)?\s?([ap]m)?                                                  # time
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
+_YEAR = r"(1[5-9]|20|21)\d{2}"
+_TIME = re.compile(
+    rf"{_YEAR}[-/M]\d{{1,2}}([-/]\d{{1,2}})?|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}|{_YEAR}-?Q\d"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MOST_FURTHER = 4
+"""Rows below the names that may belong to the header."""
 EMPTY = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
 """Cells that mean: no value."""
 
@@ -64,9 +72,16 @@ def find_header(
         found = commented or [f"column_{number + 1}" for number in range(width)]
         return Header(_distinct(found, remarks), 0, remarks)
     names = _distinct(_names(rows[0], rows[1:], width, remarks), remarks)
-    if not _is_units(rows[1:], missing):
-        return Header(names, 1, remarks)
-    return Header(names, 2, [*remarks, "a second header row left out"])
+    if _are_times(names):
+        remarks.append("columns are named by times, where a row for each time is expected")
+    further = _further_rows(rows[1:], missing)
+    if further:
+        remarks.append(
+            "a second header row left out"
+            if further == 1
+            else f"{further} more header rows left out"
+        )
+    return Header(names, 1 + further, remarks)
 
 
 def _is_header(rows: Rows, width: int, missing: Sequence[str]) -> bool:
@@ -75,6 +90,8 @@ def _is_header(rows: Rows, width: int, missing: Sequence[str]) -> bool:
     if len(first) < width or not columns[0]:
         return len(first) < width or not any(_kind(cell, missing) == "known" for cell in first)
     if stands_out(rows, width, missing) or _counts_columns(first, columns):
+        return True
+    if _are_times(first) and not any(_TIME.fullmatch(cell.strip()) for cell in rows[1]):
         return True
     for cell, column in zip(first, columns):
         kind = _kind(cell, missing)
@@ -113,15 +130,28 @@ def _counts_columns(first: list[str], columns: Rows) -> bool:
     return False
 
 
-def _is_units(rows: Rows, missing: Sequence[str]) -> bool:
-    """Whether a row of text stands between the names and columns of numbers."""
-    if len(rows) < 3:
+def _are_times(names: Sequence[str]) -> bool:
+    """Whether the columns of a table are named by times: years, months, days."""
+    stripped = [name.strip() for name in names]
+    if {name[:3].lower() for name in stripped} >= set(_MONTHS):
+        return True
+    years = [int(name) for name in stripped if re.fullmatch(_YEAR, name)]
+    in_a_row = len(years) > 3 and all(b - a == 1 for a, b in zip(years, years[1:]))
+    return in_a_row or sum(_TIME.fullmatch(name) is not None for name in stripped) > 3
+
+
+def _further_rows(rows: Rows, missing: Sequence[str]) -> int:
+    """How many rows of text stand between the names and columns of numbers."""
+    return max((n for n in range(1, _MOST_FURTHER + 1) if _are_units(rows, n, missing)), default=0)
+
+
+def _are_units(rows: Rows, count: int, missing: Sequence[str]) -> bool:
+    """Whether so many rows hold no number, and text stands in the last above numbers alone."""
+    above, below = rows[:count], rows[count:]
+    if len(below) < 2 or any(_kind(cell, missing) == "known" for row in above for cell in row):
         return False
-    first, below = rows[0], rows[1:]
     unlike = 0
-    for index, cell in enumerate(first):
-        if _kind(cell, missing) == "known":
-            return False
+    for index, cell in enumerate(above[-1]):
         kinds = {_kind(row[index], missing) for row in below if index < len(row)} - {None}
         unlike += _kind(cell, missing) == "text" and kinds == {"known"}
     return unlike > 0

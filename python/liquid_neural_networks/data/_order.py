@@ -13,6 +13,7 @@ import polars
 
 from .._checks import check_choice, check_flag
 from ..errors import DataError, OptionError
+from ._frames import is_plain
 from ._tables import check_column
 from ._time_columns import read_times
 from ._times import FloatArray, TimesNotRising, row_number, steps, unordered_instants
@@ -176,6 +177,10 @@ class Order:
         if self.group is None:
             return np.zeros(table.height, dtype=np.int64)
         column = table[check_column(table, self.group)]
+        if not is_plain(column):
+            raise DataError(
+                f"expected names or numbers, the column holds {column.dtype}", self.group
+            )
         absent = column.is_null().to_numpy()
         if absent.any():
             raise DataError(f"row {row_number(absent)} belongs to none", self.group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Optional
 
@@ -16,6 +17,8 @@ _SIGN = r"^[+-]?"
 _DIGITS_AND_MARKS = r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$"
 _COMMA_GROUPS = _SIGN + r"([1-9]\d{0,2}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
 _POINT_GROUPS = _SIGN + r"([1-9]\d{0,2}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
+
+_UP_TO_GROUPS = re.compile(_SIGN + r"([1-9]\d{0,2}(\.\d{3})+|\d{1,3})$")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def bare(column: polars.Series) -> polars.Series:
     return (
         column.str.replace_all(r"[\s\u{00a0}\u{2009}\u{202f}]", "")
         .str.replace("\u2212", "-", literal=True)  # a minus sign
+        .str.replace(r"^\(([^()+-]+)\)$", "-$1")  # as accountants write what is owed
         .str.replace(rf"^([+-]?)[{_CURRENCIES}]", "$1")
         .str.replace(rf"[%{_CURRENCIES}]$", "")
         .str.replace_all(r"['\u{2019}](\d{3})", "$1")
@@ -121,6 +125,19 @@ def spelled_numbers(column: polars.Series, decimal: str) -> polars.Series:
 def has_only_groups(column: polars.Series) -> bool:
     """Whether points in a column of numbers can all stand between thousands, as in ``1.234``."""
     return bool(bare(column).drop_nulls().str.contains(_POINT_GROUPS).all())
+
+
+def mixes_groups(column: polars.Series) -> bool:
+    """Whether some of these numbers have a point before three digits, and the others, of three
+    digits at most, have none: 950 beside 1.100 is more likely a thousand than decimals."""
+    # In most tables the first cells tell, and there may be thousands of columns.
+    if not all(cell is None or _UP_TO_GROUPS.match(cell.strip()) for cell in column.head(8)):
+        return False
+    cells = column.drop_nulls().str.strip_chars()
+    pointed = cells.str.contains(".", literal=True)
+    return bool(
+        pointed.any() and not pointed.all() and cells.str.contains(_UP_TO_GROUPS.pattern).all()
+    )
 
 
 def looks_numeric(column: polars.Series) -> polars.Series:

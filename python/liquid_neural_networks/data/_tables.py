@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
+from shlex import quote
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -18,10 +19,12 @@ from ..errors import DataError, DtypeError
 from ._bytes import STANDARD_INPUT, contents, is_parquet
 from ._dialect import BLANKS, SAMPLE, Dialect, find_dialect
 from ._encoding import utf8
+from ._footer import without_footer
 from ._frames import SupportsArrow, as_polars
+from ._json import is_json, read_json
 from ._parquet import read_parquet
 from ._spelling import check_decimal, looks_numeric, spelling
-from ._text import blanks_as_tabs, line_start, plural
+from ._text import blanks_as_tabs, line_start, plural, quotes_cells
 from ._times import FloatArray, row_number
 from ._typing import typed
 
@@ -36,8 +39,9 @@ class TableFiles:
     """Files that hold one table, one below the other, and how to read them.
 
     Args:
-        paths: of delimited text of any ending, of gzip of it, or of Parquet; ``"-"`` is standard
-            input. Names are literal: ``*`` is a character like any other.
+        paths: of delimited text of any ending, Parquet, or records in JSON; perhaps packed by
+            gzip, bzip2, xz or zip; ``"-"`` is standard input. Names are literal: ``*`` is a
+            character like any other.
         separator: one character between cells, or a blank for runs of blanks. Default: found.
         decimal: ``"."`` or ``","``. Default: found.
         encoding: of text, by a name that Python knows. Default: found.
@@ -109,10 +113,11 @@ Table = Union[
 def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     """The table in one or several files, or a table of another library, as a polars table.
 
-    Delimited text is recognised whatever its ending: what separates cells, comments, the header,
-    the encoding, decimal commas, groups of thousands, currency and percent signs, missing words,
-    and dates in ISO 8601. :class:`TableFiles` sets each of these. Several files must have the
-    same columns; a column :data:`FILE_COLUMN` then names the file of each row.
+    Delimited text is recognised whatever the name of the file ends in: what separates cells,
+    comments, the header, the encoding, decimal commas, groups of thousands, currency and percent
+    signs, missing words, and dates in ISO 8601. :class:`TableFiles` sets each of these. Several
+    files must have the same columns, in any order; a column :data:`FILE_COLUMN` then names the
+    file of each row.
 
     Args:
         source: paths, :class:`TableFiles`, a table of polars, pandas or PyArrow, a dictionary of
@@ -142,6 +147,17 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
     return tables[0]
 
 
+def with_missing(source: Table, words: Sequence[str]) -> Table:
+    """The same files, in which these words mean no value too; a table as it is."""
+    if not words:
+        return source
+    given = as_polars(source)
+    if isinstance(given, polars.DataFrame):
+        return given
+    files = given if isinstance(given, TableFiles) else TableFiles(given)
+    return replace(files, missing=tuple(dict.fromkeys([*files.words, *words])))
+
+
 def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:
     source = "standard input" if path == STANDARD_INPUT else path
     raw = contents(path)
@@ -162,6 +178,8 @@ def _read_text(
 ) -> tuple[polars.DataFrame, list[str]]:
     """The table in a delimited text, and what was found, in words."""
     content, encoding = utf8(raw, files.encoding, source)
+    if is_json(content):
+        return _typed_json(read_json(content, source), files, text)
     dialect = find_dialect(
         content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
@@ -170,17 +188,30 @@ def _read_text(
         header=files.header,
         missing=files.words,
     )
-    cells = _cells(content, dialect, source)
+    cells, below = without_footer(_cells(content, dialect, source))
     table, findings = typed(cells, decimal=files.decimal, missing=files.words, text=text)
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
     found += [*findings.remarks(), *dialect.remarks]
+    found += [plural(below, "line") + " below the table left out"] if below else []
     return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
 
 
+def _typed_json(
+    table: polars.DataFrame, files: TableFiles, text: Sequence[str]
+) -> tuple[polars.DataFrame, list[str]]:
+    """Numbers and times in place of their text, as in delimited text."""
+    words = table.select(polars.selectors.string())
+    found, findings = typed(words, decimal=files.decimal, missing=files.words, text=text)
+    return table.with_columns(found), ["JSON", *findings.remarks()]
+
+
 def _between(separator: str) -> str:
-    name = {BLANKS: "blanks", "\t": "tabs"}.get(separator)
-    return f"{name or repr(separator)} between cells"
+    return f"{_spoken(separator)} between cells"
+
+
+def _spoken(separator: str) -> str:
+    return {BLANKS: "blanks", "\t": "tabs"}.get(separator) or repr(separator)
 
 
 def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
@@ -189,13 +220,14 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
     separator = dialect.separator
     if separator == BLANKS:
         rows, separator = blanks_as_tabs(rows, dialect.quote), "\t"
+        _check_no_blank_cells(rows, dialect, source)
     try:
         table = polars.read_csv(
             rows,
             has_header=False,
             schema=dict.fromkeys(dialect.names, polars.String),
             separator=separator,
-            quote_char=dialect.quote,
+            quote_char=dialect.quote if quotes_cells(rows, separator, dialect.quote) else None,
             comment_prefix=dialect.comment,
         )
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
@@ -205,8 +237,25 @@ def _cells(content: bytes, dialect: Dialect, source: str) -> polars.DataFrame:
     return table.filter(~empty)
 
 
+def _check_no_blank_cells(rows: bytes, dialect: Dialect, source: str) -> None:
+    """Between runs of blanks an empty cell leaves no trace: those after it would move up.
+
+    Raises:
+        DataError: a row has fewer cells than the others.
+    """
+    between, mark = len(dialect.names) - 1, (dialect.comment or "").encode()
+    for number, line in enumerate(rows.split(b"\n"), dialect.rows_at + 1):
+        cells = line.count(b"\t") + 1
+        if line and cells <= between and not (mark and line.startswith(mark)):
+            raise DataError(
+                f"line {number} has {cells} of {between + 1} cells, and between blanks nobody can "
+                "tell which is empty; write NA there, or delete the line if it is no row",
+                source,
+            )
+
+
 def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:
-    """Which line has too many cells."""
+    """Which line has too many cells, or a quote too many."""
     lines = rows.decode("utf-8", "replace").split("\n")
     width = len(dialect.names)
     reader = csv.reader(lines, delimiter=separator, quotechar=dialect.quote)
@@ -216,10 +265,16 @@ def _ragged(rows: bytes, separator: str, dialect: Dialect) -> Optional[str]:
                 dialect.comment and cells[0].startswith(dialect.comment)
             ):
                 line = dialect.rows_at + reader.line_num
-                return f"line {line} has {len(cells)} cells, those before it {width}"
+                return (
+                    f"line {line} has {len(cells)} cells, those before it {width}; correct or "
+                    f"delete it, or put quotes around a cell with {_spoken(separator)} in it"
+                )
     except csv.Error:
         pass
-    return None
+    odd = [n for n, line in enumerate(lines) if line.count(dialect.quote) % 2]
+    if not odd:
+        return None
+    return f"line {dialect.rows_at + odd[0] + 1} has a quote {dialect.quote} without its other half"
 
 
 def _one_below_the_other(
@@ -229,11 +284,10 @@ def _one_below_the_other(
     named = []
     for table, path in zip(tables, paths):
         if table.columns != columns:
-            missing = sorted(set(columns) ^ set(table.columns))
-            said = f"other columns than {paths[0]}" + (
-                f": {_shortened(missing)}" if missing else ""
-            )
-            raise DataError(f"has {said}", path)
+            other = sorted(set(columns) ^ set(table.columns))
+            if other:
+                raise DataError(f"has other columns than {paths[0]}: {_shortened(other)}", path)
+            table = table.select(columns)
         if FILE_COLUMN not in columns:
             table = table.with_columns(polars.lit(Path(path).name).alias(FILE_COLUMN))
         named.append(table)
@@ -249,17 +303,34 @@ def check_column(table: polars.DataFrame, column: object) -> str:
     if not isinstance(column, str):
         raise DtypeError(f"expected the name of a column, got {column!r}", "column")
     if column not in table.columns:
-        alike = [name for name in table.columns if name.lower().startswith(column.lower())]
-        close = get_close_matches(column, table.columns, n=1) or alike
-        hint = f"; did you mean {close[0]!r}?" if close else ""
         known = _shortened(table.columns)
-        raise DataError(f"there is no such column; there are {known}{hint}", column)
+        raise DataError(
+            f"there is no such column; there are {known}{_meant(table.columns, column)}", column
+        )
     return column
+
+
+def _meant(columns: Sequence[str], name: str) -> str:
+    """Which column was probably meant, or what else went wrong, as the end of a message."""
+    if len(columns) == 1:
+        return (
+            ", one alone; --separator says what stands between cells" if name in columns[0] else ""
+        )
+    twins = [each for each in columns if each.startswith(f"{name} (")]
+    alike = [each for each in columns if each.lower().startswith(name.lower())]
+    close = twins[:1] or get_close_matches(name, columns, n=1) or alike
+    if not close:
+        return ""
+    if "," in close[0] and "," not in name:
+        return (
+            f"; did you mean {close[0]!r}? A name with a comma stands in quotes: '\"{close[0]}\"'"
+        )
+    return f"; did you mean {close[0]!r}?"
 
 
 def _shortened(names: Sequence[str], most: int = 20) -> str:
     """Names for an error that a person reads."""
-    listed = ", ".join(names[:most])
+    listed = ", ".join(repr(name) if "," in name else name for name in names[:most])
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
@@ -281,8 +352,8 @@ def check_no_stray_text(column: polars.Series) -> None:
     if how is not None and how.decimal is None:
         row = int(column.str.contains("[.,]").arg_max() or 0)
         raise DataError(
-            f"row {row + 1} is {column[row]!r}, which has thousands or a decimal comma: "
-            "--decimal . or --decimal , says it",
+            f"row {row + 1} is {column[row]!r}, which has thousands or decimals: "
+            "--decimal . or --decimal , says which mark stands before decimals",
             column.name,
         )
     known = column.is_not_null().to_numpy()
@@ -294,10 +365,17 @@ def check_no_stray_text(column: polars.Series) -> None:
         )
     if parsed.sum() > stray.sum():
         row = row_number(stray)
+        cell = column[row - 1]
+        said = f"row {row} is {cell!r}, most others are numbers; "
+        if any(each.isdigit() for each in cell):
+            helps = "correct it, or leave the cell empty"
+        else:
+            helps = f"if it means that there is none: --missing {quote(cell.strip())}"
+            if row == len(column):
+                helps = f"delete that line if it is no row of the table; {helps}"
         raise DataError(
-            f"row {row} is {column[row - 1]!r}, most others are numbers; correct it, leave the "
-            "cell empty, name such words by --missing, or name the columns that are features or "
-            "classes",
+            f"{said}{helps}; a column of words is named by --categories, and --features leaves "
+            "columns out",
             column.name,
         )
 

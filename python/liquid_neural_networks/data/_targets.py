@@ -34,6 +34,9 @@ def target_kind(
         DataError: a column does not exist, or is one of numbers but for a cell or two.
     """
     columns = [table[check_column(table, each)] for each in listed("targets", targets)]
+    for column in columns:
+        if column.null_count() == len(column):
+            raise DataError("holds no value at all: there is nothing to learn", column.name)
     if classes is not True:
         for column in columns:
             check_no_stray_text(column)
@@ -94,7 +97,7 @@ def words_in(column: polars.Series, purpose: str = "categories") -> tuple[Label,
         some = ", ".join(repr(each) for each in known.head(3))
         raise DataError(
             f"holds {len(labels)} different values in {len(known)} rows ({some}, ...), too many "
-            f"for {purpose}; are they numbers or names in a spelling of their own?",
+            f"for {purpose}; if they are numbers, leave units and letters out of the cells",
             column.name,
         )
     return tuple(sorted(labels.to_list()))

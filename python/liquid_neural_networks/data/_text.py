@@ -23,6 +23,15 @@ def blanks_as_tabs(content: bytes, quote: str) -> bytes:
     return cells.sub(lambda found: b"\t" if found[0].isspace() else found[0], trimmed)
 
 
+def quotes_cells(content: bytes, separator: str, quote: str) -> bool:
+    """Whether a cell begins with the quote; else it means inches, or itself."""
+    mark = quote.encode()
+    if mark not in content:
+        return False
+    begins = rb"(?:^|[\r\n]|" + re.escape(separator.encode()) + rb") *" + re.escape(mark)
+    return re.search(begins, content) is not None
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun.
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
 import polars
 
 from ..errors import DataError
+from ._frames import is_plain
 from ._spelling import plain_numbers, spelled_numbers, spelling
 from ._time_text import Times, by_pattern, compact, parsed, recognised
 
 _PARTS = {
-    "year": ("year", "yr", "yyyy"),
+    "year": ("year", "yr", "yyyy", "yy"),
+    "quarter": ("quarter", "qtr"),
     "month": ("month", "mon", "mnth", "mo", "mm"),
-    "day": ("day", "dd", "dom"),
+    "yearday": ("yearday", "doy", "yday", "jday"),
+    "day": ("day", "dy", "dd", "dom"),
     "hour": ("hour", "hr", "hh", "h"),
     "minute": ("minute", "min", "mi"),
     "second": ("second", "sec", "s"),
 }
+_CLOCK = ("hour", "minute", "second")
+_WHOLE = (("year", "month", "day", *_CLOCK), ("year", "yearday", *_CLOCK), ("year", "quarter"))
+"""Parts of which the first so many make a time."""
+_TWO_DIGITS = 69
+"""The first year of two digits that is in the 20th century, as ``%y`` of strptime has it."""
 
 
 def read_times(
@@ -39,13 +48,16 @@ def read_times(
     """
     if len(columns) == 1 and columns[0].dtype.is_temporal() and columns[0].dtype != polars.Time:
         return Times(columns[0], None)
+    for column in columns:
+        if not is_plain(column):
+            raise DataError(f"expected times, the column holds {column.dtype}", column.name)
     text = _joined(columns)
-    if pattern is not None:
-        return by_pattern(text, pattern)
     values = None if known is None else parsed(text, known)
-    if values is not None:
+    if values is not None and pattern is None:
         return Times(values, known)
-    return _read_one(columns[0]) if len(columns) == 1 else _read_parts(columns, text.name)
+    if len(columns) > 1:
+        return _read_parts(columns, text, pattern, known)
+    return _read_one(columns[0]) if pattern is None else by_pattern(text, pattern)
 
 
 def _joined(columns: Sequence[polars.Series]) -> polars.Series:
@@ -68,19 +80,68 @@ def _read_one(column: polars.Series) -> Times:
     return recognised(_joined([column])) if numbers is None else Times(numbers, None)
 
 
-def _read_parts(columns: Sequence[polars.Series], name: str) -> Times:
-    """Text joined, and numbers beside it by what their columns are called."""
-    numbers = {column.name: _numeric(column) for column in columns}
-    words = [column for column in columns if numbers[column.name] is None]
-    parts = {_part(each): values for each, values in numbers.items() if values is not None}
-    if not words:
-        return Times(_from_parts(parts, name), None)
-    found = recognised(_joined(words).alias(name))
-    if not parts:
-        return found
-    if not set(parts) <= {"hour", "minute", "second"} or not found.values.dtype.is_temporal():
-        raise DataError("expected dates and parts of the day beside them", name)
-    return Times(_with_clock(found.values, parts), found.format)
+def _read_parts(
+    columns: Sequence[polars.Series],
+    text: polars.Series,
+    pattern: Optional[str],
+    known: Optional[str],
+) -> Times:
+    """Text joined, and numbers beside it by what their columns are called.
+
+    Args:
+        text: of all columns.
+    """
+    found = {column.name: _numeric(column) for column in columns}
+    numbers = {name: values for name, values in found.items() if values is not None}
+    words = [column for column in columns if found[column.name] is None]
+    of_dates = pattern is None or not re.search("%[HI]", pattern)
+    if of_dates and words and numbers and all(_is_clock(name) for name in numbers):
+        dates = _joined(words).alias(text.name)
+        return _beside_a_clock(dates, _named_parts(numbers), pattern, known)
+    if pattern is not None:
+        return by_pattern(text, pattern)
+    if words:  # such as the name of a month beside a year
+        return recognised(text)
+    return Times(_from_parts(_named_parts(numbers), text.name), None)
+
+
+def _is_clock(name: str) -> bool:
+    return any(name.strip().lower() in _PARTS[part] for part in _CLOCK)
+
+
+def _beside_a_clock(
+    text: polars.Series,
+    parts: dict[str, polars.Series],
+    pattern: Optional[str],
+    known: Optional[str],
+) -> Times:
+    """Dates as text, and the hour and what is below it as numbers; written as one text."""
+    form = None if known is None else known.partition(" %H:%M")[0]
+    if pattern is not None:
+        by_pattern(text, pattern)
+        form = pattern
+    values = None if form is None else parsed(text, form)
+    if values is None:
+        values, form = recognised(text)
+    if not values.dtype.is_temporal():
+        raise DataError("expected dates and parts of the day beside them", text.name)
+    written = None
+    if form is not None and "%H" not in form:
+        written = form + (" %H:%M:%S" if "second" in parts else " %H:%M")
+    return Times(_with_clock(values, parts), written)
+
+
+def _named_parts(numbers: dict[str, polars.Series]) -> dict[str, polars.Series]:
+    """What each column is part of. Beside a month, ``mm`` are minutes."""
+    found: dict[str, polars.Series] = {}
+    for name, values in numbers.items():
+        part = _part(name)
+        if name.strip() == "mm" and any(_part(each) == "month" for each in {*numbers} - {name}):
+            part = "minute"
+        if part in found:
+            raise DataError(f"several columns hold the {part}", name)
+        found[part] = values
+    return found
 
 
 def _numeric(column: polars.Series) -> Optional[polars.Series]:
@@ -109,16 +170,13 @@ def _part(name: str) -> str:
 
 def _from_parts(parts: dict[str, polars.Series], name: str) -> polars.Series:
     """Dates from numbers: year, month, and what there is below."""
-    order = list(_PARTS)
-    held = [part for part in order if part in parts]
-    if held != order[: len(held)] or not held:
+    held = [part for part in _PARTS if part in parts]
+    if not held or all(held != list(known[: len(held)]) for known in _WHOLE):
         raise DataError(
             f"expected year, month and so on without a gap, got {', '.join(held)}", name
         )
-    whole = [parts[part].cast(polars.Int32, strict=False) for part in held]
-    given = dict(zip(held, whole))
-    one = polars.Series([1] * len(whole[0]), dtype=polars.Int32)
-    values = _dated(given.get("year"), given.get("month", one), given.get("day", one), given)
+    given = {part: parts[part].cast(polars.Int32, strict=False) for part in held}
+    values = _dated(given)
     if values.null_count():
         row = int(values.is_null().arg_max() or 0)
         cells = ", ".join(str(parts[part][row]) for part in held)
@@ -126,13 +184,22 @@ def _from_parts(parts: dict[str, polars.Series], name: str) -> polars.Series:
     return values.alias(name) if "hour" in given else values.cast(polars.Date).alias(name)
 
 
-def _dated(year: Any, month: Any, day: Any, given: dict[str, polars.Series]) -> polars.Series:
+def _dated(given: dict[str, polars.Series]) -> polars.Series:
     """Null where the parts are no date."""
+    year = given["year"]
+    short = year.is_between(0, 99)
+    if short.any():
+        year = year.zip_with(~short, year + 1900 + 100 * (year < _TWO_DIGITS).cast(polars.Int32))
+    one = polars.Series([1] * len(year), dtype=polars.Int32)
+    month = given["quarter"] * 3 - 2 if "quarter" in given else given.get("month", one)
+    day = given.get("day", one)
     text = polars.select(polars.format("{}-{}-{}", year, month, day).alias("text")).to_series()
     values = text.str.to_datetime("%Y-%m-%d", strict=False, time_unit="us")
-    return _with_clock(
-        values, {p: v for p, v in given.items() if p in ("hour", "minute", "second")}
-    )
+    if "yearday" in given:
+        days = given["yearday"].cast(polars.Int64)
+        ahead = ((days - 1) * 86_400_000_000).cast(polars.Duration("us"))
+        values = (values + ahead).set(~days.is_between(1, 366), None)
+    return _with_clock(values, {part: each for part, each in given.items() if part in _CLOCK})
 
 
 def _with_clock(dates: polars.Series, parts: dict[str, polars.Series]) -> polars.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Optional
 
 import polars
@@ -22,19 +22,44 @@ _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\d{1,2}\.\d{1,2}\.\d{2}", ("%d.%m.%y", "%m.%d.%y")),
     (r"\d{1,2}-[A-Za-z]{3}-\d{4}", ("%d-%b-%Y",)),
     (r"\d{1,2}-[A-Za-z]{3}-\d{2}", ("%d-%b-%y",)),
-    (r"\d{1,2} [A-Za-z]{3} \d{4}", ("%d %b %Y",)),
+    (r"\d{1,2}/[A-Za-z]{3}/\d{4}", ("%d/%b/%Y",)),
+    (r"\d{1,2} [A-Za-z]{3,} \d{4}", ("%d %b %Y", "%d %B %Y")),
     (r"\d{1,2} [A-Za-z]{3} \d{2}", ("%d %b %y",)),
-    (r"\d{1,2} [A-Za-z]{4,} \d{4}", ("%d %B %Y",)),
-    (r"[A-Za-z]{3} \d{1,2}, \d{4}", ("%b %d, %Y",)),
-    (r"[A-Za-z]{4,} \d{1,2}, \d{4}", ("%B %d, %Y",)),
+    (r"\d{1,2}[A-Za-z]{3}\d{4}", ("%d%b%Y",)),
+    (r"[A-Za-z]{3,} \d{1,2}, \d{4}", ("%b %d, %Y", "%B %d, %Y")),
+    (r"[A-Za-z]{3,} \d{1,2} \d{4}", ("%b %d %Y", "%B %d %Y")),
+    (r"[A-Za-z]{3}-\d{1,2}-\d{4}", ("%b-%d-%Y",)),
     (r"[A-Za-z]{3}-\d{4}", ("%b-%Y",)),
-    (r"[A-Za-z]{3} \d{4}", ("%b %Y",)),
+    (r"[A-Za-z]{3,} \d{4}", ("%b %Y", "%B %Y")),
     (r"[A-Za-z]{3}-\d{2}", ("%b-%y",)),
+    (r"\d{4}-[A-Za-z]{3}-\d{1,2}", ("%Y-%b-%d",)),
+    (r"\d{4} [A-Za-z]{3,} \d{1,2}", ("%Y %b %d", "%Y %B %d")),
     (r"\d{4}-[A-Za-z]{3}", ("%Y-%b",)),
+    (r"\d{4} [A-Za-z]{3,}", ("%Y %b", "%Y %B")),
+    (r"\d{4}M\d{1,2}", ("%YM%m",)),
+    (r"\d{4} M\d{1,2}", ("%Y M%m",)),
+    (r"\d{4}-W\d{2}-\d", ("%G-W%V-%u",)),
+    (r"\d{4}-W\d{2}", ("%G-W%V",)),
+    (r"\d{4}W\d{2}", ("%GW%V",)),
+    (r"\d{4}Q\d", ("%YQ%q",)),
+    (r"\d{4}-Q\d", ("%Y-Q%q",)),
+    (r"\d{4} Q\d", ("%Y Q%q",)),
+    (r"Q\d-\d{4}", ("Q%q-%Y",)),
+    (r"Q\d/\d{4}", ("Q%q/%Y",)),
+    (r"Q\d \d{4}", ("Q%q %Y",)),
+    (r"\d{4}-\d{3}", ("%Y-%j",)),
     (r"\d{4}-\d{1,2}", ("%Y-%m",)),
     (r"\d{4}/\d{1,2}", ("%Y/%m",)),
     (r"\d{1,2}/\d{4}", ("%m/%Y",)),
     (r"\d{8}", ("%Y%m%d",)),
+)
+"""Shapes of dates with the patterns that may read them. ``%q`` is the quarter, which no
+strptime knows: see :func:`_by_quarters`."""
+_WEEKDAY = re.compile(r"([A-Za-z]{3}|[A-Za-z]{6,9})(,? )(?=[A-Za-z\d])")
+_WEEKDAYS = tuple(
+    name[:length].lower()
+    for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    for length in (3, len(name))
 )
 _CLOCKS = (
     (r"\d{1,2}:\d{2}", "%H:%M"),
@@ -45,12 +70,16 @@ _CLOCKS = (
     (r"\d{1,2}", "%H"),
 )
 
+_YEAR, _MONTH, _DAY = r"^(1[89]|20|21)\d{2}", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_RECENT_DATE = r"^(19|20)\d{2}" + _MONTH + _DAY
 _COMPACT = (
-    ("%Y%m%d", r"^(1[89]|20|21)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"),
-    ("%Y%m", r"^(1[89]|20|21)\d{2}(0[1-9]|1[0-2])$"),
-    ("%Y%m%d%H%M", r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"),
-    ("%Y%m%d%H%M%S", r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])[0-2]\d([0-5]\d){2}$"),
-)  # fmt: skip
+    ("%Y%m%d", _YEAR + _MONTH + _DAY + "$"),
+    ("%Y%m", _YEAR + _MONTH + "$"),
+    ("%Y%j", r"^(19|20)\d{2}(0(0[1-9]|[1-9]\d)|[12]\d{2}|3[0-5]\d|36[0-6])$"),
+    ("%Y%m%d%H", _RECENT_DATE + r"([01]\d|2[0-4])$"),
+    ("%Y%m%d%H%M", _RECENT_DATE + r"(([01]\d|2[0-3])[0-5]\d|2400)$"),
+    ("%Y%m%d%H%M%S", _RECENT_DATE + r"[0-2]\d([0-5]\d){2}$"),
+)
 """Whole numbers that are dates if all of a column look so."""
 
 _STOPWATCH = re.compile(r"^\d+:\d{2}(:\d{2})?([.,]\d+)?$")
@@ -113,7 +142,7 @@ def recognised(text: polars.Series) -> Times:
         DataError: it is in none, in several, or month and day could change places.
     """
     text = _pointed(text)
-    first = next((each for each in text if each is not None), None)
+    first = _fullest(text)
     if first is None:
         raise DataError("holds no time", text.name)
     if _STOPWATCH.match(first):
@@ -128,13 +157,30 @@ def recognised(text: polars.Series) -> Times:
     if readings:
         form, values = next(iter(readings.items()))
         return Times(values, form)
-    forms = _forms(first)
-    wrong = 0 if not forms else min(_first_unread(text, form) for form in forms)
-    raise DataError(
-        f"expected numbers or dates as times, row {wrong + 1} is {text[wrong]!r}"
-        + (f", unlike {first!r}" if text[wrong] != first else "")
-        + "; --time-format says how to read them, such as %d.%m.%Y %H:%M",
-        text.name,
+    raise DataError(_unread(text, first), text.name)
+
+
+def _fullest(text: polars.Series) -> Optional[str]:
+    """The first time; one with a clock, or fractions of seconds, if others leave these away."""
+    for mark in (r":\d{2}\.\d", r"\d:\d{2}", ""):
+        found = text.filter(text.str.contains(mark).fill_null(False))
+        if len(found):
+            return str(found[0])
+    return None
+
+
+def _unread(text: polars.Series, first: str) -> str:
+    """Which row no pattern reads, and what helps."""
+    wrong = max((_first_unread(text, form) for form in _forms(first)), default=0)
+    cell = text[wrong]
+    said = f"expected numbers or dates as times, row {wrong + 1} is {cell!r}"
+    if cell == first:
+        return f"{said}; --time-format says how to read them, such as '%d.%m.%Y %H:%M'"
+    if not re.search(r"\d", cell):
+        return f"{said}, unlike {first!r}: delete that line if it is no row of the table"
+    return (
+        f"{said}, unlike {first!r}: correct it, delete that line if it is no row of the table, or "
+        "say by --time-format how to read all of them"
     )
 
 
@@ -148,11 +194,16 @@ def _pointed(text: polars.Series) -> polars.Series:
 def _forms(sample: str) -> list[str]:
     """The patterns that could read a time, by its shape."""
     forms = []
+    weekday = _WEEKDAY.match(sample)
+    start, before = 0, ""
+    if weekday and weekday[1].lower() in _WEEKDAYS:
+        start, before = weekday.end(), ("%a" if len(weekday[1]) == 3 else "%A") + weekday[2]
     for shape, dates in _DATES:
-        date = re.match(shape, sample)
+        date = re.compile(shape).match(sample, start)
         rest = _clock_pattern(sample[date.end() :], compact=dates == ("%Y%m%d",)) if date else None
-        if rest is not None:
-            forms += [pattern + rest for pattern in dates]
+        # A clock follows a day; after a month or a quarter it is the rest of another date.
+        if rest == "" or (rest and re.search("%[dju]", dates[0])):
+            forms += [before + pattern + rest for pattern in dates]
     return forms
 
 
@@ -161,8 +212,8 @@ def _clock_pattern(text: str, compact: bool) -> Optional[str]:
     if not text:
         return ""
     found = re.fullmatch(
-        r"(?P<between>T| +|)(?P<clock>[\d:]+(\.\d+)?)(?P<half> ?[AaPp][Mm])?"
-        r"(?P<zone>Z| ?UTC| ?[-+]\d{2}:?\d{2})?",
+        r"(?P<between>T| +|[_:-]|, |)(?P<clock>[\d:]+(\.\d+)?)(?P<half> ?[AaPp][Mm])?"
+        r"(?P<zone>Z| ?UTC| ?GMT| ?[-+]\d{2}(:?\d{2})?)?",
         text,
     )
     if not found or not (found["between"] or compact):
@@ -193,16 +244,54 @@ def parsed(text: polars.Series, form: str) -> Optional[polars.Series]:
 def _to_datetime(
     text: polars.Series, form: str, unit: Literal["ns", "us"] = "us"
 ) -> Optional[polars.Series]:
-    """Polars' reading of a strptime pattern, null where it does not fit."""
+    """Polars' reading of a strptime pattern, null where it does not fit.
+
+    24:00 is the end of a day, and a date alone among dates with a clock is its midnight.
+    """
+    values = _by_polars(text, form, unit)
+    clock = re.search(r"[T _:,-]*%H(:?%M)?(:?%S(\.%f)?)?$", form)
+    if values is None or clock is None or values.null_count() == text.null_count():
+        return values
+    below = (":?00" if clock[1] else "") + (":?00(?:[.]0+)?" if clock[2] else "")
+    ends = rf"(\D|\d{{8}})24({below})$"
+    late = text.str.contains(ends).fill_null(False)
+    if late.any():
+        begun = _by_polars(text.str.replace(ends, "${1}00$2"), form, unit)
+        if begun is not None:
+            values = values.zip_with(~late, begun + timedelta(days=1))
+    if values.null_count() > text.null_count() and clock[0][:1] != "%":
+        alone = text.set(values.is_not_null(), None)
+        midnights = _by_polars(alone, form[: clock.start()], unit)
+        if midnights is not None:
+            values = values.zip_with(values.is_not_null(), midnights)
+    return values
+
+
+def _by_polars(
+    text: polars.Series, form: str, unit: Literal["ns", "us"]
+) -> Optional[polars.Series]:
+    """As polars reads it, once the pattern has all that polars wants."""
+    text, form = _by_quarters(text, form)
     if re.search("%[HI]", form) and "%M" not in form:
         text, form = text + ":00", form + ":%M"  # polars wants minutes beside hours
     if re.search("%[mbB]", form) and "%d" not in form:
         text, form = text + " 01", form + " %d"  # and without a day two digits of a month
+    if "%V" in form and "%u" not in form:
+        text, form = text + " 1", form + " %u"  # and a day of the week
     form = form.replace(".%f", "%.f").replace("%z", "%#z")
     try:
         return text.str.to_datetime(form, strict=False, time_unit=unit)
     except polars.exceptions.PolarsError:
         return None
+
+
+def _by_quarters(text: polars.Series, form: str) -> tuple[polars.Series, str]:
+    """Months, of which each quarter begins with one, in place of the quarters."""
+    if "%q" not in form:
+        return text, form
+    for quarter in (4, 3, 2, 1):
+        text = text.str.replace(f"Q{quarter}", f"M{3 * quarter - 2:02}", literal=True)
+    return text, form.replace("Q%q", "M%m")
 
 
 def _first_unread(text: polars.Series, form: str) -> int:
@@ -232,8 +321,8 @@ def iso_times(text: polars.Series) -> Optional[polars.Series]:
     first = next((each for each in text.head(100) if each is not None), None)
     if first is None or not re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", first):
         return None
-    text = _pointed(text)
-    readings = (parsed(text, form) for form in _forms(text[text.is_not_null().arg_true()[0]]))
+    text = _pointed(text.str.strip_chars())
+    readings = (parsed(text, form) for form in _forms(_fullest(text) or first))
     return next((values for values in readings if values is not None), None)
 
 

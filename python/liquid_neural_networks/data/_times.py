@@ -6,7 +6,8 @@ taken between integers, so that nanoseconds stay exact however far from 1970.
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from typing import Any, Optional
 
 import numpy as np
@@ -63,7 +64,8 @@ def unordered_instants(column: polars.Series) -> npt.NDArray[Any]:
             f"expected numbers or dates as times, the column holds {column.dtype}", column.name
         )
     if missing.any():
-        raise DataError(f"row {row_number(missing)} has no time", column.name)
+        row = row_number(missing)
+        raise DataError(f"row {row} has no time: give it one, or delete that line", column.name)
     return times
 
 
@@ -129,16 +131,46 @@ def row_number(flagged: npt.NDArray[np.bool_]) -> int:
     return int(np.argmax(flagged)) + 1
 
 
-def written(times: polars.Series, form: Optional[str]) -> polars.Series:
-    """Times as text, by the pattern that read them, else in ISO 8601."""
+def written(times: polars.Series, form: Optional[str], like: str = "") -> polars.Series:
+    """Times as text, by the pattern that read them, else in ISO 8601.
+
+    Args:
+        like: the text of another time, whose distance from UTC these are written with.
+    """
     text: polars.Series
     if times.dtype.is_temporal():
-        text = times.dt.to_string("iso" if form is None else form.replace(".%f", "%.f"))
+        text = _written_dates(times, form, like)
     elif times.dtype.is_float() and (times == times.round()).all():
         text = times.cast(polars.Int64).cast(polars.String)
     else:
         text = times.cast(polars.String)
     return text
+
+
+def _written_dates(times: polars.Series, form: Optional[str], like: str) -> polars.Series:
+    zone = re.search(r"(Z|[-+]\d{2}(:?\d{2})?)$", like)
+    if form is not None and form.endswith("%z") and zone is not None:
+        form = form[:-2] + zone[0]
+        times = times.dt.replace_time_zone(None) + _from_utc(zone[0])
+    text: polars.Series = times.dt.to_string(
+        "iso" if form is None else form.replace(".%f", "%.f").replace("%q", _QUARTER)
+    )
+    if form is not None and "%q" in form:
+        quarters = zip(text, times.dt.quarter())
+        text = polars.Series(times.name, [t.replace(_QUARTER, str(q)) for t, q in quarters])
+    return text
+
+
+_QUARTER = "\x01"
+
+
+def _from_utc(zone: str) -> timedelta:
+    """How far a zone such as ``+02:00``, ``-0330`` or ``Z`` is from UTC."""
+    if zone == "Z":
+        return timedelta(0)
+    digits = zone[1:].replace(":", "")
+    distance = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    return -distance if zone[0] == "-" else distance
 
 
 def spoken_time(seconds: float) -> str:
@@ -149,6 +181,10 @@ def spoken_time(seconds: float) -> str:
     """
     for name, length in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
         if seconds >= length:
-            count = seconds / length
-            return f"{count:.3g} {name}" + ("" if count == 1 else "s")
-    return f"{seconds:.3g} second" + ("" if seconds == 1 else "s")
+            return _counted(seconds / length, name)
+    return _counted(seconds, "second")
+
+
+def _counted(count: float, unit: str) -> str:
+    said = f"{count:.3g}"
+    return f"{said} {unit}" + ("" if said == "1" else "s")

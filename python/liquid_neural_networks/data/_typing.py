@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Optional
@@ -10,10 +10,22 @@ from typing import Optional
 import polars
 
 from ._header import EMPTY
-from ._spelling import Spelling, has_only_groups, plain_numbers, spelled_numbers, spelling
+from ._spelling import (
+    Spelling,
+    has_only_groups,
+    mixes_groups,
+    plain_numbers,
+    spelled_numbers,
+    spelling,
+)
 from ._time_text import iso_times
 
-PLACEHOLDERS = ("-", "--", "---", ".", "..", "*", "m", "none", "missing", "nil", "n.a.", "#n/a")
+PLACEHOLDERS = (
+    *("-", "--", "---", ".", "..", "...", "*", ":", "m", "mm", "nd", "n.d.", "n.a.", "n/a", "na"),
+    *("nan", "<na>", "null", "(null)", "\\n", "none", "nil", "missing", "no data", "nodata"),
+    *("unknown", "not available", "(blank)", "undefined"),
+    *("#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"),
+)
 """Cells that mean no value where all others of the column are numbers; in either case."""
 
 
@@ -25,16 +37,19 @@ class Findings:
         missing: words that meant no value.
         signs: percent and currency signs left away.
         decimals: the decimal marks of all columns that leave no doubt.
+        brackets: whether there were numbers in brackets.
     """
 
     missing: set[str] = field(default_factory=set)
     signs: set[str] = field(default_factory=set)
     decimals: set[str] = field(default_factory=set)
+    brackets: bool = False
 
     def remarks(self) -> list[str]:
         """In words; a decimal point goes without saying."""
         said = ["',' decimals"] if "," in self.decimals else []
         said += [f"{sign!r} left away" for sign in sorted(self.signs)]
+        said += ["numbers in brackets are negative"] if self.brackets else []
         words = ", ".join(repr(word) for word in sorted(self.missing))
         return [*said, f"{words} missing"] if words else said
 
@@ -74,6 +89,7 @@ def typed(
     for name, how in spellings.items():
         mark = how.decimal or common  # what can be read in one way only is read so
         if mark is not None:
+            findings.brackets |= bool(columns[name].str.contains("(", literal=True).any())
             columns[name] = spelled_numbers(columns[name], mark)
             findings.signs.update(how.signs)
             findings.decimals.update(mark if how.marked else "")
@@ -84,17 +100,24 @@ def _reread_floats(
     table: polars.DataFrame,
     columns: dict[str, polars.Series],
     decimal: Optional[str],
-    spellings: Mapping[str, Spelling],
+    spellings: dict[str, Spelling],
 ) -> set[str]:
-    """Where commas are decimal, ``1.234`` is a thousand and more; what marks other floats show."""
+    """Where commas are decimal, ``1.234`` is a thousand and more; what marks other floats show.
+
+    Where 950 stands beside 1.100 that is left open, as it is for commas.
+    """
     commas = decimal == "," or any(how.decimal == "," for how in spellings.values())
     marks = set()
     for name, column in columns.items():
         if not column.dtype.is_float():
             continue
-        cells = table[name].set(column.is_null(), None) if commas else None
-        if cells is not None and has_only_groups(cells):
+        cells = table[name]
+        if column.null_count():
+            cells = cells.set(column.is_null(), None)
+        if commas and has_only_groups(cells):
             columns[name] = spelled_numbers(cells, ",")
+        elif decimal is None and mixes_groups(cells):
+            columns[name], spellings[name] = cells, Spelling(None)
         else:
             marks.add(".")
     return marks

@@ -68,7 +68,9 @@ def check_names(forecaster: Forecaster) -> None:
     names += value_names(forecaster)
     for name in names:
         if names.count(name) > 1:
-            raise DataError("two columns of the forecasts would have this name", name)
+            raise DataError(
+                "two columns of the forecasts would have this name; rename it in the table", name
+            )
 
 
 def _time_name(columns: Columns) -> str:
@@ -140,8 +142,9 @@ def _moments(
     if len(columns.time) > 1:
         return columns.write_times(polars.concat([times, beyond]))
     own = rows[columns.time[0]][recording.rows]
-    written = columns.write_times(beyond) if own.dtype == polars.String else beyond.cast(own.dtype)
-    return polars.concat([own, written])
+    as_text = own.dtype == polars.String
+    later = columns.write_times(beyond, like=own[-1]) if as_text else beyond.cast(own.dtype)
+    return polars.concat([own, later])
 
 
 def _beyond(times: polars.Series, count: int, columns: Columns) -> polars.Series:

@@ -16,6 +16,7 @@ from .._files import PathOrName, regular, replace
 from .._forecasting import fed_targets
 from .._tensors import array_of
 from ..data import Columns, Recording, Series, Table
+from ..data._text import plural
 from ..data._times import TimesNotRising
 from ..errors import DataError, ModelFileError
 from . import _fingerprint as fingerprint
@@ -126,9 +127,9 @@ class Continued(NamedTuple):
         short = [len(each) for each in clocks if len(each) < window or lookback.short(each)]
         if short:
             warnings.warn(
-                f"the table has {min(short)} rows of a series: too few for a certain forecast. "
-                f"The network starts from zero, and was trained on {window} rows in a row; give "
-                "it more of the past, or carry its state from table to table",
+                f"the table has {plural(min(short), 'row')} of a series: too few for a certain "
+                f"forecast. The network starts from zero, and was trained on {window} rows in a "
+                "row; give it more of the past, or carry its state from table to table",
                 stacklevel=5,
             )
 

@@ -16,6 +16,7 @@ from ..data._choice import Names, Wish, check_roles, choose
 from ..data._frames import as_polars, dated_index
 from ..data._tables import FILE_COLUMN
 from ..data._targets import listed, target_kind
+from ..data._text import plural
 from ..data._times import spoken_time
 from ..errors import DataError, DomainError, OptionError
 from ._aim import MOST_AHEAD
@@ -136,12 +137,18 @@ def prepare(
         raise OptionError("there is one target for each series, and nothing ahead of it", "horizon")
     cut = cuts([len(each.numbers) for each in parts], valid, test, split, seed)
     training = [each.numbers[:first] for each, (first, _) in zip(parts, cut)]
-    _check_parts(arranged.height, cut, [len(each.numbers) for each in parts], test)
     _check_length(arranged.height, training, horizon, window, group)
+    _check_parts(cut, [len(each.numbers) for each in parts], test)
     choice = choose(arranged, order, parts, training, replace(wish, horizon=horizon))
-    recordings = choice.columns.recordings(arranged, rows=parts)
-    remarks += [*choice.remarks, *_about(choice.columns, recordings, horizon, split)]
-    return Prepared(choice.columns, recordings, cut, horizon, remarks)
+    columns = replace(choice.columns, missing=_missing(table))
+    recordings = columns.recordings(arranged, rows=parts)
+    remarks += [*choice.remarks, *_about(columns, recordings, horizon, split)]
+    return Prepared(columns, recordings, cut, horizon, remarks)
+
+
+def _missing(table: Table) -> tuple[str, ...]:
+    """The words that mean no value in these files, for files to come."""
+    return tuple(dict.fromkeys(table.words)) if isinstance(table, TableFiles) else ()
 
 
 def _read(
@@ -183,11 +190,12 @@ def _calendar(calendar: Names) -> Optional[tuple[str, ...]]:
     return listed("calendar", calendar)
 
 
-def _check_parts(
-    rows: int, cut: Sequence[tuple[int, int]], lengths: Sequence[int], test: float
-) -> None:
+def _check_parts(cut: Sequence[tuple[int, int]], lengths: Sequence[int], test: float) -> None:
     if test and all(second == length for (_, second), length in zip(cut, lengths)):
-        raise DomainError(f"{test:g} of {rows} rows is none; 0 keeps none back", "test")
+        said = f"{test:g} of {plural(max(lengths), 'row')} is none; 0 keeps none back"
+        if len(lengths) > 1:
+            said += ", and split by group keeps back whole series"
+        raise DomainError(said, "test")
 
 
 def _check_length(
@@ -201,8 +209,8 @@ def _check_length(
     if group is None and longest - horizon < window:
         fits = f", or a window of at most {longest - horizon}" if longest > horizon else ""
         raise DataError(
-            f"has {rows} rows, of which {longest} are to train on; {horizon} ahead and a window "
-            f"of {window} need {horizon + window}: use a longer table{fits}",
+            f"has {plural(rows, 'row')}, of which {longest} are to train on; {horizon} ahead and a "
+            f"window of {window} need {horizon + window}: use a longer table{fits}",
             "table",
         )
     if longest - horizon < 1:
