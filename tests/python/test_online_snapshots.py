@@ -32,6 +32,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"wiring": NCP, "readout": "dense"},
         {"method": "readout", "optimizer": "least_squares"},
     ),
+    "least squares, float32": (
+        {"wiring": NCP, "readout": "dense"},
+        {"method": "readout", "optimizer": "least_squares"},
+    ),
+    "window, float32": ({"wiring": NCP}, {"method": "window", "window": 4}),
+    "reference, float32": (
+        {"hidden_size": 3, "output_size": 1, "solver": "rk4"},
+        {"method": "exact"},
+    ),
 }
 
 

@@ -351,7 +351,11 @@ class Guarded(Live):
     # -- snapshots -------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
-        """Everything it needs to go on, the learner included; no pickle."""
+        """Everything it needs to go on, the learner included; no pickle.
+
+        Raises:
+            OptionError: it is looking ahead.
+        """
         return dumps("guarded", self.learner.network, self._options, self._counts(),
                      self._arrays(), self.learner.snapshot())  # fmt: skip
 

@@ -142,6 +142,7 @@ class Learner(Live):
         self._ahead = 0  # lookaheads within one another
         with torch.inference_mode(False), torch.no_grad():
             self._open(method, optimizer, window)
+        self._first_weights = self.weights()
         self.network = _digest(populations, readout)
         self._options: dict[str, Any] = {
             "method": self.method,
@@ -247,7 +248,7 @@ class Learner(Live):
                 ``"readout"`` the one it has with the current weights.
 
         Returns:
-            The loss of that output, or None if the weights did not move: nothing is known, the
+            The loss of that output, or None if nothing was learned from it: nothing is known, the
             gradient is not finite (see :attr:`events`), or the output was forgotten, as all are
             with the state they came from: by :meth:`reset`, by setting :attr:`state`, by
             :meth:`set_weights`, and after a gradient that is not finite.
@@ -315,21 +316,46 @@ class Learner(Live):
         """Raises OptionError within :meth:`lookahead`."""
         if self.ahead:
             raise OptionError(
-                "looks ahead, what comes now is forgotten; learn after the with block", "learner"
+                "looks ahead, what comes now is forgotten; do this after the with block", "learner"
             )
 
     def _recover(self) -> None:
         """From a gradient that is not finite."""
-        state = self._engine.state()
-        lost = not np.isfinite(state).all()
+        arrays = self._engine.arrays()
+        found = {name: np.where(np.isfinite(each), each, 0) for name, each in arrays.items()}
+        found["gradient"] = np.zeros_like(found["gradient"])
+        lost = not np.isfinite(arrays["state"]).all()
         if lost:
-            self._engine.set_state(np.zeros_like(state))
+            found["state"] = np.zeros_like(found["state"])
+        self._engine.restore(found)
         self._forget()
+        sound = all(np.isfinite(arrays[name]).all() for name in _WEIGHTS)
+        if sound and self._learns_from_rest():
+            self._engine.restore(found)
+            self.note(
+                "not_finite",
+                "a gradient was not finite: the weights stayed, and the influence of earlier "
+                "samples was forgotten"
+                + (", the state too, which was not finite either" if lost else ""),
+            )
+            return
+        self._engine.restore({**found, **self._first_weights})
+        self.reset()
         self.note(
             "not_finite",
-            "a gradient was not finite: the weights stayed, and the influence of earlier samples "
-            "was forgotten" + (", the state too, which was not finite either" if lost else ""),
+            "a gradient was not finite, nor would be those of the next samples: the weights are "
+            "those it began with, and the state is zero",
         )
+
+    def _learns_from_rest(self) -> bool:
+        """Whether the gradient for a sample of zeros, fed to the zero state, is finite; moves
+        what a sample and a lesson move."""
+        engine, zeros = self._engine, np.zeros(self.output_size)
+        engine.set_state(np.zeros_like(engine.state()))
+        engine.step(np.zeros(self.input_size), 1.0, None)
+        target = zeros if self._loss != "cross_entropy" else self._class(zeros[0])
+        outcome, _ = engine.learn(Lesson(target, 0, 0.0, self._largest_norm, 1))
+        return outcome == LEARNED
 
     def _forget(self) -> None:
         """What follows owes nothing to earlier samples, and their labels teach nothing."""
@@ -340,7 +366,11 @@ class Learner(Live):
         """Everything it needs to go on: weights, state, sensitivities, optimiser; no pickle.
 
         See :meth:`restore` and :func:`~liquid_neural_networks.online.resume`.
+
+        Raises:
+            OptionError: it is looking ahead.
         """
+        self.check_settled()
         counts = {
             "samples": self.samples,
             "updates": self.updates,
