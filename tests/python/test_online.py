@@ -751,6 +751,31 @@ def test_looking_ahead_leaves_no_trace(name: str) -> None:
     assert learner.snapshot() == other.snapshot()
 
 
+@pytest.mark.parametrize("guarded", [False, True], ids=["learner", "guarded"])
+@pytest.mark.parametrize("name", ENGINES)
+def test_lookaheads_that_cross_leave_no_trace(name: str, guarded: bool) -> None:
+    made = [engine_of(name), engine_of(name)]
+    learner, other = [online.Guarded(each, warm_up=2) if guarded else each for each in made]
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        first, second = learner.lookahead(), learner.lookahead()
+        first.__enter__()
+        learner.step(rng.normal(size=2))
+        second.__enter__()
+        learner.step(rng.normal(size=2))
+        first.__exit__(None, None, None)
+        learner.reset()
+        learner.step(rng.normal(size=2))
+        with pytest.raises(OptionError, match="ahead"):
+            learner.learn([0.1, 0.2])
+        second.__exit__(None, None, None)
+        sample, target = rng.normal(size=2), rng.normal(size=2)
+        for each in (learner, other):
+            each.step(sample)
+            each.learn(target)
+        assert learner.snapshot() == other.snapshot()
+
+
 def test_nothing_is_learned_while_looking_ahead() -> None:
     learner = engine_of("compiled")
     learner.step([0.1, 0.2])

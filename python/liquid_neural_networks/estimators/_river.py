@@ -338,14 +338,16 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
             raise ShapeError(f"expected {horizon}, one for each moment, got {len(xs)}", "xs")
         if self._session is None:
             return [0.0] * horizon
-        live, last, found = self._session.live, self._last.copy(), []
+        live, last = self._session.live, self._last.copy()
+        found: list[float] = []
         assert isinstance(live, Guarded)
         with live.lookahead():
             for step in range(horizon):
+                if found:
+                    live.assume(found[-1])
+                    last.append(found[-1])
                 given = self._given(last, None if xs is None else xs[step])
                 found.append(float(live.step(given)[0]))
-                live.assume(found[-1])
-                last.append(found[-1])
         return found
 
     def _given(self, last: deque[float], x: Optional[Features]) -> Array:

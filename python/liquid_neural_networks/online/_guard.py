@@ -110,8 +110,9 @@ class Guard(ABC):
         return _within(self.arrays, name)
 
     @abstractmethod
-    def scaled(self, inputs: Array) -> Array:
-        """(I,) as the network is to see them; valid until the next call."""
+    def scaled(self, inputs: Array) -> Optional[Array]:
+        """(I,) as the network is to see them, valid until the next call; None if one is
+        infinite."""
 
     @abstractmethod
     def answer(

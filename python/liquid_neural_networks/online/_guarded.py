@@ -22,6 +22,7 @@ from ._guard import TO_LEARN, UNKNOWN, Guard, Options
 from ._guard_compiled import CompiledGuard
 from ._guard_reference import ReferenceGuard
 from ._learner import Event, Learner, Target
+from ._lookaheads import Lookaheads
 from ._share import Share
 from ._skip import SKIPS
 from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
@@ -149,6 +150,7 @@ class Guarded(Live):
         if shadow == "frozen":
             self._frozen, self._frozen_weights = learner.frozen(), learner.weights_digest()
         self._good: Optional[Arrays] = None
+        self._lookaheads = Lookaheads()
         self._guard = _guard_for(learner, self._options)
 
     def __repr__(self) -> str:
@@ -212,10 +214,10 @@ class Guarded(Live):
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
         values = self.learner.checked_inputs(inputs)
-        if np.isinf(values).any():
-            raise DomainError(BEYOND, "inputs")
         slot = self.learner.samples % self._late
         scaled = self._guard.scaled(values)
+        if scaled is None:
+            raise DomainError(BEYOND, "inputs")
         network = self.learner.step(scaled, elapsed_time, time_constants)
         frozen = None
         if self._frozen is not None:
@@ -263,13 +265,14 @@ class Guarded(Live):
     @contextmanager
     def lookahead(self) -> Iterator[Guarded]:
         """See :meth:`Learner.lookahead`."""
-        guard = self._guard.marked()
         frozen = None if self._frozen is None else self._frozen.state
+        mark = self._lookaheads.opened((self._guard.marked(), frozen))
         try:
             with self.learner.lookahead():
                 yield self
         finally:
-            self._guard.go_back(guard)
+            before, frozen = self._lookaheads.closed(mark)
+            self._guard.go_back(before)
             if self._frozen is not None and frozen is not None:
                 self._frozen.state = frozen
 

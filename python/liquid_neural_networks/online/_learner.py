@@ -26,6 +26,7 @@ from ..streaming import Stream, check_one_dtype
 from ._compiled import Compiled
 from ._engine import LEARNED, NOT_FINITE, Array, Arrays, Engine, Lesson
 from ._layout import Layout, layout_of, unsupported
+from ._lookaheads import Lookaheads
 from ._losses import LOSSES
 from ._methods import METHODS, choose
 from ._optimizers import OPTIMIZERS
@@ -139,7 +140,7 @@ class Learner(Live):
         self.events: deque[Event] = deque(maxlen=EVENTS)
         self.samples = self.updates = 0
         self._waiting = 0  # outputs whose label may still come
-        self._ahead = 0  # lookaheads within one another
+        self._lookaheads = Lookaheads()
         with torch.inference_mode(False), torch.no_grad():
             self._open(method, optimizer, window)
         self._first_weights = self.weights()
@@ -297,20 +298,17 @@ class Learner(Live):
             >>> bool(learner.step([0.5]) == ahead)  # as if it had not been asked
             True
         """
-        before = self._engine.marked()
-        counts = self.samples, self._waiting
-        self._ahead += 1
+        mark = self._lookaheads.opened((self._engine.marked(), self.samples, self._waiting))
         try:
             yield self
         finally:
-            self._ahead -= 1
+            before, self.samples, self._waiting = self._lookaheads.closed(mark)
             self._engine.go_back(before)
-            self.samples, self._waiting = counts
 
     @property
     def ahead(self) -> bool:
         """Whether it is within :meth:`lookahead`."""
-        return self._ahead > 0
+        return self._lookaheads.any
 
     def check_settled(self) -> None:
         """Raises OptionError within :meth:`lookahead`."""

@@ -73,9 +73,13 @@ static double scaled(const Guard *g, ptrdiff_t i) {
     return held((g->inputs[i] - scale.center[i]) / spread_of(&scale, i), FARTHEST_INPUT);
 }
 
-void scale_inputs(const Guard *g) {
-    for (ptrdiff_t i = 0; i < g->input_size; i++)
+int scale_inputs(const Guard *g) {
+    int finite = 1;
+    for (ptrdiff_t i = 0; i < g->input_size; i++) {
+        finite &= !isinf(g->inputs[i]);
         g->scaled[i] = g->scale ? scaled(g, i) : g->inputs[i];
+    }
+    return finite;
 }
 
 /* ---- the skip -------------------------------------------------------------------------------- */

@@ -1,0 +1,41 @@
+"""Lookaheads within one another, or across: what each goes back to at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Mark:
+    """Where a lookahead began."""
+
+    def __init__(self, before: Any):
+        self.before = before
+
+
+class Lookaheads:
+    """Those that are open.
+
+    One that was opened within another and ends after it goes back to where the other did: nothing
+    that came while any was open lasts.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[Mark] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether one is open."""
+        return bool(self._open)
+
+    def opened(self, before: Any) -> Mark:
+        """A new one, which goes back to what was before."""
+        self._open.append(Mark(before))
+        return self._open[-1]
+
+    def closed(self, mark: Mark) -> Any:
+        """What to go back to at the end of one."""
+        place = self._open.index(mark)
+        for later in self._open[place + 1 :]:
+            later.before = mark.before
+        del self._open[place]
+        return mark.before
