@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
+from math import isinf
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
@@ -387,6 +388,6 @@ def _number(name: Any, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise DtypeError(f"expected a number, got {value!r}", str(name)) from None
-    if np.isinf(number):
+    if isinf(number):
         raise DomainError("is infinite; expected a number, or NaN where it is missing", str(name))
     return number

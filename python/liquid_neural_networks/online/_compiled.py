@@ -211,12 +211,11 @@ class Compiled:
 
     def marked(self) -> Arrays:
         self._ahead += 1
-        return {name: self._arrays[name].copy() for name in _MOVED}
+        return {"state": self._arrays["state"].copy(), "outputs": self._outputs.copy()}
 
     def go_back(self, marked: Arrays) -> None:
         self._ahead -= 1
-        for name, each in marked.items():
-            self._arrays[name][...] = each
+        self._arrays["state"][:], self._outputs[:] = marked["state"], marked["outputs"]
 
     def _where(self, name: str) -> Any:
         if name in _BY_COLUMN:
@@ -227,10 +226,8 @@ class Compiled:
 _BY_COLUMN = ("parameters", "gradient", "first_moment", "second_moment", "kept_sensitivities")
 _LOOKING_AHEAD = -2
 """In place of where an output is kept: nothing will be learned from it."""
-_MOVED = ("state", "outputs")
-"""What a step moves while looking ahead."""
 _KEPT = ("kept_states", "kept_outputs", "kept_sensitivities")
-_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, "sensitivities", *_MOVED, *_KEPT)))
+_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, "sensitivities", "state", "outputs", *_KEPT)))
 """What goes into a snapshot."""
 
 

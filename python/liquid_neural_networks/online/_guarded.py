@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn, Optional
 
 import numpy as np
@@ -22,7 +20,7 @@ from ._guard import TO_LEARN, UNKNOWN, Guard, Options
 from ._guard_compiled import CompiledGuard
 from ._guard_reference import ReferenceGuard
 from ._learner import Event, Learner, Target
-from ._lookaheads import Lookaheads
+from ._lookaheads import Lookahead, Lookaheads, Mark
 from ._share import Share
 from ._skip import SKIPS
 from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
@@ -241,7 +239,8 @@ class Guarded(Live):
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
             OptionError: it is looking ahead.
         """
-        check_integer("delay", delay, 0, self._late - 1)
+        if type(delay) is not int or not 0 <= delay < self._late:
+            check_integer("delay", delay, 0, self._late - 1)
         self.learner.check_settled()
         if target is None:
             return None
@@ -262,19 +261,24 @@ class Guarded(Live):
             self._watch()
         return loss
 
-    @contextmanager
-    def lookahead(self) -> Iterator[Guarded]:
+    def lookahead(self) -> Lookahead[Guarded]:
         """See :meth:`Learner.lookahead`."""
+        return Lookahead(self, self._begin, self._end)
+
+    def _begin(self) -> tuple[Mark, Lookahead[Learner]]:
         frozen = None if self._frozen is None else self._frozen.state
         mark = self._lookaheads.opened((self._guard.marked(), frozen))
-        try:
-            with self.learner.lookahead():
-                yield self
-        finally:
-            before, frozen = self._lookaheads.closed(mark)
-            self._guard.go_back(before)
-            if self._frozen is not None and frozen is not None:
-                self._frozen.state = frozen
+        inner = self.learner.lookahead()
+        inner.__enter__()
+        return mark, inner
+
+    def _end(self, begun: tuple[Mark, Lookahead[Learner]]) -> None:
+        mark, inner = begun
+        inner.__exit__()
+        before, frozen = self._lookaheads.closed(mark)
+        self._guard.go_back(before)
+        if self._frozen is not None:
+            self._frozen.state = frozen
 
     def assume(self, target: Sample) -> None:
         """Within :meth:`lookahead`: takes a target as come true, and learns nothing from it.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 from zlib import crc32
 
@@ -26,7 +25,7 @@ from ..streaming import Stream, check_one_dtype
 from ._compiled import Compiled
 from ._engine import LEARNED, NOT_FINITE, Array, Arrays, Engine, Lesson
 from ._layout import Layout, layout_of, unsupported
-from ._lookaheads import Lookaheads
+from ._lookaheads import Lookahead, Lookaheads, Mark
 from ._losses import LOSSES
 from ._methods import METHODS, choose
 from ._optimizers import OPTIMIZERS
@@ -283,8 +282,7 @@ class Learner(Live):
             self._recover()
         return None
 
-    @contextmanager
-    def lookahead(self) -> Iterator[Learner]:
+    def lookahead(self) -> Lookahead[Learner]:
         """What-if: samples fed within the ``with`` block are forgotten at its end.
 
         For forecasts of several steps, or to ask what the output would be, again and again; all is
@@ -298,12 +296,14 @@ class Learner(Live):
             >>> bool(learner.step([0.5]) == ahead)  # as if it had not been asked
             True
         """
-        mark = self._lookaheads.opened((self._engine.marked(), self.samples, self._waiting))
-        try:
-            yield self
-        finally:
-            before, self.samples, self._waiting = self._lookaheads.closed(mark)
-            self._engine.go_back(before)
+        return Lookahead(self, self._begin, self._end)
+
+    def _begin(self) -> Mark:
+        return self._lookaheads.opened((self._engine.marked(), self.samples, self._waiting))
+
+    def _end(self, mark: Mark) -> None:
+        before, self.samples, self._waiting = self._lookaheads.closed(mark)
+        self._engine.go_back(before)
 
     @property
     def ahead(self) -> bool:
