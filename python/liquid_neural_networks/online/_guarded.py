@@ -60,7 +60,8 @@ class Guarded(Live):
     *The bound.* Over any stream whatever, the absolute errors of the outputs, each divided by the
     target's spread at that sample (and averaged over the outputs known), add up to at most 2 ln 2
     ``limit`` (``max_delay`` + 1) more than the shadow's: :attr:`bound`. With the defaults and
-    no delay that is 5.6 spreads in all, however long the stream.
+    no delay that is 5.6 spreads in all, however long the stream; and no more from any sample to
+    any other.
 
     When the learner's errors were more than half as large again as the shadow's over ``window``
     samples, its weights go back to those after the last window in which they were smaller;
@@ -92,8 +93,8 @@ class Guarded(Live):
     Raises:
         OptionError, DomainError, DtypeError: naming the option.
 
-    Source of the weighting: Sani, Neu and Lazaric, *Exploiting easy data in online optimization*,
-    NeurIPS 2014.
+    The weighting is a bet, see Orabona and Pal, *Coin betting and parameter-free online learning*,
+    NeurIPS 2016.
 
     Example:
         >>> from liquid_neural_networks import LiquidNetwork
