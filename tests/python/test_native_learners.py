@@ -153,11 +153,12 @@ def test_arrays_of_another_kind_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_calls_out_of_range_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = native.open_learner(**arguments("closed_form", monkeypatch))
-    for keep in (-2, 2):
+    for keep in (-3, 2):
         with pytest.raises(native.Refused, match="keep"):
             native.learner_step(learner, 1.0, False, keep)
+    for kept in (-2, 2):
         with pytest.raises(native.Refused, match="kept"):
-            native.learner_learn(learner, keep, 1e-3, 1.0, 1)
+            native.learner_learn(learner, kept, 1e-3, 1.0, 1)
     for call, more in (
         (native.learner_step, (1.0, False, -1)),
         (native.learner_learn, (-1, 1e-3, 1.0, 1)),

@@ -453,6 +453,20 @@ def test_commit_writes_what_was_learned(name: str) -> None:
     )
 
 
+ENGINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "compiled": ({}, {"method": "exact"}),
+    "compiled, late": ({}, {"method": "exact", "max_delay": 2}),
+    "window": ({}, {"method": "window", "max_delay": 2, "window": 3}),
+    "reference": ({"num_layers": 2}, {"method": "exact", "max_delay": 2}),
+    "read-out": ({}, {"method": "readout", "max_delay": 2}),
+}
+
+
+def engine_of(name: str, outputs: int = 2) -> Any:
+    options, own = ENGINES[name]
+    return LiquidNetwork(2, 4, outputs, seed=0, **options).learner(**own)
+
+
 # -- trouble -------------------------------------------------------------------------------------
 
 
@@ -488,6 +502,53 @@ def test_a_state_that_is_not_finite_is_let_go() -> None:
     assert "state too" in learner.events[-1].message
     assert np.isfinite(learner.step([0.1, 0.2], 0.1)).all()
     assert learner.learn(0.5) is not None
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_after_a_target_of_any_size_a_learner_can_be_resumed(
+    name: str, dtype: torch.dtype, recwarn: pytest.WarningsRecorder
+) -> None:
+    options, own = ENGINES[name]
+    network = LiquidNetwork(2, 4, 1, seed=0, **options).to(dtype)
+    learner, largest = network.learner(**own), torch.finfo(dtype).max
+    for target in (largest, -largest / 2, largest**0.5, 0.1):
+        learner.step([0.1, 0.2])
+        learner.learn(target)
+        data = learner.snapshot()
+        resumed = online.resume(network, data)
+        assert resumed.snapshot() == data
+        assert all(np.isfinite(each).all() for each in learner.gradients().values())
+    assert learner.events and "weights stayed" in learner.events[0].message
+    assert np.isfinite(learner.step([0.1, 0.2])).all() and not recwarn.list
+
+
+@pytest.mark.parametrize("dynamics", ["conductance", "dense", "closed_form"])
+@pytest.mark.parametrize("rate", [1.0, 1e3, 1e30])
+def test_a_learner_that_diverged_begins_again(dynamics: str, rate: float) -> None:
+    network = LiquidNetwork(2, 8, 1, dynamics=dynamics, seed=0)
+    learner = network.learner(optimizer="sgd", learning_rate=rate, max_gradient_norm=None)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        learner.step(rng.normal(size=2))
+        learner.learn(float(rng.normal()))
+        if learner.events and "began with" in learner.events[-1].message:
+            break
+    for name, each in network.learner().weights().items():
+        assert np.array_equal(learner.weights()[name], each)
+    online.resume(network, learner.snapshot())
+    learner.learning_rate = 1e-3
+    for _ in range(5):
+        assert np.isfinite(learner.step([0.1, 0.2])).all()
+        assert learner.learn(0.5) is not None
+
+
+def test_least_squares_are_let_go_where_the_readout_would_overflow() -> None:
+    learner = LiquidNetwork(2, 4, 1, seed=0).learner("readout", optimizer="least_squares")
+    for target in (0.5, 3e38, -3e38, 0.5):
+        assert np.isfinite(learner.step([0.1, 0.2])).all()
+        learner.learn(target)
+    assert learner.events and np.isfinite(learner.weights()["parameters"]).all()
 
 
 def test_options_out_of_range_are_refused() -> None:
@@ -560,19 +621,6 @@ def test_copies_leave_the_network_alone() -> None:
 
 
 # -- what a label belongs to -----------------------------------------------------------------------
-
-ENGINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "compiled": ({}, {"method": "exact"}),
-    "compiled, late": ({}, {"method": "exact", "max_delay": 2}),
-    "window": ({}, {"method": "window", "max_delay": 2, "window": 3}),
-    "reference": ({"num_layers": 2}, {"method": "exact", "max_delay": 2}),
-    "read-out": ({}, {"method": "readout", "max_delay": 2}),
-}
-
-
-def engine_of(name: str, outputs: int = 2) -> Any:
-    options, own = ENGINES[name]
-    return LiquidNetwork(2, 4, outputs, seed=0, **options).learner(**own)
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -703,6 +751,31 @@ def test_looking_ahead_leaves_no_trace(name: str) -> None:
     assert learner.snapshot() == other.snapshot()
 
 
+@pytest.mark.parametrize("guarded", [False, True], ids=["learner", "guarded"])
+@pytest.mark.parametrize("name", ENGINES)
+def test_lookaheads_that_cross_leave_no_trace(name: str, guarded: bool) -> None:
+    made = [engine_of(name), engine_of(name)]
+    learner, other = [online.Guarded(each, warm_up=2) if guarded else each for each in made]
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        first, second = learner.lookahead(), learner.lookahead()
+        first.__enter__()
+        learner.step(rng.normal(size=2))
+        second.__enter__()
+        learner.step(rng.normal(size=2))
+        first.__exit__(None, None, None)
+        learner.reset()
+        learner.step(rng.normal(size=2))
+        with pytest.raises(OptionError, match="ahead"):
+            learner.learn([0.1, 0.2])
+        second.__exit__(None, None, None)
+        sample, target = rng.normal(size=2), rng.normal(size=2)
+        for each in (learner, other):
+            each.step(sample)
+            each.learn(target)
+        assert learner.snapshot() == other.snapshot()
+
+
 def test_nothing_is_learned_while_looking_ahead() -> None:
     learner = engine_of("compiled")
     learner.step([0.1, 0.2])
@@ -713,6 +786,7 @@ def test_nothing_is_learned_while_looking_ahead() -> None:
             lambda: learner.learn([0.5, 0.5]),
             lambda: learner.restore(before),
             lambda: learner.set_weights(learner.weights()),
+            learner.snapshot,
         ):
             with pytest.raises(OptionError, match="ahead"):
                 wrong()

@@ -32,6 +32,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"wiring": NCP, "readout": "dense"},
         {"method": "readout", "optimizer": "least_squares"},
     ),
+    "least squares, float32": (
+        {"wiring": NCP, "readout": "dense"},
+        {"method": "readout", "optimizer": "least_squares"},
+    ),
+    "window, float32": ({"wiring": NCP}, {"method": "window", "window": 4}),
+    "reference, float32": (
+        {"hidden_size": 3, "output_size": 1, "solver": "rk4"},
+        {"method": "exact"},
+    ),
 }
 
 
@@ -263,8 +272,8 @@ def test_hostile_guards_are_refused_and_change_nothing() -> None:
         {"arrays__tally__data": np.full(9, 3.0).tobytes()},
         {"arrays__tally__data": np.full(9, np.nan).tobytes()},
         {"arrays__tally__data": b""},
-        {"arrays__share_learner__data": np.array([np.inf]).tobytes()},
-        {"arrays__share_learner__data": np.array([-1.0]).tobytes()},
+        {"arrays__share_stake__data": np.array([np.inf]).tobytes()},
+        {"arrays__share_stake__data": np.array([-1.0]).tobytes()},
         {"arrays__targets_variance__data": np.array([-1.0]).tobytes()},
         {"arrays__good.parameters": {"dtype": "f8", "shape": [1], "data": b"\0" * 8}},
     ):

@@ -100,6 +100,25 @@ def test_labels_appear() -> None:
     assert sum(model.predict_proba_one({"a": 1.0}).values()) == pytest.approx(1.0)
 
 
+def test_features_and_labels_may_be_missing_from_the_first_on() -> None:
+    sparse, full = LiquidOnlineRegressor(), LiquidOnlineRegressor()
+    for model, nothing in ((sparse, {}), (full, {"a": None, "b": float("nan")})):
+        model.learn_one(nothing, 1.0)
+        for x, y in stream(20):
+            model.learn_one({**x, "b": None}, y)
+    assert sparse.predict_one({"a": 1.0}) == full.predict_one({"a": 1.0, "b": None})
+
+    classifier = LiquidOnlineClassifier()
+    for number in range(60):
+        said = (None, float("nan"), "odd" if number % 2 else "even")[min(number % 5, 2)]
+        classifier.learn_one({} if number == 0 else {"a": number % 2}, said)
+    assert set(classifier.predict_proba_one({"a": 1})) == {"odd", "even"}
+    before = pickle.dumps(classifier)
+    with pytest.raises(DtypeError, match="y"):
+        classifier.learn_one({"a": 1.0, "new": 2.0}, ["odd"])  # type: ignore[arg-type]
+    assert pickle.dumps(classifier) == before
+
+
 def test_forecasts_reach_ahead_and_move_nothing() -> None:
     model = LiquidOnlineForecaster(lags=6)
     assert model.forecast(2) == [0.0, 0.0]

@@ -234,6 +234,39 @@ def test_the_model_of_a_state_is_not_written_over(models: Path, tmp_path: Path) 
     assert result.exit_code == 1 and "--commit" in result.stderr
 
 
+def test_what_is_read_is_not_written_over(models: Path, tmp_path: Path) -> None:
+    table, model = tmp_path / "rows.csv", str(models / "plain.lnn")
+    table.write_text(rows(3))
+    options = ["stream", model, "--learn", "difference,product", "--commit"]
+    with table.open("rb") as file:
+        result = CliRunner().invoke(main, [*options, str(table)], input=file)
+    assert result.exit_code == 1 and "standard input" in result.stderr
+    assert table.read_text() == rows(3)
+
+
+def test_inputs_are_told_apart_by_name(models: Path, tmp_path: Path) -> None:
+    options = ("--learn", "difference,product", "--state", tmp_path / "state")
+    wanted = lnn(models / "plain.lnn", *options[:2], text=rows(6)).stdout.splitlines()[1:]
+    header, *lines = rows(6).splitlines()
+    found = lnn(models / "plain.lnn", *options, text="\n".join([header, *lines[:3]]))
+    answers = found.stdout.splitlines()[1:]
+    other = [",".join(np.array(each.split(","))[[3, 1, 0, 2]]) for each in lines[3:]]
+    text = "\n".join(["product,b,a,difference", *other, "1,2,3,4"])
+    found = lnn(models / "plain.lnn", *options, text=text)
+    answers += found.stdout.splitlines()[1:-1]
+    assert answers == wanted
+    found = lnn(models / "plain.lnn", *options, text='{"b": 1, "c": 2}\n{"b": 1, "a": 2}\n')
+    assert "line 1: a: the column is missing" in found.stderr
+    assert len(found.stdout.splitlines()) == 1
+
+
+def test_the_state_of_a_learner_that_diverged_is_read(models: Path, tmp_path: Path) -> None:
+    options = ("--learn", "difference,product", "--state", tmp_path / "state")
+    for rate in ("1e30", "0.001"):
+        found = lnn(models / "plain.lnn", *options, "--learning-rate", rate, text=rows(100))
+        assert found.exit_code == 0, found.stderr
+
+
 def test_state_and_commit_are_two_files(models: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "state")
     for commit in ("state", "link", "."):

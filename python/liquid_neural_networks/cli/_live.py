@@ -72,7 +72,7 @@ class Forecasts:
 
 
 class Outputs:
-    """Any other network: its inputs are the columns in their order.
+    """Any other network: its inputs are the columns, in the order of the first row.
 
     Args:
         time: the column of times, or None: rows are one unit apart.
@@ -90,6 +90,7 @@ class Outputs:
         self._time, self._aside = time, {time, *labels}
         self._dates: Optional[bool] = None  # whether times are dates: the first row will tell
         self._before: Optional[float] = None
+        self._order: Optional[list[str]] = None  # of the inputs: the first row will tell
         self._stream, self._size = network.stream(), network.input_size
         outputs = [f"output_{index}" for index in range(network.output_size)]
         self.names = [*([] if time is None else [time]), *outputs]
@@ -136,14 +137,25 @@ class Outputs:
         return answers
 
     def _inputs(self, row: Row) -> list[float]:
-        return [number(row, name) for name in row if name not in self._aside]
+        order = self._order or [name for name in row if name not in self._aside]
+        values = [number(row, name) for name in order]
+        self._order = order
+        return values
 
     def saved(self) -> dict[str, Any]:
-        return {"state": self._stream.state.tolist(), "time": self._before, "dates": self._dates}
+        return {
+            "state": self._stream.state.tolist(),
+            "time": self._before,
+            "dates": self._dates,
+            "columns": self._order,
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         wrong = DataError("is no state of this network", "state")
-        if set(saved) != {"state", "time", "dates"}:
+        if set(saved) != {"state", "time", "dates", "columns"}:
+            raise wrong
+        order = saved["columns"]
+        if order is not None and not self._may_be_order(order):
             raise wrong
         before, dates = saved["time"], saved["dates"]
         if not (before is None or _is_number(before)) or not isinstance(dates, (bool, type(None))):
@@ -152,7 +164,14 @@ class Outputs:
             self._stream.state = saved["state"]
         except (LiquidError, OverflowError):
             raise wrong from None
-        self._before, self._dates = before, dates
+        self._before, self._dates, self._order = before, dates, order
+
+    def _may_be_order(self, order: object) -> bool:
+        return (
+            isinstance(order, list)
+            and all(isinstance(name, str) and name not in self._aside for name in order)
+            and len(set(order)) == len(order) == self._size
+        )
 
 
 def _is_number(value: object) -> bool:

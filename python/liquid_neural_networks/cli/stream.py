@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -80,8 +81,8 @@ def stream(
     A network trained on a table needs its feature columns and answers as lnn predict --latest
     does for all the rows so far: predicted_NAME and so on, after the group and the time of the
     row itself, called made_at where the forecast is for a later one. Any other network takes
-    all columns but the time as its inputs, in their order, and answers output_0, output_1 and
-    so on.
+    all columns but the time as its inputs, in the order of the first row, and answers output_0,
+    output_1 and so on.
     """
     # Imported here: torch would slow down every other command and --help.
     from .. import model_file
@@ -180,13 +181,23 @@ def _tell(lines: Iterator[str]) -> None:
 
 def _check_commit(commit: Path, model: Path, state_file: Optional[Path]) -> None:
     check_writable(commit)
+    if _is_input(commit):
+        raise OptionError("is read on standard input; name another file", "--commit")
     if state_file is None:
         return
     if commit.resolve() == state_file.resolve():
         raise OptionError("is the file of --state as well; name another file", "--commit")
-    if commit.resolve() == model.resolve():
+    if commit.exists() and model.exists() and commit.samefile(model):
         raise OptionError("the state would no longer be that of MODEL; name another file",
                           "--commit")  # fmt: skip
+
+
+def _is_input(path: Path) -> bool:
+    """Whether it is the file on standard input."""
+    try:
+        return os.path.samestat(os.fstat(sys.stdin.fileno()), path.stat())
+    except (OSError, ValueError):  # no file is there
+        return False
 
 
 # -- the state file ------------------------------------------------------------------------------

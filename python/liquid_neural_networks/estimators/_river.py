@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
+from math import isinf
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
@@ -134,7 +135,7 @@ class _OfFeatures(_Options):
         _numbers(x)  # features that are refused get none
         for name in sorted(x, key=str):  # their order says nothing
             self._places.setdefault(name, len(self._places))
-        if len(self._places) > self._inputs:
+        if not self._inputs or len(self._places) > self._inputs:
             self._inputs = max(FEWEST, 2 * len(self._places))
             self._session = None
 
@@ -147,9 +148,9 @@ class LiquidOnlineRegressor(_OfFeatures, base.Regressor):  # type: ignore[misc]
     answers are never much worse than the last value. Its state moves when it learns; predictions
     move nothing, however many there are.
 
-    A feature that is missing has no influence. One that appears later takes an input kept for
-    that, of which there are as many as features at first; when none is left, learning begins anew
-    with twice as many.
+    A feature that is missing, None or NaN has no influence. One that appears later takes an input
+    kept for that, of which there are as many as features at first; when none is left, learning
+    begins anew with twice as many.
 
     Args:
         wiring, dynamics: as for :class:`~liquid_neural_networks.LiquidNetwork`; by default 12
@@ -203,7 +204,8 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
     """A label from a stream of features, learned from every sample, as river's classifiers do.
 
     Features are as for :class:`LiquidOnlineRegressor`, scaled by what came so far. When a label
-    appears and there is no output left for it, learning begins anew with twice as many.
+    appears and there is no output left for it, learning begins anew with twice as many. A label
+    that is None or NaN says nothing.
 
     Args:
         wiring, dynamics: as for :class:`~liquid_neural_networks.LiquidNetwork`; by default 12
@@ -252,14 +254,15 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
 
     def learn_one(self, x: Features, y: Hashable) -> None:
         """Learns the label of features."""
+        known = _is_label(y)
         self._make_places(x)
-        if y not in self._labels:
+        if known and y not in self._labels:
             self._labels.append(y)
         if len(self._labels) > self._outputs:
             self._outputs, self._session = 2 * self._outputs, None
         given = self._given(x)
         scaled = self._scaled(given)
-        self._live().learn(scaled, float(self._labels.index(y)))
+        self._live().learn(scaled, float(self._labels.index(y)) if known else np.nan)
         self._scale.update(given)
 
     def _scaled(self, given: Array) -> Array:
@@ -336,24 +339,47 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
             raise ShapeError(f"expected {horizon}, one for each moment, got {len(xs)}", "xs")
         if self._session is None:
             return [0.0] * horizon
-        live, last, found = self._session.live, self._last.copy(), []
+        live, last = self._session.live, self._last.copy()
+        found: list[float] = []
         assert isinstance(live, Guarded)
         with live.lookahead():
             for step in range(horizon):
+                if found:
+                    live.assume(found[-1])
+                    last.append(found[-1])
                 given = self._given(last, None if xs is None else xs[step])
                 found.append(float(live.step(given)[0]))
-                live.assume(found[-1])
-                last.append(found[-1])
         return found
 
     def _given(self, last: deque[float], x: Optional[Features]) -> Array:
         unknown = [np.nan] * (self.lags - len(last))
-        known = [np.nan if x is None or n not in x else _number(n, x[n]) for n in self._names or ()]
+        known = [np.nan if x is None else _feature(n, x.get(n)) for n in self._names or ()]
         return np.array([*unknown, *last, *known])
 
 
 def _numbers(x: Features) -> dict[Any, float]:
-    return {name: _number(name, value) for name, value in x.items()}
+    return {name: _feature(name, value) for name, value in x.items()}
+
+
+def _feature(name: Any, value: Any) -> float:
+    return np.nan if value is None else _number(name, value)
+
+
+def _is_label(y: object) -> bool:
+    """Whether a label says anything: None and NaN do not.
+
+    Raises:
+        DtypeError: it can be no key of the probabilities.
+    """
+    try:
+        hash(y)
+    except TypeError:
+        raise DtypeError(
+            f"expected a label that can be hashed, such as a text or a number, got "
+            f"{type(y).__name__}",
+            "y",
+        ) from None
+    return y is not None and y == y
 
 
 def _number(name: Any, value: Any) -> float:
@@ -362,6 +388,6 @@ def _number(name: Any, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise DtypeError(f"expected a number, got {value!r}", str(name)) from None
-    if np.isinf(number):
+    if isinf(number):
         raise DomainError("is infinite; expected a number, or NaN where it is missing", str(name))
     return number

@@ -139,8 +139,10 @@ class Compiled:
         self._sample[:] = sample
         if time_constants is not None:
             self._arrays["time_constants"][self._layout.place] = time_constants
-        keep = -1  # also while looking ahead: no label will come
-        if self._kept and not self._ahead:
+        keep = -1
+        if self._ahead:
+            keep = _LOOKING_AHEAD
+        elif self._kept:
             keep = (self._newest + 1) % self._kept
         if not self._step(self._learner, elapsed_time, time_constants is not None, keep):
             return None
@@ -180,7 +182,8 @@ class Compiled:
         self._arrays["state"][self._layout.place] = state[0]
 
     def forget(self) -> None:
-        self._arrays["sensitivities"][:] = 0
+        if not self._ahead:
+            self._arrays["sensitivities"][:] = 0
 
     def arrays(self) -> Arrays:
         kept = {"newest": np.array([float(self._newest)])}
@@ -208,12 +211,11 @@ class Compiled:
 
     def marked(self) -> Arrays:
         self._ahead += 1
-        return {name: self._arrays[name].copy() for name in _MOVED}
+        return {"state": self._arrays["state"].copy(), "outputs": self._outputs.copy()}
 
     def go_back(self, marked: Arrays) -> None:
         self._ahead -= 1
-        for name, each in marked.items():
-            self._arrays[name][...] = each
+        self._arrays["state"][:], self._outputs[:] = marked["state"], marked["outputs"]
 
     def _where(self, name: str) -> Any:
         if name in _BY_COLUMN:
@@ -222,10 +224,10 @@ class Compiled:
 
 
 _BY_COLUMN = ("parameters", "gradient", "first_moment", "second_moment", "kept_sensitivities")
-_MOVED = ("sensitivities", "state", "outputs")
-"""What a step moves, besides what it keeps for late labels."""
+_LOOKING_AHEAD = -2
+"""In place of where an output is kept: nothing will be learned from it."""
 _KEPT = ("kept_states", "kept_outputs", "kept_sensitivities")
-_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, *_MOVED, *_KEPT)))
+_LASTING = tuple(dict.fromkeys((*_BY_COLUMN, "sensitivities", "state", "outputs", *_KEPT)))
 """What goes into a snapshot."""
 
 

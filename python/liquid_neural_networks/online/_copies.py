@@ -70,6 +70,7 @@ class Copies:
         ]
         return np.concatenate(parts)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def learn(self, outputs: Array, gradient_of: Any, lesson: Lesson) -> tuple[int, float]:
         """One lesson; ``gradient_of`` takes the derivative by the outputs to that by the flat
         parameters."""

@@ -36,11 +36,9 @@ class CompiledGuard(Guard):
         self._scale, self._answer = native.guard_scale, native.guard_answer
         self._lesson, self._label = native.guard_lesson, native.guard_label
 
-    def scaled(self, inputs: Array) -> Array:
+    def scaled(self, inputs: Array) -> Optional[Array]:
         self._passed["inputs"][:] = inputs
-        self._scale(self._guard)
-        scaled: Array = self._passed["scaled"]
-        return scaled
+        return self._passed["scaled"] if self._scale(self._guard) else None
 
     def answer(
         self, slot: int, network: npt.ArrayLike, frozen: Optional[npt.ArrayLike], keep: bool

@@ -39,8 +39,10 @@ class ReferenceGuard(Guard):
         for name, each in added.items():
             self.arrays["tally"][TALLY.index(name)] += each
 
-    def scaled(self, inputs: Array) -> Array:
+    def scaled(self, inputs: Array) -> Optional[Array]:
         self._inputs = inputs.astype(np.float64)
+        if np.isinf(self._inputs).any():
+            return None
         return self._normal() if self.options.scale else inputs
 
     @np.errstate(over="ignore", invalid="ignore")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn, Optional
 
 import numpy as np
@@ -22,6 +20,7 @@ from ._guard import TO_LEARN, UNKNOWN, Guard, Options
 from ._guard_compiled import CompiledGuard
 from ._guard_reference import ReferenceGuard
 from ._learner import Event, Learner, Target
+from ._lookaheads import Lookahead, Lookaheads, Mark
 from ._share import Share
 from ._skip import SKIPS
 from ._snapshots import check_arrays, check_options, check_origin, dumps, loads
@@ -61,7 +60,8 @@ class Guarded(Live):
     *The bound.* Over any stream whatever, the absolute errors of the outputs, each divided by the
     target's spread at that sample (and averaged over the outputs known), add up to at most 2 ln 2
     ``limit`` (``max_delay`` + 1) more than the shadow's: :attr:`bound`. With the defaults and
-    no delay that is 5.6 spreads in all, however long the stream.
+    no delay that is 5.6 spreads in all, however long the stream; and no more from any sample to
+    any other.
 
     When the learner's errors were more than half as large again as the shadow's over ``window``
     samples, its weights go back to those after the last window in which they were smaller;
@@ -93,8 +93,8 @@ class Guarded(Live):
     Raises:
         OptionError, DomainError, DtypeError: naming the option.
 
-    Source of the weighting: Sani, Neu and Lazaric, *Exploiting easy data in online optimization*,
-    NeurIPS 2014.
+    The weighting is a bet, see Orabona and Pal, *Coin betting and parameter-free online learning*,
+    NeurIPS 2016.
 
     Example:
         >>> from liquid_neural_networks import LiquidNetwork
@@ -149,6 +149,7 @@ class Guarded(Live):
         if shadow == "frozen":
             self._frozen, self._frozen_weights = learner.frozen(), learner.weights_digest()
         self._good: Optional[Arrays] = None
+        self._lookaheads = Lookaheads()
         self._guard = _guard_for(learner, self._options)
 
     def __repr__(self) -> str:
@@ -212,10 +213,10 @@ class Guarded(Live):
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
         """
         values = self.learner.checked_inputs(inputs)
-        if np.isinf(values).any():
-            raise DomainError(BEYOND, "inputs")
         slot = self.learner.samples % self._late
         scaled = self._guard.scaled(values)
+        if scaled is None:
+            raise DomainError(BEYOND, "inputs")
         network = self.learner.step(scaled, elapsed_time, time_constants)
         frozen = None
         if self._frozen is not None:
@@ -239,7 +240,8 @@ class Guarded(Live):
             ShapeError, DtypeError, DomainError: naming the argument; all is as before.
             OptionError: it is looking ahead.
         """
-        check_integer("delay", delay, 0, self._late - 1)
+        if type(delay) is not int or not 0 <= delay < self._late:
+            check_integer("delay", delay, 0, self._late - 1)
         self.learner.check_settled()
         if target is None:
             return None
@@ -260,18 +262,24 @@ class Guarded(Live):
             self._watch()
         return loss
 
-    @contextmanager
-    def lookahead(self) -> Iterator[Guarded]:
+    def lookahead(self) -> Lookahead[Guarded]:
         """See :meth:`Learner.lookahead`."""
-        guard = self._guard.marked()
+        return Lookahead(self, self._begin, self._end)
+
+    def _begin(self) -> tuple[Mark, Lookahead[Learner]]:
         frozen = None if self._frozen is None else self._frozen.state
-        try:
-            with self.learner.lookahead():
-                yield self
-        finally:
-            self._guard.go_back(guard)
-            if self._frozen is not None and frozen is not None:
-                self._frozen.state = frozen
+        mark = self._lookaheads.opened((self._guard.marked(), frozen))
+        inner = self.learner.lookahead()
+        inner.__enter__()
+        return mark, inner
+
+    def _end(self, begun: tuple[Mark, Lookahead[Learner]]) -> None:
+        mark, inner = begun
+        inner.__exit__()
+        before, frozen = self._lookaheads.closed(mark)
+        self._guard.go_back(before)
+        if self._frozen is not None:
+            self._frozen.state = frozen
 
     def assume(self, target: Sample) -> None:
         """Within :meth:`lookahead`: takes a target as come true, and learns nothing from it.
@@ -351,7 +359,11 @@ class Guarded(Live):
     # -- snapshots -------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
-        """Everything it needs to go on, the learner included; no pickle."""
+        """Everything it needs to go on, the learner included; no pickle.
+
+        Raises:
+            OptionError: it is looking ahead.
+        """
         return dumps("guarded", self.learner.network, self._options, self._counts(),
                      self._arrays(), self.learner.snapshot())  # fmt: skip
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 from zlib import crc32
 
@@ -26,6 +25,7 @@ from ..streaming import Stream, check_one_dtype
 from ._compiled import Compiled
 from ._engine import LEARNED, NOT_FINITE, Array, Arrays, Engine, Lesson
 from ._layout import Layout, layout_of, unsupported
+from ._lookaheads import Lookahead, Lookaheads, Mark
 from ._losses import LOSSES
 from ._methods import METHODS, choose
 from ._optimizers import OPTIMIZERS
@@ -139,9 +139,10 @@ class Learner(Live):
         self.events: deque[Event] = deque(maxlen=EVENTS)
         self.samples = self.updates = 0
         self._waiting = 0  # outputs whose label may still come
-        self._ahead = 0  # lookaheads within one another
+        self._lookaheads = Lookaheads()
         with torch.inference_mode(False), torch.no_grad():
             self._open(method, optimizer, window)
+        self._first_weights = self.weights()
         self.network = _digest(populations, readout)
         self._options: dict[str, Any] = {
             "method": self.method,
@@ -247,7 +248,7 @@ class Learner(Live):
                 ``"readout"`` the one it has with the current weights.
 
         Returns:
-            The loss of that output, or None if the weights did not move: nothing is known, the
+            The loss of that output, or None if nothing was learned from it: nothing is known, the
             gradient is not finite (see :attr:`events`), or the output was forgotten, as all are
             with the state they came from: by :meth:`reset`, by setting :attr:`state`, by
             :meth:`set_weights`, and after a gradient that is not finite.
@@ -281,8 +282,7 @@ class Learner(Live):
             self._recover()
         return None
 
-    @contextmanager
-    def lookahead(self) -> Iterator[Learner]:
+    def lookahead(self) -> Lookahead[Learner]:
         """What-if: samples fed within the ``with`` block are forgotten at its end.
 
         For forecasts of several steps, or to ask what the output would be, again and again; all is
@@ -296,40 +296,64 @@ class Learner(Live):
             >>> bool(learner.step([0.5]) == ahead)  # as if it had not been asked
             True
         """
-        before = self._engine.marked()
-        counts = self.samples, self._waiting
-        self._ahead += 1
-        try:
-            yield self
-        finally:
-            self._ahead -= 1
-            self._engine.go_back(before)
-            self.samples, self._waiting = counts
+        return Lookahead(self, self._begin, self._end)
+
+    def _begin(self) -> Mark:
+        return self._lookaheads.opened((self._engine.marked(), self.samples, self._waiting))
+
+    def _end(self, mark: Mark) -> None:
+        before, self.samples, self._waiting = self._lookaheads.closed(mark)
+        self._engine.go_back(before)
 
     @property
     def ahead(self) -> bool:
         """Whether it is within :meth:`lookahead`."""
-        return self._ahead > 0
+        return self._lookaheads.any
 
     def check_settled(self) -> None:
         """Raises OptionError within :meth:`lookahead`."""
         if self.ahead:
             raise OptionError(
-                "looks ahead, what comes now is forgotten; learn after the with block", "learner"
+                "looks ahead, what comes now is forgotten; do this after the with block", "learner"
             )
 
     def _recover(self) -> None:
         """From a gradient that is not finite."""
-        state = self._engine.state()
-        lost = not np.isfinite(state).all()
+        arrays = self._engine.arrays()
+        found = {name: np.where(np.isfinite(each), each, 0) for name, each in arrays.items()}
+        found["gradient"] = np.zeros_like(found["gradient"])
+        lost = not np.isfinite(arrays["state"]).all()
         if lost:
-            self._engine.set_state(np.zeros_like(state))
+            found["state"] = np.zeros_like(found["state"])
+        self._engine.restore(found)
         self._forget()
+        sound = all(np.isfinite(arrays[name]).all() for name in _WEIGHTS)
+        if sound and self._learns_from_rest():
+            self._engine.restore(found)
+            self.note(
+                "not_finite",
+                "a gradient was not finite: the weights stayed, and the influence of earlier "
+                "samples was forgotten"
+                + (", the state too, which was not finite either" if lost else ""),
+            )
+            return
+        self._engine.restore({**found, **self._first_weights})
+        self.reset()
         self.note(
             "not_finite",
-            "a gradient was not finite: the weights stayed, and the influence of earlier samples "
-            "was forgotten" + (", the state too, which was not finite either" if lost else ""),
+            "a gradient was not finite, nor would be those of the next samples: the weights are "
+            "those it began with, and the state is zero",
         )
+
+    def _learns_from_rest(self) -> bool:
+        """Whether the gradient for a sample of zeros, fed to the zero state, is finite; moves
+        what a sample and a lesson move."""
+        engine, zeros = self._engine, np.zeros(self.output_size)
+        engine.set_state(np.zeros_like(engine.state()))
+        engine.step(np.zeros(self.input_size), 1.0, None)
+        target = zeros if self._loss != "cross_entropy" else self._class(zeros[0])
+        outcome, _ = engine.learn(Lesson(target, 0, 0.0, self._largest_norm, 1))
+        return outcome == LEARNED
 
     def _forget(self) -> None:
         """What follows owes nothing to earlier samples, and their labels teach nothing."""
@@ -340,7 +364,11 @@ class Learner(Live):
         """Everything it needs to go on: weights, state, sensitivities, optimiser; no pickle.
 
         See :meth:`restore` and :func:`~liquid_neural_networks.online.resume`.
+
+        Raises:
+            OptionError: it is looking ahead.
         """
+        self.check_settled()
         counts = {
             "samples": self.samples,
             "updates": self.updates,

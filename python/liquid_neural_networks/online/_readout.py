@@ -14,15 +14,18 @@ from ..errors import OptionError
 from ..neuron import LiquidNeuron
 from ..streaming import Stream
 from ._copies import Copies, seen
-from ._engine import LEARNED, UNKNOWN_TARGET, Array, Arrays, Lesson, check_memory
+from ._engine import (
+    LEARNED,
+    NOT_FINITE,
+    UNKNOWN_TARGET,
+    Array,
+    Arrays,
+    Lesson,
+    check_memory,
+)
+from ._least_squares import first_covariance, gain_of
 
 LEAST_SQUARES = "least_squares"
-
-FORGETTING = 0.999
-"""How much a sample counts beside the one after it."""
-
-FIRST_COVARIANCE = 100.0
-LARGEST_COVARIANCE = 1e6
 
 
 class Readout:
@@ -64,9 +67,9 @@ class Readout:
         self._motor = not isinstance(readout, nn.Linear)
         self._biased = self._motor or readout.bias is not None
         self._count = self.parameters // (2 if self._motor else self._units + self._biased)
-        self._covariance: Optional[Array] = None
+        self._covariance: Optional[npt.NDArray[np.float64]] = None
         if squares:
-            self._covariance = np.eye(self._units + 1) * FIRST_COVARIANCE
+            self._covariance = first_covariance(self._units + 1)
         self._learned = np.concatenate(
             [
                 np.full(each.numel(), own[name[len("readout.") :]].requires_grad)
@@ -111,30 +114,30 @@ class Readout:
 
         return self._copies.learn(outputs, gradient_of, lesson)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _least_squares(self, neurons: Array, outputs: Array, lesson: Lesson) -> tuple[int, float]:
-        """Recursive least squares with forgetting; see Haykin, *Adaptive Filter Theory*."""
         assert self._covariance is not None
         target = np.broadcast_to(np.asarray(lesson.target, dtype=np.float64), outputs.shape)
         known = ~np.isnan(target)
         if not known.any():
             return UNKNOWN_TARGET, 0.0
-        features = np.append(neurons, 1.0).astype(np.float64)
         error = np.where(known, np.where(known, target, 0) - outputs, 0)
-        along = self._covariance @ features
-        gain = along / (FORGETTING + features @ along)
-        flat, count = self._copies.flat, self._count
-        self._copies.gradient = (
-            np.concatenate([np.outer(-2 * error, neurons).ravel(), -2 * error]).astype(flat.dtype)
-            / known.sum()
-        )
-        flat[: count * self._units] += np.outer(error, gain[:-1]).ravel().astype(flat.dtype)
-        flat[-count:] += (error * gain[-1]).astype(flat.dtype)
-        covariance = (self._covariance - np.outer(gain, along)) / FORGETTING
-        # Where samples say nothing new it would grow without end.
-        largest = np.abs(np.diag(covariance)).max()
-        self._covariance = covariance * min(1.0, LARGEST_COVARIANCE / largest)
+        if not np.isfinite(error).all():
+            return NOT_FINITE, 0.0
+        gain = gain_of(self._covariance, np.append(neurons, 1.0).astype(np.float64))
+        moved = self._in_order(np.outer(error, gain)) + self._copies.flat
+        gradient = self._in_order(np.outer(-2 * error / known.sum(), np.append(neurons, 1.0)))
+        dtype = self._copies.flat.dtype
+        if max(np.abs(moved).max(), np.abs(gradient).max()) > np.finfo(dtype).max:
+            return NOT_FINITE, 0.0
+        self._copies.gradient = gradient.astype(dtype)
+        self._copies.flat[:] = moved
         self._copies.write()
         return LEARNED, float((error[known] ** 2).mean())
+
+    def _in_order(self, weights: Array) -> Array:
+        """(P,) from weights and bias of each output, (O, N + 1)."""
+        return np.append(weights[:, :-1].ravel(), weights[:, -1])
 
     def gradients(self) -> Arrays:
         return self._copies.gradients()

@@ -7,16 +7,14 @@ from typing import Optional
 import numpy as np
 import numpy.typing as npt
 
+from ._least_squares import first_covariance, gain_of
+
 Array = npt.NDArray[np.float64]
 
 SKIPS = ("gradient", "least_squares")
 
 STEP = 0.05
 """Of the normalised gradient: the share of an error that is taken back at once."""
-
-FORGETTING = 0.999
-FIRST_COVARIANCE = 100.0
-LARGEST_COVARIANCE = 1e6
 
 
 class Skip:
@@ -38,7 +36,7 @@ class Skip:
         size = inputs + 1 if kind == "least_squares" else 0
         return {
             "weights": np.zeros((outputs, inputs + 1)),
-            "covariance": np.eye(size) * FIRST_COVARIANCE,
+            "covariance": first_covariance(size),
         }
 
     def features(self, inputs: Array) -> Array:
@@ -56,13 +54,4 @@ class Skip:
         if self._kind == "gradient":
             self._weights += np.outer(STEP * error, features) / (features @ features)
             return
-        along = self._covariance @ features
-        divisor = FORGETTING + features @ along
-        if not divisor >= FORGETTING:  # rounding left it no covariance
-            self._covariance[:] = np.eye(len(features)) * FIRST_COVARIANCE
-            return
-        gain = along / divisor
-        self._weights += np.outer(error, gain)
-        covariance = (self._covariance - np.outer(gain, along)) / FORGETTING
-        largest = np.abs(np.diag(covariance)).max()
-        self._covariance[:] = covariance * min(1.0, LARGEST_COVARIANCE / largest)
+        self._weights += np.outer(error, gain_of(self._covariance, features))

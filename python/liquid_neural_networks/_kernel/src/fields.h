@@ -139,8 +139,7 @@ enum plan_property {
     F(targets_outliers, "O", WRITTEN, UNUSED, "", ANY_PLAN)                                        \
     F(skip_weights, "O J", WRITTEN, UNUSED, "", ANY_PLAN)                                          \
     F(skip_covariance, "C C", WRITTEN, UNUSED, "", ANY_PLAN)                                       \
-    F(share_learner, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
-    F(share_shadow, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
+    F(share_stake, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                             \
     F(share_scored, "K", WRITTEN, UNUSED, "", ANY_PLAN)                                            \
     F(made_middle, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \
     F(made_spread, "K O", WRITTEN, UNUSED, "", ANY_PLAN)                                           \

@@ -12,7 +12,8 @@
 #define FORGETTING 0.999
 #define FIRST_COVARIANCE 100.0
 #define LARGEST_COVARIANCE 1e6
-#define LARGEST_SHARE 100.0
+#define BUDGET (2 * 0.69314718055994530942) /* 2 ln 2 */
+#define HALF 10
 #define LARGEST_TARGET 1e6
 #define FARTHEST_INPUT 5.0
 #define UNSCORED (-1.0)
@@ -73,9 +74,13 @@ static double scaled(const Guard *g, ptrdiff_t i) {
     return held((g->inputs[i] - scale.center[i]) / spread_of(&scale, i), FARTHEST_INPUT);
 }
 
-void scale_inputs(const Guard *g) {
-    for (ptrdiff_t i = 0; i < g->input_size; i++)
+int scale_inputs(const Guard *g) {
+    int finite = 1;
+    for (ptrdiff_t i = 0; i < g->input_size; i++) {
+        finite &= !isinf(g->inputs[i]);
         g->scaled[i] = g->scale ? scaled(g, i) : g->inputs[i];
+    }
+    return finite;
 }
 
 /* ---- the skip -------------------------------------------------------------------------------- */
@@ -140,7 +145,7 @@ static void teach_skip(const Guard *g, const double *features, const double *mis
 static int is_warm(const Guard *g) { return g->tally[LABELS] >= g->warm_up; }
 
 static double share_of(const Guard *g, ptrdiff_t slot) {
-    return g->share_learner[slot] / (g->share_learner[slot] + g->share_shadow[slot]);
+    return fmin(1, g->share_stake[slot]);
 }
 
 /* Where targets lie; NaN: from where a change would count is not known. */
@@ -213,10 +218,10 @@ static double excess(double error, double distance) {
 }
 
 static void score_share(const Guard *g, ptrdiff_t slot, double worse) {
-    double count = g->share_scored[slot], moved = 0.5 / ((count + 1) * (count + 2));
-    double weight = g->share_learner[slot] * (1 - worse / (2 * g->limit));
-    g->share_learner[slot] = fmin(weight + moved, LARGEST_SHARE);
-    g->share_shadow[slot] -= moved;
+    double count = g->share_scored[slot];
+    double left = g->share_stake[slot] - share_of(g, slot) * worse / g->limit;
+    double kept = fmin(fmax(left, 0), BUDGET * count / (count + HALF));
+    g->share_stake[slot] = kept + BUDGET * HALF / ((count + HALF) * (count + HALF + 1));
     g->share_scored[slot] = count + 1;
 }
 

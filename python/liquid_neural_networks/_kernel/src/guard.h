@@ -27,8 +27,8 @@ typedef struct {
     GUARD_FIELDS(NUMBERS)
 } Guard;
 
-/* `inputs` to `scaled`; nothing moves. */
-void scale_inputs(const Guard *);
+/* `inputs` to `scaled`; nothing moves. 0 if one is infinite. */
+int scale_inputs(const Guard *);
 
 /* From what the network (and a frozen one) says of the scaled inputs, the `output`, weighted as those
  * of a slot. If it is to be kept it waits there for its label. The scaling of inputs takes them into

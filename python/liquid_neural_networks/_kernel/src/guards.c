@@ -91,14 +91,13 @@ static const Guard *guard_and_slot(PyObject *args, Py_ssize_t *slot, Py_ssize_t 
     return g;
 }
 
-const char guard_scale_doc[] = "guard_scale(guard): scales its inputs.";
+const char guard_scale_doc[] = "guard_scale(guard): scales its inputs; False if one is infinite.";
 
 PyObject *guard_scale_call(PyObject *self, PyObject *capsule) {
     (void)self;
     const Guard *g = guard_of(capsule);
     if (!g) return NULL;
-    scale_inputs(g);
-    Py_RETURN_NONE;
+    return PyBool_FromLong(scale_inputs(g));
 }
 
 const char guard_answer_doc[] =

@@ -20,6 +20,9 @@
 
 enum { CLOSED_FORM = 2 }; /* beside CONDUCTANCE and DENSE */
 
+/* In place of where an output is kept: nowhere; and nothing will ever be learned from it. */
+enum { NOT_KEPT = -1, LOOKING_AHEAD = -2 };
+
 typedef enum { MSE, MAE, HUBER, CROSS_ENTROPY } LossKind;
 typedef enum { RMSPROP, ADAM, SGD } OptimizerKind;
 typedef enum { LEARNED, UNKNOWN_TARGET, NOT_FINITE } Outcome;

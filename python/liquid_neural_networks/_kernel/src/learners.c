@@ -389,8 +389,9 @@ static Session *session_of(PyObject *capsule) {
 
 const char learner_step_doc[] =
     "learner_step(learner, elapsed, given, keep): takes the sample through the network, with the "
-    "given time constants or the learned ones, and keeps the output at `keep` unless it is -1. "
-    "False, and nothing done, if the sample is beyond the type.";
+    "given time constants or the learned ones, and keeps the output at `keep` unless it is -1; "
+    "-2: nothing will be learned from it, and sensitivities stay. False, and nothing done, if the "
+    "sample is beyond the type.";
 
 PyObject *learner_step(PyObject *self, PyObject *args) {
     PyObject *capsule;
@@ -402,7 +403,7 @@ PyObject *learner_step(PyObject *self, PyObject *args) {
     Session *session = session_of(capsule);
     if (!session) return NULL;
     const Learner *p = &session->problem;
-    if (keep < -1 || keep >= p->kept) {
+    if (keep < LOOKING_AHEAD || keep >= p->kept) {
         refuse("keep", "%zd is out of range", keep);
         return NULL;
     }

@@ -139,7 +139,7 @@ static void learner_step(const Learner *p, void *memory, const void *inputs, con
     w.seen = seen;
     memcpy(w.x, p->state, (size_t)p->units * sizeof(real));
     learner_forward(p, &w, (real)elapsed, given);
-    update_sensitivities(p, &w, given);
+    if (keep != LOOKING_AHEAD) update_sensitivities(p, &w, given);
     memcpy(p->state, w.x + p->unfolds * w.units_step, (size_t)p->units * sizeof(real));
     read_out(p, &w);
     if (keep >= 0) keep_output(p, &w, keep);
