@@ -15,6 +15,8 @@ from ._field import MAP, Held, Stack, stacked
 from ._subject import asks
 
 _STEPS = 300
+_NEAR = 1e-12
+"""A speed so low that plain steps of Newton's method do the rest."""
 _APART = 1e-5
 """Points nearer to each other than this, by the size of the state, are the same."""
 
@@ -174,17 +176,23 @@ def _minima(subject: Held, states: Tensor) -> Tensor:
     damping = torch.full((len(states), 1, 1), 1e-2, dtype=states.dtype, device=states.device)
     rates, jacobians = subject.jacobian(states)
     for _ in range(_STEPS):
-        gradient = torch.einsum("rij,ri->rj", jacobians, rates)
-        square = jacobians.transpose(1, 2) @ jacobians + damping * identity
-        factor, failed = torch.linalg.cholesky_ex(square)
-        trial = states - torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
-        after = subject.speed(trial)
-        better = (failed == 0) & (after.square().sum(1) < rates.square().sum(1))
-        states = torch.where(better.unsqueeze(1), trial, states)
-        damping = torch.where(better.view(-1, 1, 1), damping / 8, damping * 4).clamp(1e-14, 1e8)
-        if bool(((damping.flatten() >= 1e8) | (rates.abs().amax(1) < 1e-14)).all()):
+        going = (damping.flatten() < 1e8) & (rates.abs().amax(1) >= _NEAR)
+        rows = torch.nonzero(going).squeeze(1)
+        if len(rows) == 0:
             break
-        rates, jacobians = subject.jacobian(states)
+        own, rate, slope = subject.of(rows), rates[rows], jacobians[rows]
+        gradient = torch.einsum("rij,ri->rj", slope, rate)
+        square = slope.transpose(1, 2) @ slope + damping[rows] * identity
+        factor, failed = torch.linalg.cholesky_ex(square)
+        trial = states[rows] - torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
+        after = own.speed(trial)
+        better = (failed == 0) & (after.square().sum(1) < rate.square().sum(1))
+        damping[rows] *= torch.where(better, 1 / 8, 4.0).view(-1, 1, 1)
+        damping.clamp_(1e-14, 1e8)
+        moved = rows[better]
+        if len(moved):
+            states = states.index_copy(0, moved, trial[better])
+            rates[moved], jacobians[moved] = subject.of(moved).jacobian(states[moved])
     return _polished(subject, states)
 
 
