@@ -92,11 +92,35 @@ class Held(NamedTuple):
     def jacobian(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """The speed (R, size) at states (R, size), and its derivatives (R, size, size)."""
         rows = torch.arange(len(states), device=states.device)
+        numbers = self.size * (self.size if self.kind == FLOW else self.numbers)
         found = []
-        for some in torch.split(rows, max(AT_ONCE // (self.size * self.numbers), 1)):
+        for some in torch.split(rows, max(AT_ONCE // numbers, 1)):
+            if self.kind == FLOW:
+                found.append(self.of(some)._by_synapse(states[some]))
+                continue
             copies = self.of(some.repeat_interleave(self.size))
             found.append(_differentiated(copies.speed, states[some]))
         return torch.cat([speed for speed, _ in found]), torch.cat([each for _, each in found])
+
+    def _by_synapse(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`jacobian` returns, of a flow: a neuron's speed depends on its own state, and
+        on one other state through each of its synapses."""
+        dynamics = self.neuron.dynamics
+        assert isinstance(dynamics, OdeDynamics)
+        values = dynamics.prepare(dynamics.values())
+        mask = None if self.mask is None else self.mask.expand(len(states), -1)
+        sensory = dynamics.sensory(values, self.inputs.expand(len(states), -1), mask)
+        with torch.enable_grad():
+            own = states.detach().requires_grad_()
+            heard = states.detach().index_select(1, dynamics.pre).requires_grad_()
+            given = self.time_constants
+            rate, drive = dynamics.rate_and_drive_from(values, own, heard, sensory, given)
+            speed = drive - rate * own
+            from_own, from_heard = torch.autograd.grad(speed.sum(), (own, heard))
+        count, size = states.shape
+        rows = torch.diag_embed(from_own).view(count, -1)
+        rows.index_add_(1, dynamics.post * size + dynamics.pre, from_heard)
+        return speed.detach(), rows.view(count, size, size)
 
     def settled(self, samples: int = 2000) -> Tensor:
         """(1, size) where it is after many samples, from zero."""
