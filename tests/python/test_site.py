@@ -33,6 +33,8 @@ def test_nothing_of_org_is_left_in_markdown(path: Path) -> None:
     assert page.startswith("# ") and page.count("```") % 2 == 0
     outside = re.sub(r"`[^`\n]+`", "", re.sub(r"(?s)```.*?\n```", "", page))
     assert re.findall(r"\[\[|^\*+ |^#\+|=\w+=|^: |\0", outside, re.MULTILINE) == []
+    # Code that was broken over two lines.
+    assert re.findall(r"(?<![\w=])=[^\s=][^=\n]*\n[^=\n]*[^\s=]=(?![\w=])", outside) == []
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
