@@ -182,6 +182,11 @@ def test_times_below_an_attribution_have_room() -> None:
     assert [t.get_text() for t in axes.get_xticklabels()][-2:] == ["-20", "0"]
     assert axes.get_xlabel() == "sample, counted back from the newest"
     assert plots.plot_attribution(parts[:1], ["a", "b"]).get_xticklabels()[0].get_text() == "0"
+    newest = plots.plot_attribution(parts, ["a", "b"], first=90)
+    assert newest.get_xticklabels()[0].get_text() == "-9"
+    assert newest.get_yticklabels()[0].get_text() == "a  +100"
+    (mesh,) = (c for c in newest.collections if isinstance(c, QuadMesh))
+    assert mesh.get_array().shape == (2, 10)
     names = ["the temperature of the air outside, at the north face", "b"]
     axes = plots.plot_attribution(
         parts, names, [f"2024-01-{1 + t % 28:02} 10:00:00" for t in range(100)]

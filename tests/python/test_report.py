@@ -67,6 +67,9 @@ def test_the_parts_add_up_to_the_forecast(name: str, trained: dict[str, Forecast
     assert parts.times[-1] == "27"
     assert abs(parts.before + parts.inputs.sum() - parts.total) <= parts.error + 1e-9
     assert parts.error < 1e-3
+    weights = np.abs(parts.inputs).sum(axis=1)
+    assert weights[: parts.first].sum() <= weights.sum() / 100 and parts.first <= 55 - 12
+    assert parts.first == 43 or weights[: parts.first + 1].sum() >= weights.sum() / 100
     row = forecaster.predict(wave()[:55], latest=True).row(-1, named=True)
     if name == "classes":
         assert found.answer == row["predicted_kind"]

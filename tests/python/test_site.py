@@ -90,7 +90,7 @@ def test_a_clojure_function_becomes_markdown() -> None:
 (defn go!
   "Goes, see [[stop]].
 
-    :far  how far
+    :far  how far, a `:number`, see [[stop]]
 
       (go! \\"x\\") ;=> 1"
   ^long
@@ -102,7 +102,7 @@ def test_a_clojure_function_becomes_markdown() -> None:
     assert page(text) == (
         "# a.b\n\nAbout.\n\n## go!\n\n```clojure\n(go! x)\n(go! x map & more)\n```\n\n"
         "Goes, see `stop`.\n\n"
-        '```text\n:far  how far\n```\n\n```clojure\n(go! "x") ;=> 1\n```\n'
+        '```text\n:far  how far, a :number, see stop\n```\n\n```clojure\n(go! "x") ;=> 1\n```\n'
     )
 
 

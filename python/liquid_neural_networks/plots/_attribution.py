@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from .._checks import check_names
+from .._checks import check_integer, check_names
 from .._hints import explains_keywords
 from .._inputs import real_array
 from ..errors import DomainError, ShapeError
@@ -30,6 +30,7 @@ def plot_attribution(
     axes: Optional[Axes] = None,
     *,
     label: str = "part",
+    first: int = 0,
 ) -> Axes:
     """What each input brought at each time: blue raised the output, orange lowered it.
 
@@ -41,6 +42,7 @@ def plot_attribution(
         times: (T,) of the samples, as text. Default: counted back from the newest, which is 0.
         axes: where to draw. Default: a new figure.
         label: of the colours, with the unit.
+        first: sample from which on they are shown; sums are over all.
 
     Raises:
         ShapeError: the sizes do not fit together, or there is nothing to draw.
@@ -54,6 +56,7 @@ def plot_attribution(
     if not np.isfinite(values).all():
         raise DomainError("contains NaN or infinity", "parts")
     steps = len(values)
+    first = check_integer("first", first, 0, steps - 1)
     shown = [str(t - steps + 1) for t in range(steps)]
     if times is not None:
         shown = [plain(each) for each in check_names("times", times, steps, "sample")]
@@ -61,13 +64,13 @@ def plot_attribution(
     height = min(1.6 + 0.3 * len(inputs), 12.0)
     axes = new_axes(axes, width=8.0 + 0.07 * max(min(longest, 60) - 16, 0), height=height)
     most = float(np.abs(values).max()) or 1.0
-    mesh = axes.pcolormesh(values.T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
+    mesh = axes.pcolormesh(values[first:].T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
     sums = values.sum(axis=0)
     labels = [f"{plain(name)}  {each:+.3g}" for name, each in zip(inputs, sums)]
     axes.set_yticks(np.arange(len(inputs)) + 0.5, labels)
-    count = min(MOST_LABELS, max(WIDTH // max(map(len, shown)), 2), steps)
-    places = np.unique(np.linspace(0, steps - 1, count).astype(int))
-    axes.set_xticks(places + 0.5, [shown[t] for t in places])
+    count = min(MOST_LABELS, max(WIDTH // max(map(len, shown)), 2), steps - first)
+    places = np.unique(np.linspace(first, steps - 1, count).astype(int))
+    axes.set_xticks(places - first + 0.5, [shown[t] for t in places])
     if times is None:
         axes.set_xlabel("sample, counted back from the newest")
     axes.invert_yaxis()

@@ -47,6 +47,13 @@ class Parts(NamedTuple):
     total: float
     error: float
 
+    @property
+    def first(self) -> int:
+        """The row from which on all but a hundredth of ``inputs`` lies, 12 from the end at most."""
+        weights = np.abs(self.inputs).sum(axis=1)
+        lost = np.cumsum(weights) < weights.sum() / 100
+        return int(min(lost.sum(), max(len(weights) - 12, 0)))
+
 
 @dataclass(frozen=True)
 class Explanation:

@@ -204,6 +204,7 @@ def attribution(words: str, unit: str, parts: Parts) -> Plain:
         "before": float(f"{parts.before:.4g}"),
         "total": float(f"{parts.total:.4g}"),
         "error": float(f"{parts.error:.2g}"),
+        "first": parts.first,
     }
 
 

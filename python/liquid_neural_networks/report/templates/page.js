@@ -217,22 +217,12 @@ function forecast() {
   };
 }
 
-/** The row from which on all but a hundredth of the parts lies, 12 rows from the end at most. */
-function since(rows) {
-  const weights = rows[0].map((_, t) => rows.reduce((s, row) => s + Math.abs(row[t] || 0), 0));
-  const total = weights.reduce((s, w) => s + w, 0);
-  let first = 0, before = weights[0];
-  while (first < weights.length - 12 && before < total / 100) { first += 1; before += weights[first]; }
-  return first;
-}
-
 function why() {
   const a = shown.attribution;
   if (!a) return () => {};
   byId("why-words").textContent = `${a.words} The difference, ${short(a.total - a.before)}, `
     + `is the sum of the parts below, each in ${a.unit.replace(/^in /, "")}; they add up to within ${a.error}.`;
-  const sums = a.inputs.map((row) => row.reduce((s, v) => s + v, 0));
-  const first = since(a.inputs);
+  const first = a.first, sums = a.inputs.map((row) => row.reduce((s, v) => s + v, 0));
   const move = map(byId("why-map"), { names: shown.names, values: a.inputs.map((row) => row.slice(first)), times: a.times.slice(first),
     high: Math.max(60, Math.min(22 * shown.names.length, 420)),
     describe: "What each input brought at each row; the sums are in the table that follows" });
