@@ -56,6 +56,9 @@ def _markdown(doc: str) -> str:
         kinds = (("    ", "clojure"), ("  ", "text"))
         kind = next((kind for indent, kind in kinds if part.startswith(indent)), None)
         text = re.sub(r"\[\[([^\[\]\s]+)\]\]", r"`\1`", part)
+        if kind == "text":
+            # Nothing in it is marked up any more.
+            part = text.replace("`", "")
         parts.append(text if kind is None else f"```{kind}\n{dedent(part)}\n```")
     return "\n\n".join(parts)
 

@@ -81,6 +81,22 @@ def test_the_usual_attributions_take_what_a_call_takes() -> None:
     torch.testing.assert_close(ours, theirs.double(), **close)
 
 
+def test_a_function_is_asked_about_the_batch_as_it_was_given() -> None:
+    """So it may ask about another output of each sequence, as with captum's list of targets."""
+    made, inputs = network(), sequences()
+    wanted = torch.tensor([1, 0, 1])
+
+    def each(outputs: Tensor) -> Tensor:
+        return outputs[torch.arange(3), wanted]
+
+    for function in (integrated_gradients, occlusion, gradient_times_input):
+        ours = function(made, inputs, each)
+        expected = torch.stack(
+            [function(made, inputs, k)[i] for i, k in enumerate(wanted.tolist())]
+        )
+        torch.testing.assert_close(ours, expected)
+
+
 def test_one_number_at_a_time_is_hidden_unless_said_otherwise() -> None:
     made, inputs = network(), sequences()
     whole = made(inputs)[:, 0]

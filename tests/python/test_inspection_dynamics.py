@@ -63,27 +63,45 @@ def test_all_planted_attractors_are_found() -> None:
         assert bool((after[0] - state).abs().max() < 1e-6) == is_stable
 
 
-def made(dynamics: Any, **options: Any) -> LiquidNetwork:
+def made(dynamics: Any = "conductance", **options: Any) -> LiquidNetwork:
     return LiquidNetwork(2, 6, 1, dynamics=dynamics, seed=3, **options).double()
 
 
 def speed_of(network: LiquidNetwork, states: Tensor) -> Tensor:
-    """(K, N) as its own neurons say it, one sample at a time."""
-    neuron, held = network.neurons[0], torch.tensor(HELD, dtype=torch.float64)
-    inputs = held.expand(len(states), -1)
-    if not neuron.dynamics.solvable or neuron.memory is not None:
-        return neuron(inputs, states) - states
-    values = neuron.dynamics.values()
-    rate, drive = neuron.dynamics.rate_and_drive(
-        values, states, neuron.dynamics.sensory(values, inputs, None), None
-    )
-    return drive - rate * states
+    """(K, P S) as its own neurons say it, one sample at a time."""
+    inputs = torch.tensor(HELD, dtype=torch.float64).expand(len(states), -1)
+    width, size = network.directions, network.state_size
+    speeds: list[Tensor] = []
+    heard: list[Tensor] = []
+    for index, (_, neuron) in enumerate(network.populations()):
+        if index and index % width == 0:
+            inputs = torch.cat([each[:, : network.hidden_size] for each in heard[-width:]], 1)
+        own = states[:, index * size : (index + 1) * size]
+        if not neuron.dynamics.solvable or neuron.memory is not None:
+            after = neuron(inputs, own)
+            speeds.append(after - own)
+            heard.append(after)
+            continue
+        values = neuron.dynamics.values()
+        rate, drive = neuron.dynamics.rate_and_drive(
+            values, own, neuron.dynamics.sensory(values, inputs, None), None
+        )
+        speeds.append(drive - rate * own)
+        heard.append(own)
+    return torch.cat(speeds, 1)
+
+
+MEMORY: dict[str, Any] = {"dynamics": "dense", "mixed_memory": True}
+DEEP: list[dict[str, Any]] = [
+    {"num_layers": 3},
+    {"num_layers": 2, "bidirectional": True},
+    {"num_layers": 2, **MEMORY},
+    {"num_layers": 2, "dynamics": "closed_form", "bidirectional": True},
+]
 
 
 @pytest.mark.parametrize(
-    "options",
-    [*({"dynamics": name} for name in DYNAMICS), {"dynamics": "dense", "mixed_memory": True}],
-    ids=str,
+    "options", [*({"dynamics": name} for name in DYNAMICS), MEMORY, *DEEP], ids=str
 )
 @torch.no_grad()
 def test_jacobians_are_difference_quotients(options: dict[str, Any]) -> None:
@@ -102,12 +120,54 @@ def test_jacobians_are_difference_quotients(options: dict[str, Any]) -> None:
         torch.testing.assert_close(
             points.jacobians[:, :, index], difference / (2 * step), rtol=1e-5, atol=1e-7
         )
-    assert points.kind == ("flow" if options["dynamics"] in ("conductance", "dense", "lrc")
-                           and "mixed_memory" not in options else "map")  # fmt: skip
-    if points.outputs is not None:
-        read = network.readout(points.states[:, :6])
-        torch.testing.assert_close(points.outputs, read)
+    smooth = options.get("dynamics", "conductance") in ("conductance", "dense", "lrc")
+    assert points.kind == ("flow" if smooth and "mixed_memory" not in options else "map")
+    assert points.outputs is not None
+    size, width = network.state_size, network.directions
+    top = [
+        points.states[:, first : first + 6] for first in range(0, size * len(network.neurons), size)
+    ]
+    torch.testing.assert_close(points.outputs, network.readout(torch.cat(top[-width:], 1)))
+    # A call that starts there, with the input held, stays there.
+    start = points.states.view(len(points), -1, size).transpose(0, 1)[:, points.stable]
+    held = torch.tensor(HELD, dtype=torch.float64).expand(start.shape[1], 9, 2)
+    outputs, state = network(held, state=start, return_state=True)
+    torch.testing.assert_close(state, start, rtol=0, atol=1e-9)
+    torch.testing.assert_close(outputs[:, 4], points.outputs[points.stable], rtol=0, atol=1e-9)
     assert points.to_dict()["stable"] == points.stable.tolist()
+
+
+@torch.no_grad()
+def test_layers_rest_where_each_does_given_those_below() -> None:
+    network = made(num_layers=2)
+    whole = fixed_points(network, HELD, starts=32)
+    lower = fixed_points(network, HELD, starts=32, population=0)
+    assert lower.outputs is None and len(whole) == len(lower) == 1
+    torch.testing.assert_close(whole.states[:, :6], lower.states, rtol=0, atol=1e-9)
+    upper = fixed_points(network, lower.states[0], starts=32, population=1)
+    torch.testing.assert_close(whole.states[:, 6:], upper.states, rtol=0, atol=1e-9)
+    assert upper.outputs is not None
+    torch.testing.assert_close(upper.outputs, whole.outputs)
+    own = torch.cat([lower.eigenvalues[0], upper.eigenvalues[0]])
+    apart = (whole.eigenvalues[0].unsqueeze(1) - own).abs()
+    assert float(apart.amin(1).max()) < 1e-6 and float(apart.amin(0).max()) < 1e-6
+
+
+def test_every_pair_of_switches_in_two_layers_is_found() -> None:
+    """The upper layer hears nothing, so each of its states goes with each of the lower one's."""
+    network = switches(2)
+    alone = network.wiring
+    silent = wiring.Wiring.from_matrices(
+        torch.eye(2, dtype=torch.long).numpy(), torch.zeros(2, 2, dtype=torch.long).numpy()
+    )
+    deep = LiquidNetwork(1, output_size=1, wiring=[alone, silent], num_layers=2).double()
+    values = network.neurons[0].values()
+    for neuron in deep.neurons:
+        neuron.set_values({name: values[name] for name in ("g", "vleak", "w", "sigma", "mu")})
+    points = fixed_points(deep, [0.0], starts=2048)
+    assert float(points.speeds.max()) < 1e-10
+    assert len(points) == 3**4 and int(points.stable.sum()) == 2**4
+    assert int(points.found.sum()) == 2049
 
 
 def test_a_point_that_nearly_is_one_is_slow() -> None:

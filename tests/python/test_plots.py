@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -161,6 +162,41 @@ def test_forecasts_are_named() -> None:
     axes = plots.plot_forecast([1, 2], [0.0, np.nan], {"a": [1, 2], "b": [2, 3]}, label="CO2 (ppm)")
     assert [line.get_label() for line in axes.lines] == ["observed", "a", "b"]
     assert axes.get_ylabel() == "CO2 (ppm)"
+
+
+def test_values_that_stand_alone_are_dots() -> None:
+    """A line through one value draws nothing."""
+    axes = plots.plot_forecast(
+        [1, 2, 3, 4], [0.0] * 4, {"a": [np.nan, 2.0, np.nan, np.nan], "b": [1, 2, 3, 4]}
+    )
+    assert [line.get_markevery() for line in axes.lines[1:]] == [[1], None]
+    assert axes.lines[2].get_marker() == "None"
+    trace = LiquidNetwork(2, 5, 1).trace(torch.randn(1, 2))
+    for plot in (plots.plot_states, plots.plot_time_constants):
+        assert all(line.get_marker() == "o" for line in plot(trace).lines)
+
+
+def test_times_below_an_attribution_have_room() -> None:
+    parts = np.ones((100, 2))
+    axes = plots.plot_attribution(parts, ["a", "b"])
+    assert [t.get_text() for t in axes.get_xticklabels()][-2:] == ["-20", "0"]
+    assert axes.get_xlabel() == "sample, counted back from the newest"
+    assert plots.plot_attribution(parts[:1], ["a", "b"]).get_xticklabels()[0].get_text() == "0"
+    newest = plots.plot_attribution(parts, ["a", "b"], first=90)
+    assert newest.get_xticklabels()[0].get_text() == "-9"
+    assert newest.get_yticklabels()[0].get_text() == "a  +100"
+    (mesh,) = (c for c in newest.collections if isinstance(c, QuadMesh))
+    assert mesh.get_array().shape == (2, 10)
+    names = ["the temperature of the air outside, at the north face", "b"]
+    axes = plots.plot_attribution(
+        parts, names, [f"2024-01-{1 + t % 28:02} 10:00:00" for t in range(100)]
+    )
+    figure = axes.figure
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    boxes = [t.get_window_extent(renderer) for t in axes.get_xticklabels()]
+    assert len(boxes) >= 2
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
 
 
 def test_attributions_have_a_row_for_each_input() -> None:

@@ -67,6 +67,9 @@ def test_the_parts_add_up_to_the_forecast(name: str, trained: dict[str, Forecast
     assert parts.times[-1] == "27"
     assert abs(parts.before + parts.inputs.sum() - parts.total) <= parts.error + 1e-9
     assert parts.error < 1e-3
+    weights = np.abs(parts.inputs).sum(axis=1)
+    assert weights[: parts.first].sum() <= weights.sum() / 100 and parts.first <= 55 - 12
+    assert parts.first == 43 or weights[: parts.first + 1].sum() >= weights.sum() / 100
     row = forecaster.predict(wave()[:55], latest=True).row(-1, named=True)
     if name == "classes":
         assert found.answer == row["predicted_kind"]
@@ -78,10 +81,70 @@ def test_the_parts_add_up_to_the_forecast(name: str, trained: dict[str, Forecast
 def test_without_a_baseline_the_total_is_the_forecast(trained: dict[str, Forecaster]) -> None:
     forecaster = trained["no baseline"]
     found = report.explain(forecaster, wave(), row=55, target="valve")
-    assert forecaster.outputs is not None
-    # Outputs are scaled: the mean of the training rows is added.
-    mean = forecaster.outputs.mean[2 * 2 + 1]
-    assert found.parts.total + mean == pytest.approx(float(found.answer), abs=1e-4)
+    assert found.parts.total == pytest.approx(float(found.answer), rel=1e-5)
+    assert found.start == f"It would be {found.parts.before:.6g} were inputs at their means."
+
+
+def test_the_baseline_and_the_parts_make_the_forecast() -> None:
+    """Also where the network has learned that the baseline is off on average."""
+    rising = wave().with_columns(polars.col("level") + polars.int_range(ROWS) * 0.5)
+    forecaster = fit_table(rising, "level", baseline="latest", horizon=2, **OPTIONS)
+    found = report.explain(forecaster, rising, row=60)
+    says = re.search(
+        r"The baseline latest says ([\d.]+); the network adds ([+-][\d.]+)", found.start
+    )
+    assert says is not None
+    level = rising["level"][59]
+    assert float(says[1]) == pytest.approx(level, rel=1e-5)
+    assert found.parts.total == pytest.approx(float(found.answer) - level, rel=1e-4)
+    assert found.parts.total == pytest.approx(
+        found.parts.before + found.parts.inputs.sum(), abs=1e-3
+    )
+    assert found.parts.total > 0.5
+
+
+def test_where_levels_cross_the_middle_one_is_explained() -> None:
+    forecaster = fit_table(
+        wave(), "level", loss="quantile", horizon=2, quantiles=[0.45, 0.5, 0.55], **OPTIONS
+    )
+    crossed = 0
+    for row in range(20, ROWS, 6):
+        found = report.explain(forecaster, wave(), row=row)
+        says = re.search(r"The baseline \w+ says ([\d.]+); the network", found.start)
+        assert says is not None
+        assert float(says[1]) + found.parts.total == pytest.approx(float(found.answer), abs=1e-3)
+        subject = _subject.of_forecaster(
+            forecaster, forecaster.columns.recordings(forecaster.columns.read(wave()))[0], row
+        )
+        levels = subject.run()[-1] * subject.scale + subject.shift
+        crossed += bool((np.diff(levels) < 0).any())
+    assert crossed > 0
+
+
+def test_of_several_series_it_says_which(tmp_path: Path) -> None:
+    cases = polars.concat([wave()[:40], wave()[40:]]).with_columns(
+        polars.when(polars.int_range(ROWS) < 40).then(polars.lit("Ann")).otherwise(polars.lit("Bo"))
+        .alias("who")
+    )  # fmt: skip
+    forecaster = fit_table(cases, "level", group="who", features=["level"], **OPTIONS)
+    assert report.explain(forecaster, cases, row=30).question.endswith(" of who Ann")
+    page = tmp_path / "page.html"
+    report.write(forecaster, cases, page, progress=False)
+    found = shown(page)
+    assert found["shows"] == "Shown is who Bo, the last of 2 series; the measures are of all."
+    assert " of who Bo: " in found["attribution"]["words"]
+
+
+def test_a_baseline_that_knows_nothing_yet_is_said(tmp_path: Path) -> None:
+    clock = polars.datetime(2026, 1, 1) + polars.duration(hours=polars.int_range(ROWS))
+    late = polars.when(polars.int_range(ROWS) >= 12).then("level").alias("level")
+    table = wave().with_columns(late, clock.alias("hour"))
+    forecaster = fit_table(table, "level", baseline="latest", horizon=1, **OPTIONS)
+    found = report.explain(forecaster, table, row=10)
+    assert found.answer == "unknown" and "knows nothing at this row yet" in str(found)
+    assert found.question == "level, 1 row after 2026-01-01 09:00:00"
+    report.write(forecaster, table[:10], tmp_path / "page.html", progress=False)
+    assert "unknown" in shown(tmp_path / "page.html")["attribution"]["words"]
 
 
 def test_words_name_what_mattered_most(trained: dict[str, Forecaster]) -> None:
@@ -222,6 +285,11 @@ def test_any_network_has_a_page_and_large_ones_a_small_one(tmp_path: Path) -> No
     assert found["fixed"]["rows"] and "yes" in found["fixed"]["rows"][0]
 
 
+def rest_outputs(page: dict[str, Any]) -> list[float]:
+    """What the network says at the first state of rest."""
+    return [float(each.split(" ")[-1]) for each in page["fixed"]["rows"][0][3].split(", ")]
+
+
 @pytest.mark.parametrize("bidirectional", (False, True))
 def test_all_layers_and_directions_are_shown(bidirectional: bool, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
@@ -241,6 +309,9 @@ def test_all_layers_and_directions_are_shown(bidirectional: bool, tmp_path: Path
         each.wiring.synapse_count + each.wiring.sensory_synapse_count for each in populations
     )
     # What a higher layer hears is named by the neurons that say it.
+    rests = inspection.fixed_points(network, table.row(19), starts=16).outputs
+    assert rests is not None
+    assert rest_outputs(found) == pytest.approx(rests[0].tolist(), rel=1e-3, abs=1e-4)
     first = 6 * network.directions
     heard = {(s, r - first) for s, r in zip(own["pre"], own["post"]) if s < first <= r < first + 6}
     upper = populations[network.directions].wiring

@@ -33,6 +33,8 @@ def test_nothing_of_org_is_left_in_markdown(path: Path) -> None:
     assert page.startswith("# ") and page.count("```") % 2 == 0
     outside = re.sub(r"`[^`\n]+`", "", re.sub(r"(?s)```.*?\n```", "", page))
     assert re.findall(r"\[\[|^\*+ |^#\+|=\w+=|^: |\0", outside, re.MULTILINE) == []
+    # Code that was broken over two lines.
+    assert re.findall(r"(?<![\w=])=[^\s=][^=\n]*\n[^=\n]*[^\s=]=(?![\w=])", outside) == []
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
@@ -88,7 +90,7 @@ def test_a_clojure_function_becomes_markdown() -> None:
 (defn go!
   "Goes, see [[stop]].
 
-    :far  how far
+    :far  how far, a `:number`, see [[stop]]
 
       (go! \\"x\\") ;=> 1"
   ^long
@@ -100,7 +102,7 @@ def test_a_clojure_function_becomes_markdown() -> None:
     assert page(text) == (
         "# a.b\n\nAbout.\n\n## go!\n\n```clojure\n(go! x)\n(go! x map & more)\n```\n\n"
         "Goes, see `stop`.\n\n"
-        '```text\n:far  how far\n```\n\n```clojure\n(go! "x") ;=> 1\n```\n'
+        '```text\n:far  how far, a :number, see stop\n```\n\n```clojure\n(go! "x") ;=> 1\n```\n'
     )
 
 

@@ -1030,7 +1030,7 @@
                          (mapv vec sensory-synapses) population))))
 
 (defn fixed-points
-  "States at which a population rests while its input is held, the most visited first: found by
+  "States at which a network rests while its input is held, the most visited first: found by
   Newton's method from many random states.
 
     inputs           (I) one sample; nil where a value is missing
@@ -1040,12 +1040,13 @@
     :starts          how many states to start from; 256
     :tolerance       the largest speed at a fixed point; 1e-10
     :seed            of the starts; 0
-    :population      which one, counted as in the state; 0
+    :population      one alone, counted as in the state; all of them together
     :as              see the namespace
 
-  Returns {:kind :stable :found :states (K, N) :speeds (K) :jacobians (K, N, N) :eigenvalues
-  (K, N, 2) :outputs (K, O)}: whether each is stable, how many starts led there, and what the
-  network says there, nil if it reads other populations too.
+  Returns {:kind :stable :found :states (K, S) :speeds (K) :jacobians (K, S, S) :eigenvalues
+  (K, S, 2) :outputs (K, O)}, where S counts the states of all populations, one after the other:
+  whether each is stable, how many starts led there, and what the network says there, nil if it
+  reads populations that were not looked at.
 
       (def network (lnn/create-network {:input-size 2 :hidden-size 4 :output-size 1 :seed 1}))
       (every? #(< % 1e-10) (:speeds (lnn/fixed-points network [0.5 -0.1]))) ;=> true"

@@ -62,7 +62,9 @@ def explain(
         from ..plots._figure import plain
 
         parts = found.parts
-        axes = plot_attribution(parts.inputs, found.names, parts.times, label=found.unit)
+        axes = plot_attribution(
+            parts.inputs, found.names, parts.times, label=found.unit, first=parts.first
+        )
         axes.set_title(plain(f"{found.question}: {found.answer}"), loc="left")
         save(axes, picture)
         click.echo(f"wrote {picture}", err=True)

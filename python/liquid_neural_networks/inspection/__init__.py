@@ -17,6 +17,7 @@ function                   what it answers
 ``phase_portrait``         where do two neurons go from every point of their plane?
 ``activity``               which neurons saturate, which synapses never open, how fast is it?
 ``rules``                  which few questions say what a neuron or an output does?
+``formula``                which sum of a few inputs and states says it?
 =========================  ======================================================================
 """
 
@@ -28,6 +29,7 @@ from ._clamp import Clamped, clamp
 from ._currents import Currents, synapse_currents
 from ._describe import Description, Population, describe
 from ._fixed_points import FixedPoints, fixed_points, slow_points
+from ._formula import Formula, formula
 from ._lesions import Lesions, Pruned, lesions, prune
 from ._portrait import PhasePortrait, phase_portrait
 from ._rules import Rules, rules
@@ -42,6 +44,7 @@ __all__ = [
     "Currents",
     "Description",
     "FixedPoints",
+    "Formula",
     "Lesions",
     "PhasePortrait",
     "Population",
@@ -54,6 +57,7 @@ __all__ = [
     "clamp",
     "describe",
     "fixed_points",
+    "formula",
     "gradient_times_input",
     "integrated_gradients",
     "lesions",

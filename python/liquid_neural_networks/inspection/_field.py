@@ -1,8 +1,8 @@
-"""One population with its input held: how fast each state changes, and where states can be."""
+"""Populations with their input held: how fast each state changes, and where states can be."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -32,16 +32,15 @@ class Held(NamedTuple):
     """A population whose input is held.
 
     Attributes:
-        network: a copy in float64.
-        neuron: the population.
+        neuron: the population, of a copy in float64.
         kind: ``"flow"`` where it is a differential equation, ``"map"`` where it goes from sample to
             sample: closed-form dynamics, or a memory.
-        inputs, mask: (1, I).
+        inputs: (1, I), or (R, I) to hold another one for each state.
+        mask: (1, I) or None.
         elapsed: of one sample, for a map.
         time_constants: (1, N) or None.
     """
 
-    network: LiquidNetwork
     neuron: LiquidNeuron
     kind: str
     inputs: Tensor
@@ -53,6 +52,19 @@ class Held(NamedTuple):
     def size(self) -> int:
         """Numbers in a state."""
         return self.neuron.state_size
+
+    @property
+    def numbers(self) -> int:
+        """Of one state's row of the Jacobian, worked on at once."""
+        return max(self.neuron.wiring.synapse_count, self.size)
+
+    def hearing(self, inputs: Tensor) -> Held:
+        """The same with such inputs (R, I) in place of its own, of which none is missing."""
+        return self._replace(inputs=inputs, mask=None)
+
+    def of(self, rows: Tensor) -> Held:
+        """The same for these of its states."""
+        return self if len(self.inputs) == 1 else self._replace(inputs=self.inputs[rows])
 
     def speed(self, states: Tensor) -> Tensor:
         """(R, size): dx/dt of a flow, the change in one sample of a map, at states (R, size)."""
@@ -79,29 +91,36 @@ class Held(NamedTuple):
 
     def jacobian(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """The speed (R, size) at states (R, size), and its derivatives (R, size, size)."""
-        wiring = self.neuron.wiring
-        numbers = self.size * max(wiring.synapse_count, self.size)
-        found = [self._jacobian(each) for each in states.split(max(AT_ONCE // numbers, 1))]  # type: ignore[no-untyped-call]
+        rows = torch.arange(len(states), device=states.device)
+        numbers = self.size * (self.size if self.kind == FLOW else self.numbers)
+        found = []
+        for some in torch.split(rows, max(AT_ONCE // numbers, 1)):
+            if self.kind == FLOW:
+                found.append(self.of(some)._by_synapse(states[some]))
+                continue
+            copies = self.of(some.repeat_interleave(self.size))
+            found.append(_differentiated(copies.speed, states[some]))
         return torch.cat([speed for speed, _ in found]), torch.cat([each for _, each in found])
 
-    def _jacobian(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        count, size = states.shape
+    def _by_synapse(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`jacobian` returns, of a flow: a neuron's speed depends on its own state, and
+        on one other state through each of its synapses."""
+        dynamics = self.neuron.dynamics
+        assert isinstance(dynamics, OdeDynamics)
+        values = dynamics.prepare(dynamics.values())
+        mask = None if self.mask is None else self.mask.expand(len(states), -1)
+        sensory = dynamics.sensory(values, self.inputs.expand(len(states), -1), mask)
         with torch.enable_grad():
-            # A copy of the state for each row of the Jacobian.
-            copies = states.detach().repeat_interleave(size, 0).requires_grad_()
-            speed = self.speed(copies).view(count, size, size)
-            own = speed.diagonal(dim1=1, dim2=2)
-            (rows,) = torch.autograd.grad(own.sum(), copies)
-        return own.detach(), rows.view(count, size, size)
-
-    def outputs(self, states: Tensor) -> Optional[Tensor]:
-        """(R, O), or None where the read-out reads more than this population."""
-        network = self.network
-        last = network.populations()[-1][1]
-        if network.bidirectional or self.neuron is not last:
-            return None
-        read: Tensor = network.readout(states[:, : network.hidden_size])
-        return read
+            own = states.detach().requires_grad_()
+            heard = states.detach().index_select(1, dynamics.pre).requires_grad_()
+            given = self.time_constants
+            rate, drive = dynamics.rate_and_drive_from(values, own, heard, sensory, given)
+            speed = drive - rate * own
+            from_own, from_heard = torch.autograd.grad(speed.sum(), (own, heard))
+        count, size = states.shape
+        rows = torch.diag_embed(from_own).view(count, -1)
+        rows.index_add_(1, dynamics.post * size + dynamics.pre, from_heard)
+        return speed.detach(), rows.view(count, size, size)
 
     def settled(self, samples: int = 2000) -> Tensor:
         """(1, size) where it is after many samples, from zero."""
@@ -132,23 +151,131 @@ class Held(NamedTuple):
         )
 
 
-def held(
+class Stack(NamedTuple):
+    """Layers of populations, each of which hears those below; the input of the lowest is held.
+
+    A state is those of all its populations, one after the other.
+
+    Attributes:
+        network: a copy in float64.
+        layers: of the lowest the inputs are held; of the others they are what the states say.
+    """
+
+    network: LiquidNetwork
+    layers: list[list[Held]]
+
+    @property
+    def populations(self) -> list[Held]:
+        """All of them, from the lowest layer up."""
+        return [each for layer in self.layers for each in layer]
+
+    @property
+    def kind(self) -> str:
+        """As of its populations, which are all of one kind."""
+        return self.layers[0][0].kind
+
+    @property
+    def size(self) -> int:
+        """Numbers in a state."""
+        return sum(each.size for each in self.populations)
+
+    def split(self, states: Tensor) -> list[list[Tensor]]:
+        """States (R, size) by layer and population."""
+        parts = iter(torch.split(states, [each.size for each in self.populations], 1))
+        return [[next(parts) for _ in layer] for layer in self.layers]
+
+    def upwards(
+        self, ends: Callable[[Held, Tensor], tuple[Tensor, Tensor]], states: Tensor
+    ) -> Tensor:
+        """(R, size) from layer to layer: ``ends(held, part)`` of each population and its part of
+        the states is its part of the result, and the states that the next layer hears."""
+        found: list[Tensor] = []
+        heard: list[Tensor] = []
+        for depth, (layer, parts) in enumerate(zip(self.layers, self.split(states))):
+            fed = layer if depth == 0 else [each.hearing(torch.cat(heard, 1)) for each in layer]
+            pairs = [ends(each, part) for each, part in zip(fed, parts)]
+            found += [value for value, _ in pairs]
+            heard = [state[:, : each.neuron.hidden_size] for each, (_, state) in zip(fed, pairs)]
+        return torch.cat(found, 1)
+
+    def speed(self, states: Tensor) -> Tensor:
+        """(R, size), see :meth:`Held.speed`; of a map, a layer hears those below after the
+        sample."""
+
+        def ends(held: Held, part: Tensor) -> tuple[Tensor, Tensor]:
+            change = held.speed(part)
+            return change, part + change if held.kind == MAP else part
+
+        return self.upwards(ends, states)
+
+    def jacobian(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """The speed (R, size) at states (R, size), and its derivatives (R, size, size)."""
+        numbers = self.size * sum(each.numbers for each in self.populations)
+        found = [
+            _differentiated(self.speed, some)
+            for some in torch.split(states, max(AT_ONCE // numbers, 1))
+        ]
+        return torch.cat([speed for speed, _ in found]), torch.cat([each for _, each in found])
+
+    def settled(self) -> Tensor:
+        """(1, size) where each layer is after many samples, from zero, once those below are."""
+
+        def ends(held: Held, part: Tensor) -> tuple[Tensor, Tensor]:
+            state = held.settled()
+            return state, state
+
+        return self.upwards(ends, self.populations[0].inputs.new_zeros(1, self.size))
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """(size,) each, see :meth:`Held.bounds`."""
+        low, high = zip(*(each.bounds() for each in self.populations))
+        return torch.cat(low), torch.cat(high)
+
+    def outputs(self, states: Tensor) -> Optional[Tensor]:
+        """(R, O), or None where the read-out reads other populations too."""
+        network, top = self.network, [each.neuron for each in self.layers[-1]]
+        last = [neuron for _, neuron in network.populations()[-network.directions :]]
+        if any(mine is not theirs for mine, theirs in zip(top, last)) or len(top) < len(last):
+            return None
+        said = [each[:, : network.hidden_size] for each in self.split(states)[-1]]
+        read: Tensor = network.readout(torch.cat(said, 1))
+        return read
+
+
+def _differentiated(speed_of: Callable[[Tensor], Tensor], states: Tensor) -> tuple[Tensor, Tensor]:
+    """The speed (R, size) at states (R, size), and its derivatives (R, size, size).
+
+    ``speed_of`` gets a copy of each state for each row of its Jacobian, one after the other.
+    """
+    count, size = states.shape
+    with torch.enable_grad():
+        copies = states.detach().repeat_interleave(size, 0).requires_grad_()
+        speed = speed_of(copies).view(count, size, size)
+        own = speed.diagonal(dim1=1, dim2=2)
+        (rows,) = torch.autograd.grad(own.sum(), copies)
+    return own.detach(), rows.view(count, size, size)
+
+
+def stacked(
     network: LiquidNetwork,
     inputs: Number,
     time_constants: Optional[Number],
     elapsed_time: float,
     mask: Optional[Number],
-    population: int,
-) -> Held:
-    """Checked arguments.
+    population: Optional[int],
+) -> Stack:
+    """One population, or of None all, with checked arguments.
 
     Raises:
         ShapeError, DtypeError, DomainError: naming the argument.
     """
-    population = check_integer("population", population, 0, len(network.neurons) - 1)
-    like = network.populations()[population][1].dynamics.like
+    chosen = 0
+    if population is not None:
+        chosen = check_integer("population", population, 0, len(network.neurons) - 1)
+    like = network.populations()[chosen][1].dynamics.like
     copy = exact_copy(network)
-    neuron = copy.populations()[population][1]
+    neurons = [neuron for _, neuron in copy.populations()]
+    neuron = neurons[chosen]
     exact = neuron.dynamics.like
     own = as_reals("inputs", inputs, like)
     if tuple(own.shape) != (neuron.input_size,):
@@ -174,8 +301,7 @@ def held(
             )
         given = given.expand(1, neuron.hidden_size)
     smooth = isinstance(neuron.dynamics, OdeDynamics) and neuron.memory is None
-    return Held(
-        copy,
+    first = Held(
         neuron,
         FLOW if smooth else MAP,
         own.to(exact).unsqueeze(0),
@@ -183,6 +309,10 @@ def held(
         elapsed.view(1, 1),
         given,
     )
+    if population is not None:
+        return Stack(copy, [[first]])
+    held, width = [first._replace(neuron=each) for each in neurons], copy.directions
+    return Stack(copy, [held[at : at + width] for at in range(0, len(held), width)])
 
 
 def state_bounds(dynamics: Dynamics) -> tuple[Tensor, Tensor]:

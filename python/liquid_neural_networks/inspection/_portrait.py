@@ -13,7 +13,7 @@ from .._inputs import as_reals, check_finite, real_array
 from .._sequences import Number
 from ..errors import DomainError, ShapeError
 from ..network import LiquidNetwork
-from ._field import held
+from ._field import stacked
 from ._subject import asks
 
 
@@ -64,7 +64,7 @@ def phase_portrait(
 
     The other arguments and the errors are those of :func:`fixed_points`.
     """
-    subject = held(network, inputs, time_constants, elapsed_time, mask, population)
+    subject = stacked(network, inputs, time_constants, elapsed_time, mask, population)
     units = network.hidden_size
     pair = check_items("neurons", neurons, "two neurons", 2)
     one, other = (check_integer("neurons", each, 0, units - 1) for each in pair)
@@ -74,7 +74,7 @@ def phase_portrait(
     if around is None:
         centre = subject.settled()[0]
     else:
-        centre = as_reals("around", around, subject.inputs)
+        centre = as_reals("around", around, subject.populations[0].inputs)
         check_finite("around", centre)
         if tuple(centre.shape) != (subject.size,):
             raise ShapeError(f"expected ({subject.size},), got {tuple(centre.shape)}", "around")

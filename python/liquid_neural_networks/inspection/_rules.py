@@ -59,7 +59,7 @@ class Rules:
         return f"{self.text}fidelity {self.fidelity:.3f}, {self.leaves} leaves"
 
 
-class _Samples(NamedTuple):
+class Samples(NamedTuple):
     """What the tree is grown of: (M, columns) and (M,), and the sequence of each sample."""
 
     columns: Array
@@ -116,9 +116,9 @@ def rules(
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     if output is not None and neuron is not None:
         raise OptionError("is given beside an output; name one of them", "neuron")
-    columns = _names(network, ask, names)
-    samples = _samples(subject, output, neuron, ask)
-    seen = _seen(samples.group, held_out, seed)
+    columns = columns_asked(network, ask, names)
+    samples = samples_of(subject, output, neuron, ask)
+    seen = seen_of(samples.group, held_out, seed)
     make = trees.DecisionTreeClassifier if _is_class(output) else trees.DecisionTreeRegressor
     tree = make(max_depth=depth, random_state=seed)
     tree.fit(samples.columns[seen], samples.answers[seen])
@@ -141,9 +141,10 @@ def _is_class(output: object) -> bool:
     return isinstance(output, str)
 
 
-def _names(
+def columns_asked(
     network: LiquidNetwork, ask: Sequence[str], names: Optional[Sequence[str]]
 ) -> tuple[str, ...]:
+    """What may be asked about, column by column."""
     asked = check_items("ask", ask, f"some of {', '.join(SOURCES)}")
     for each in asked:
         check_choice("ask", each, SOURCES)
@@ -159,9 +160,10 @@ def _names(
     return tuple(found)
 
 
-def _samples(
+def samples_of(
     subject: Subject, output: Union[int, str, None], neuron: Optional[int], ask: Sequence[str]
-) -> _Samples:
+) -> Samples:
+    """What is asked about at every sample, and what a neuron or an output answers there."""
     own, network = subject.sequences, subject.network
     batch, steps = own.times().shape
     present = own.valid if own.mask is None else own.mask > 0
@@ -193,15 +195,15 @@ def _samples(
         group = torch.arange(steps).unsqueeze(0)
     kept = own.times().new_ones(batch, steps, dtype=torch.bool) if own.valid is None else own.valid
     parts = (each[kept.to(each.device)].cpu().numpy() for each in (columns, answers, group))
-    return _Samples(*parts)
+    return Samples(*parts)
 
 
-def _seen(group: Array, held_out: float, seed: int) -> npt.NDArray[np.bool_]:
+def seen_of(group: Array, held_out: float, seed: int) -> npt.NDArray[np.bool_]:
     """(M,) which samples the tree is grown on: whole groups."""
     groups = np.unique(group)
     order = np.random.default_rng(check_seed(seed)).permutation(groups)
     left = max(int(len(groups) * held_out), 1)
     seen = ~np.isin(group, order[:left])
     if seen.sum() < 2 or (~seen).sum() < 2:
-        raise DataError("too few samples to grow a tree on some and try it on others", "inputs")
+        raise DataError("too few samples to learn from some and try on others", "inputs")
     return seen

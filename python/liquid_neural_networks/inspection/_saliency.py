@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Optional
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from .._checks import check_count, check_integer, check_items
 from .._sequences import Number
 from ..network import LiquidNetwork
-from ._attribute import Output, Question, baseline_of, question
+from ._attribute import ROOM, Output, Question, baseline_of, question
 from ._subject import Subject, asks, subject_of
 
 
@@ -31,7 +32,9 @@ def gradient_times_input(
     ``InputXGradient``. Arguments and errors are those of :func:`attribute`."""
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
     own = subject.sequences.inputs
-    return subject.as_given(own * _gradient(subject, own, question(subject, network, output, at)))
+    rows = torch.arange(len(own), device=own.device)
+    asked = question(subject, network, output, at)
+    return subject.as_given(own * _gradient(subject, rows, own, asked))
 
 
 @asks
@@ -56,10 +59,14 @@ def integrated_gradients(
     start = baseline_of(baseline, subject)
     change = subject.sequences.inputs - start
     asked = question(subject, network, output, at)
+    nodes, weights = (
+        torch.from_numpy(each).to(change) for each in np.polynomial.legendre.leggauss(steps)
+    )
     total = torch.zeros_like(change)
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    for position, weight in zip((nodes + 1) / 2, weights / 2):
-        total += float(weight) * _gradient(subject, start + float(position) * change, asked)
+    for rows, some in _in_parts(subject, steps):
+        inputs = start[rows] + ((nodes[some] + 1) / 2).view(-1, 1, 1) * change[rows]
+        gradients = _gradient(subject, rows, inputs, asked)
+        total.index_add_(0, rows, (weights[some] / 2).view(-1, 1, 1) * gradients)
     return subject.as_given(change * total)
 
 
@@ -98,19 +105,42 @@ def occlusion(
     asked = question(subject, network, output, at)
     whole = asked(subject, own)
     total, counts = torch.zeros_like(own), torch.zeros_like(own)
-    for t in range(steps - high + 1):
-        for k in range(features - wide + 1):
-            hidden = own.clone()
-            place = (slice(None), slice(t, t + high), slice(k, k + wide))
-            hidden[place] = start[place]
-            total[place] += (whole - asked(subject, hidden)).view(-1, 1, 1)
-            counts[place] += 1
+    across = features - wide + 1
+    for rows, some in _in_parts(subject, (steps - high + 1) * across):
+        t, k = (each.view(-1, 1, 1) for each in (some // across, some % across))
+        sample = torch.arange(steps, device=own.device).view(1, -1, 1) - t
+        feature = torch.arange(features, device=own.device).view(1, 1, -1) - k
+        within = (sample >= 0) & (sample < high) & (feature >= 0) & (feature < wide)
+        hidden = torch.where(within, start[rows], own[rows])
+        falls = whole[rows] - _answers(subject, rows, hidden, asked)
+        total.index_add_(0, rows, within * falls.view(-1, 1, 1))
+        counts.index_add_(0, rows, within.to(counts))
     return subject.as_given(total / counts)
 
 
-def _gradient(subject: Subject, inputs: Tensor, asked: Question) -> Tensor:
-    """(B, T, I) of what is asked about."""
+def _in_parts(subject: Subject, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """(R,) rows of the batch and which of ``count`` variants each is run in: the whole batch in as
+    many variants at once as there is room for."""
+    batch, steps, features = subject.sequences.inputs.shape
+    wirings = [neuron.wiring for _, neuron in subject.network.populations()]
+    synapses = sum(each.synapse_count + each.sensory_synapse_count for each in wirings)
+    rows = torch.arange(batch, device=subject.sequences.inputs.device)
+    variants = torch.arange(count, device=rows.device)
+    for some in torch.split(variants, max(ROOM // (batch * steps * (synapses + features)), 1)):
+        yield rows.repeat(len(some)), some.repeat_interleave(batch)
+
+
+def _answers(subject: Subject, rows: Tensor, inputs: Tensor, asked: Question) -> Tensor:
+    """(R,) what is asked about inputs (R, T, I), the batch in one variant after the other."""
+    outputs = asked.outputs(subject.repeated(rows), inputs)
+    batch = len(subject.sequences.inputs)
+    return torch.cat([asked.ask(each) for each in torch.split(outputs, batch)])
+
+
+def _gradient(subject: Subject, rows: Tensor, inputs: Tensor, asked: Question) -> Tensor:
+    """(R, T, I) of what is asked about."""
     with torch.enable_grad():
         leaf = inputs.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(asked(subject, leaf).sum(), leaf)
+        answers = _answers(subject, rows, leaf, asked)
+        (gradient,) = torch.autograd.grad(answers.sum(), leaf)
     return gradient

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from .._checks import check_names
+from .._checks import check_integer, check_names
 from .._hints import explains_keywords
 from .._inputs import real_array
 from ..errors import DomainError, ShapeError
@@ -18,6 +18,8 @@ from ._figure import BLUE, ORANGE, new_axes, plain
 
 _SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f7f7f7", BLUE])
 MOST_LABELS = 6
+WIDTH = 50
+"""Letters that times may have below the picture, together."""
 
 
 @explains_keywords
@@ -28,6 +30,7 @@ def plot_attribution(
     axes: Optional[Axes] = None,
     *,
     label: str = "part",
+    first: int = 0,
 ) -> Axes:
     """What each input brought at each time: blue raised the output, orange lowered it.
 
@@ -36,9 +39,10 @@ def plot_attribution(
     Args:
         parts: (T, I), such as ``inputs`` of :func:`inspection.attribute` for one sequence.
         names: (I,) of the inputs.
-        times: (T,) of the samples, as text. Default: how many samples ago.
+        times: (T,) of the samples, as text. Default: counted back from the newest, which is 0.
         axes: where to draw. Default: a new figure.
         label: of the colours, with the unit.
+        first: sample from which on they are shown; sums are over all.
 
     Raises:
         ShapeError: the sizes do not fit together, or there is nothing to draw.
@@ -52,17 +56,23 @@ def plot_attribution(
     if not np.isfinite(values).all():
         raise DomainError("contains NaN or infinity", "parts")
     steps = len(values)
-    shown = [f"-{steps - 1 - t}" for t in range(steps)]
+    first = check_integer("first", first, 0, steps - 1)
+    shown = [str(t - steps + 1) for t in range(steps)]
     if times is not None:
-        shown = check_names("times", times, steps, "sample")
-    axes = new_axes(axes, width=8.0, height=min(1.6 + 0.3 * len(inputs), 12.0))
+        shown = [plain(each) for each in check_names("times", times, steps, "sample")]
+    longest = max(map(len, inputs))
+    height = min(1.6 + 0.3 * len(inputs), 12.0)
+    axes = new_axes(axes, width=8.0 + 0.07 * max(min(longest, 60) - 16, 0), height=height)
     most = float(np.abs(values).max()) or 1.0
-    mesh = axes.pcolormesh(values.T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
+    mesh = axes.pcolormesh(values[first:].T, cmap=_SIGNED, vmin=-most, vmax=most, rasterized=True)
     sums = values.sum(axis=0)
     labels = [f"{plain(name)}  {each:+.3g}" for name, each in zip(inputs, sums)]
     axes.set_yticks(np.arange(len(inputs)) + 0.5, labels)
-    places = np.unique(np.linspace(0, steps - 1, min(MOST_LABELS, steps)).astype(int))
-    axes.set_xticks(places + 0.5, [plain(shown[t]) for t in places])
+    count = min(MOST_LABELS, max(WIDTH // max(map(len, shown)), 2), steps - first)
+    places = np.unique(np.linspace(first, steps - 1, count).astype(int))
+    axes.set_xticks(places - first + 0.5, [shown[t] for t in places])
+    if times is None:
+        axes.set_xlabel("sample, counted back from the newest")
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     assert axes.figure is not None

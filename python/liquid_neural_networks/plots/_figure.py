@@ -88,6 +88,15 @@ def logarithmic(axis: Axis, values: Array) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def curve(axes: Axes, x: Array, y: Array, **style: Any) -> None:
+    """A line, with a dot at each value that has no neighbour to draw a line to."""
+    known = np.isfinite(np.concatenate([[np.nan], y, [np.nan]]))
+    alone = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])
+    if len(alone):
+        style.update(marker="o", markersize=3, markevery=alone.tolist())
+    axes.plot(x, y, **style)
+
+
 def check_length(name: str, values: Array, length: int) -> None:
     """Raises ShapeError unless the values are (length,)."""
     if values.shape != (length,):

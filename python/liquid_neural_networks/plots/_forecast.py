@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from .._checks import told
 from .._hints import explains_keywords
 from ..errors import DtypeError, ShapeError
-from ._figure import BLACK, check_length, colours, new_axes, numbers, plain
+from ._figure import BLACK, check_length, colours, curve, new_axes, numbers, plain
 
 
 @explains_keywords
@@ -51,7 +51,7 @@ def plot_forecast(
         which = f"forecasts[{name!r}]"
         forecast = numbers(which, values)
         check_length(which, forecast, len(moments))
-        axes.plot(moments, forecast, color=colour, linewidth=1.2, label=plain(name))
+        curve(axes, moments, forecast, color=colour, linewidth=1.2, label=plain(name))
     axes.set(xlabel=plain(time_label), ylabel=plain(label))
     axes.legend(frameon=False)
     return axes

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from .._checks import told
 from .._hints import explains_keywords
 from ..errors import DtypeError
-from ._figure import BLACK, BLUE, GREY, ORANGE, logarithmic, new_axes
+from ._figure import BLACK, BLUE, GREY, ORANGE, curve, logarithmic, new_axes
 
 
 class Losses(Protocol):
@@ -37,7 +37,7 @@ def plot_history(history: Losses, axes: Optional[Axes] = None) -> Axes:
     curves = (("training", history.train_loss, BLUE), ("validation", history.valid_loss, ORANGE))
     for name, loss, colour in curves:
         if len(loss) > 0:
-            axes.plot(np.arange(1, len(loss) + 1), loss, color=colour, label=name)
+            curve(axes, np.arange(1, len(loss) + 1), np.asarray(loss), color=colour, label=name)
     if history.best_epoch > 0:
         _mark_best(axes, history)
     axes.set(xlabel="epoch", ylabel="loss")

@@ -14,7 +14,18 @@ from .._hints import explains_keywords
 from .._tensors import array_of
 from ..errors import DtypeError
 from ..network import Trace
-from ._figure import BLACK, GREY, LINES, Array, check_length, colours, logarithmic, new_axes, plain
+from ._figure import (
+    BLACK,
+    GREY,
+    LINES,
+    Array,
+    check_length,
+    colours,
+    curve,
+    logarithmic,
+    new_axes,
+    plain,
+)
 
 Layers = Mapping[str, Sequence[int]]
 
@@ -107,11 +118,11 @@ def _plot_neurons(
             _plot_alike(axes, moments, lines[:, places], colour, entry)
     elif neurons <= len(LINES):
         for number, colour in zip(range(neurons), colours(neurons)):
-            axes.plot(moments, lines[:, number], color=colour, label=f"neuron {number}")
+            curve(axes, moments, lines[:, number], color=colour, label=f"neuron {number}")
     else:
         _plot_alike(axes, moments, lines, GREY, f"each of {neurons} neurons")
         median = np.median(lines, axis=1)
-        axes.plot(moments, median, color=BLACK, linewidth=1.8, label="median of the neurons")
+        curve(axes, moments, median, color=BLACK, linewidth=1.8, label="median of the neurons")
     axes.set(xlabel=plain(time_label), ylabel=plain(label))
     # Beside the axes, which the lines fill.
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -122,7 +133,7 @@ def _plot_alike(axes: Axes, moments: Array, lines: Array, colour: str, entry: st
     """Lines of one colour, with one entry in the legend."""
     labels = [entry, *[None] * (lines.shape[1] - 1)]
     for line, each in zip(lines.T, labels):
-        axes.plot(moments, line, color=colour, linewidth=0.9, alpha=0.8, label=each)
+        curve(axes, moments, line, color=colour, linewidth=0.9, alpha=0.8, label=each)
 
 
 def _places(ids: Sequence[int], neurons: int) -> list[int]:

@@ -15,6 +15,7 @@ from ..inspection import attribute
 from ..network import LiquidNetwork
 from ..training import Forecaster
 from ..training._predict import evaluation
+from ..training._quantiles import Quantiles
 from ._subject import Array, Subject, of_forecaster, place_of
 
 TOLERANCE = 1e-4
@@ -35,7 +36,7 @@ class Parts(NamedTuple):
         inputs: (W, I) what each input brought at each row.
         neurons: (P N,) what each neuron passed on to others of its population over these rows.
         before: what the state before these rows gives with every input at its mean.
-        total: the output.
+        total: the output; of a forecaster with a baseline, what is added to it.
         error: by how much ``before`` and ``inputs`` together are off it.
     """
 
@@ -45,6 +46,13 @@ class Parts(NamedTuple):
     before: float
     total: float
     error: float
+
+    @property
+    def first(self) -> int:
+        """The row from which on all but a hundredth of ``inputs`` lies, 12 from the end at most."""
+        weights = np.abs(self.inputs).sum(axis=1)
+        lost = np.cumsum(weights) < weights.sum() / 100
+        return int(min(lost.sum(), max(len(weights) - 12, 0)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Explanation:
         return "\n".join(
             [
                 f"{self.question}: {self.answer}",
-                self.sure,
+                *filter(None, [self.sure]),
                 self.start,
                 "",
                 *self._inputs(),
@@ -184,10 +192,14 @@ def explain(
     subject = of_forecaster(forecaster, recording, place + 1)
     made = forecaster.run(recording.series).values[place]
     when = subject.times[-1]
+    if recording.group is not None:
+        when += f" of {columns.group} {recording.group}"
     with evaluation(forecaster.network):
         if columns.classes is not None:
             return _of_classes(forecaster, subject, made[0], when)
-        return _of_value(forecaster, subject, made, index, when)
+        aim = forecaster.aim
+        start = aim.start(aim.past(recording.series))[place, -1, index]
+        return _of_value(forecaster, subject, made, index, float(start), when)
 
 
 def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str) -> Explanation:
@@ -197,9 +209,10 @@ def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str
     return Explanation(
         question=f"{forecaster.columns.targets[0]} at {when}",
         answer=names[first],
-        sure=f"Its probability is {made[first]:.3g}, that of {names[second]} {made[second]:.3g}.",
-        start=f"What follows is the score of {names[first]} minus that of {names[second]}, "
-        f"{parts.total:.4g}; {parts.before:.4g} were inputs at their means.",
+        sure=f"Its probability is {made[first]:.3g}, that of {names[second]} {made[second]:.3g}."
+        + _right(forecaster),
+        start=f"The score of {names[first]} minus that of {names[second]} is {parts.total:.4g}; "
+        f"it would be {parts.before:.4g} were inputs at their means.",
         names=subject.names,
         neurons=subject.neurons,
         parts=parts,
@@ -207,33 +220,60 @@ def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str
     )
 
 
+def _right(forecaster: Forecaster) -> str:
+    test = forecaster.test
+    if test is None or test.get("accuracy") is None:
+        return ""
+    return f" In its test {100 * test['accuracy']:.0f} % of the answers were right."
+
+
 def _of_value(
-    forecaster: Forecaster, subject: Subject, made: Array, index: int, when: str
+    forecaster: Forecaster, subject: Subject, made: Array, index: int, start: float, when: str
 ) -> Explanation:
-    """Of the row farthest ahead, and the middle quantile if there are several."""
+    """Of the row farthest ahead, and the middle quantile if there are several.
+
+    Args:
+        start: what the baseline says.
+    """
     columns, quantiles = forecaster.columns, forecaster.quantiles
     step, count = len(forecaster.aim.steps) - 1, len(columns.targets)
     values = made[step, index]
     output, answer = step * count + index, values
     if quantiles is not None:
         answer = values[quantiles.middle]
-        output = output * len(quantiles.levels) + quantiles.middle
+        output = _middle(subject, output * len(quantiles.levels), quantiles)
     parts = parts_of(subject, output)
     ahead = forecaster.horizon
     rows = "" if ahead == 0 else f", {ahead} row{'s' * (ahead > 1)} after"
     baseline = forecaster.aim.baseline
-    starts = "" if baseline == "none" else f" on top of the baseline {baseline}"
+    known = bool(np.isfinite(start))
+    added = (
+        f"the network adds {parts.total:+.4g}, and {parts.before:+.4g} were inputs at their means."
+    )
+    if baseline == "none":
+        starts = f"It would be {parts.before:.6g} were inputs at their means."
+    elif known:
+        starts = f"The baseline {baseline} says {start:.6g}; {added}"
+    else:
+        starts = f"The baseline {baseline} knows nothing at this row yet; to it {added}"
     return Explanation(
         question=f"{columns.targets[index]}{rows or ' at'} {when}",
-        answer=f"{float(answer):.6g}",
-        sure=_sure(forecaster, values),
-        start=f"The network's own part is {parts.total:+.4g}{starts}; it would be "
-        f"{parts.before:+.4g} were inputs at their means.",
+        answer=f"{float(answer):.6g}" if known else "unknown",
+        sure=_sure(forecaster, values) if known else "",
+        start=starts,
         names=subject.names,
         neurons=subject.neurons,
         parts=parts,
         unit=f"in units of {columns.targets[index]}",
     )
+
+
+def _middle(subject: Subject, first: int, quantiles: Quantiles) -> int:
+    """The output in the middle, of those from ``first`` on: where levels cross, that of another
+    one than the middle level."""
+    own = slice(first, first + len(quantiles.levels))
+    values = subject.run()[-1, own] * subject.scale[own] + subject.shift[own]
+    return first + int(np.argsort(values, kind="stable")[quantiles.middle])
 
 
 def _sure(forecaster: Forecaster, values: Array) -> str:
@@ -252,7 +292,10 @@ def parts_of(subject: Subject, output: Any) -> Parts:
     synapses = sum(each.synapse_count + each.sensory_synapse_count for each in wirings)
     seen = subject.newest(max(min(MOST_ROWS, MOST_WORK // (synapses + 1)), 10))
     found = attribute(seen.network, output=output, tolerance=TOLERANCE, **seen.arguments())
-    scale = float(subject.scale[output if isinstance(output, int) else output[0]])
+    single = isinstance(output, int)
+    scale = float(subject.scale[output if single else output[0]])
+    # Between two classes there is none.
+    shift = float(subject.shift[output]) if single else 0.0
     ends = np.cumsum([each.synapse_count for each in wirings])
     flows = np.split(found.recurrent.sum(dim=0).cpu().numpy(), ends[:-1])
     passed = np.zeros((len(wirings), wirings[0].units))
@@ -263,7 +306,7 @@ def parts_of(subject: Subject, output: Any) -> Parts:
         seen.times,
         found.inputs.cpu().numpy() * scale,
         passed.ravel(),
-        float(found.baseline_output) * scale,
-        float(found.output) * scale,
+        float(found.baseline_output) * scale + shift,
+        float(found.output) * scale + shift,
         float(found.error) * abs(scale),
     )

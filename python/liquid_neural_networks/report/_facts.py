@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import torch
 
+from ..data import Recording
 from ..inspection import describe
 from ..training import Forecaster, verdict
 from ._explain import Parts
@@ -46,6 +47,14 @@ def about(subject: Subject, forecaster: Optional[Forecaster]) -> list[tuple[str,
     if forecaster.aim.baseline != "none":
         first.append(("starts from", forecaster.aim.baseline))
     return [*first, *told]
+
+
+def shows(group: Optional[str], recordings: Sequence[Recording], measured: bool) -> str:
+    """Which series is shown, of a table with several."""
+    if len(recordings) < 2:
+        return ""
+    which = f"Shown is {group} {recordings[-1].group}, the last of {len(recordings)} series"
+    return f"{which}; the measures are of all." if measured else f"{which}."
 
 
 def quality(scores: Optional[Mapping[str, Any]], forecaster: Optional[Forecaster]) -> Any:
@@ -184,11 +193,10 @@ def activity(subject: Subject) -> Plain:
     }
 
 
-def attribution(question: str, answer: str, unit: str, parts: Parts) -> Plain:
-    """What made the newest output."""
+def attribution(words: str, unit: str, parts: Parts) -> Plain:
+    """What made the newest output; ``words`` begin to say it."""
     return {
-        "question": question,
-        "answer": answer,
+        "words": words,
         "unit": unit,
         "times": list(parts.times),
         "inputs": numbers(parts.inputs.T),
@@ -196,6 +204,7 @@ def attribution(question: str, answer: str, unit: str, parts: Parts) -> Plain:
         "before": float(f"{parts.before:.4g}"),
         "total": float(f"{parts.total:.4g}"),
         "error": float(f"{parts.error:.2g}"),
+        "first": parts.first,
     }
 
 

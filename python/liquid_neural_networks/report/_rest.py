@@ -15,6 +15,9 @@ STARTS = 16
 FEW_NEURONS = 64
 """Of more, one random state has to do: many take minutes."""
 SHOWN = 8
+"""States of rest in the table."""
+OUTPUTS = 6
+"""Outputs named of each."""
 
 Plain = dict[str, Any]
 
@@ -37,9 +40,8 @@ def rest_of(subject: Subject) -> Plain:
     looked = f"from rest and from {starts} random state{'s' * (starts > 1)}"
     if len(found) == 0:
         return _none(f"None found {looked}, with the newest input held.")
-    which = "Of the first population. " if len(subject.populations) > 1 else ""
     return {
-        "note": f"{which}With the newest input held, {looked}. A stable one draws the network in; "
+        "note": f"With the newest input held, {looked}. A stable one draws the network in; "
         "an unstable one it leaves.",
         "caption": "States of rest, the most visited first",
         "heads": ["state of rest", "stable", "starts that led there", "output", "slowest return"],
@@ -52,17 +54,25 @@ def _none(why: str) -> Plain:
 
 
 def _row(subject: Subject, found: FixedPoints, k: int) -> list[Any]:
-    outputs = "unknown"
-    if found.outputs is not None:
-        values = found.outputs[k].cpu().numpy() * subject.scale
-        outputs = ", ".join(f"{value:.4g}" for value in values[:4])
     return [
         str(k + 1),
         "yes" if bool(found.stable[k]) else "no",
         str(int(found.found[k])),
-        outputs,
+        _said(subject, found, k),
         _return(subject, found, k),
     ]
+
+
+def _said(subject: Subject, found: FixedPoints, k: int) -> str:
+    """What the network says there, of the first outputs."""
+    assert found.outputs is not None
+    values = found.outputs[k].cpu().numpy() * subject.scale + subject.shift
+    if len(values) == 1:
+        return f"{values[0]:.4g}"
+    said = [f"{name} {value:.4g}" for name, value in zip(subject.outputs, values[:OUTPUTS])]
+    if len(values) > OUTPUTS:
+        said.append(f"and {len(values) - OUTPUTS} more")
+    return ", ".join(said)
 
 
 def _return(subject: Subject, found: FixedPoints, k: int) -> str:

@@ -44,6 +44,7 @@ class Subject:
         times: (T,) of the rows, as text.
         unit: of the elapsed time.
         scale: (O,) what 1 of each output is in the table's units.
+        shift: (O,) what 0 of each output is in the table's units, or on top of the baseline.
     """
 
     network: LiquidNetwork
@@ -55,6 +56,7 @@ class Subject:
     times: tuple[str, ...]
     unit: str
     scale: Array
+    shift: Array
 
     @property
     def populations(self) -> list[LiquidNeuron]:
@@ -95,7 +97,7 @@ class Subject:
             return self
         return Subject(
             self.network, self.names, self.outputs, self.inputs[cut:], self.elapsed_time[cut:],
-            self._state_after(cut), self.times[cut:], self.unit, self.scale,
+            self._state_after(cut), self.times[cut:], self.unit, self.scale, self.shift,
         )  # fmt: skip
 
     def arguments(self, rows: Optional[int] = None) -> dict[str, Any]:
@@ -142,9 +144,7 @@ def of_forecaster(forecaster: Forecaster, recording: Recording, rows: int) -> Su
     columns, aim = forecaster.columns, forecaster.aim
     past = aim.past(recording.series)
     fed = forecaster.inputs.apply(aim.fed(recording.series, past, aim.start(past)))
-    outputs = forecaster.outputs
-    size = forecaster.network.output_size
-    scale = np.ones(size) if outputs is None else np.array(outputs.deviation)
+    scale, shift = _units(forecaster)
     return Subject(
         forecaster.network,
         forecaster.input_names,
@@ -154,9 +154,23 @@ def of_forecaster(forecaster: Forecaster, recording: Recording, rows: int) -> Su
         None,
         times_of(columns, recording)[:rows],
         unit_of(columns),
-        # Of quantiles, each target has several outputs in a row.
-        scale if len(scale) == size else np.repeat(scale, size // len(scale)),
+        scale,
+        shift,
     )
+
+
+def _units(forecaster: Forecaster) -> tuple[Array, Array]:
+    """(O,) what 1 and what 0 of each output of the network are in the table's units."""
+    outputs, quantiles = forecaster.outputs, forecaster.quantiles
+    size = forecaster.network.output_size
+    if outputs is None:
+        return np.ones(size), np.zeros(size)
+    scale, shift = np.array(outputs.deviation), np.array(outputs.mean)
+    if quantiles is None:
+        return scale, shift
+    # Each target has an output for each level, one after the other.
+    levels = len(quantiles.levels)
+    return np.repeat(scale, levels), np.repeat(shift, levels) + quantiles.shifts.ravel()
 
 
 def of_network(network: LiquidNetwork, table: Table, time: Optional[str]) -> Subject:
@@ -179,7 +193,8 @@ def of_network(network: LiquidNetwork, table: Table, time: Optional[str]) -> Sub
     outputs = tuple(f"output {index}" for index in range(network.output_size))
     return Subject(
         network, tuple(names), outputs, series.inputs, elapsed, None,
-        tuple(times), "rows" if time is None else f"units of {time}", np.ones(len(outputs)),
+        tuple(times), "rows" if time is None else f"units of {time}",
+        np.ones(len(outputs)), np.zeros(len(outputs)),
     )  # fmt: skip
 
 
@@ -215,7 +230,11 @@ def times_of(columns: Columns, recording: Recording) -> tuple[str, ...]:
         return tuple(str(row + 1) for row in recording.rows)
     if not columns.dates:
         return tuple(f"{each:g}" for each in recording.times)
-    return tuple(map(str, columns.write_times(recording.times)))
+    written = [*map(str, columns.write_times(recording.times))]
+    for nothing in (".000000", " 00:00:00"):
+        if all(each.endswith(nothing) for each in written):
+            written = [each[: -len(nothing)] for each in written]
+    return tuple(written)
 
 
 def unit_of(columns: Columns) -> str:

@@ -44,9 +44,9 @@ def write(
 
     The page is one HTML file that needs nothing else: what the network is, how good beside simple
     forecasts, its newest forecasts, wiring, states, time constants, which inputs made the newest
-    output, what each neuron is worth, and what to distrust. Of several layers and of both
-    directions all neurons are shown; where it comes to rest is told of the first population. Of a
-    table with several series the last one is shown.
+    output, what each neuron is worth, where it comes to rest, and what to distrust. Of several
+    layers and of both directions all neurons are shown. Of a table with several series the last
+    one is shown.
 
     Args:
         network: trained by ``fit_table``, or any network whose inputs are the table's columns in
@@ -111,9 +111,11 @@ def _of_network(subject: Subject, title: str, progress: bool) -> facts.Plain:
     newest = subject.newest(ROWS)
     parts = parts_of(subject, 0)
     told = facts.attribution(
-        f"{subject.outputs[0]} at {subject.times[-1]}", f"{parts.total:.6g}", "the output's unit",
+        f"{subject.outputs[0]} at {subject.times[-1]}: {parts.total:.6g}. It would be "
+        f"{parts.before:.6g} were inputs 0.",
+        "the output's unit",
         parts,
-    )  # fmt: skip
+    )
     made = newest.run()
     forecast = {
         "label": "outputs",
@@ -129,6 +131,7 @@ def _of_network(subject: Subject, title: str, progress: bool) -> facts.Plain:
     return {
         **_common(newest, None, title, progress),
         "quality": None,
+        "shows": "",
         "forecast": forecast,
         "attribution": told,
         "distrust": warnings_of(newest, None, None),
@@ -151,10 +154,12 @@ def _of_forecaster(forecaster: Forecaster, table: Table, title: str, progress: b
         **_common(newest, forecaster, title, progress),
         "quality": facts.quality(scores, forecaster),
         "forecast": facts.forecast(forecaster, recording.series, subject.times, FORECASTS),
-        "attribution": {
-            **facts.attribution(found.question, found.answer, found.unit, found.parts),
-            "words": str(found),
-        },
+        "shows": facts.shows(columns.group, recordings, scores is not None),
+        "attribution": facts.attribution(
+            " ".join(filter(None, [f"{found.question}: {found.answer}.", found.sure, found.start])),
+            found.unit,
+            found.parts,
+        ),
         "distrust": warnings_of(newest, forecaster, scores),
     }
 

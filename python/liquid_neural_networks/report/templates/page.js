@@ -183,6 +183,7 @@ function tell() {
   sections.forEach((each) => { each.hidden = Boolean(hidden[each.id]); });
   byId("sections").append(...sections.filter((s) => !s.hidden).map((s) =>
     html("li", {}, html("a", { href: `#${s.id}` }, s.querySelector("h2").textContent))));
+  byId("shows").textContent = shown.shows;
   byId("distrust-list").append(...shown.distrust.map((each) => html("li", {}, each)));
   byId("about-table").append(table("Options, sizes and parameters", ["what", "is"], shown.about));
   if (shown.quality) {
@@ -216,23 +217,12 @@ function forecast() {
   };
 }
 
-/** The row from which on all but a hundredth of the parts lies, 12 rows from the end at most. */
-function since(rows) {
-  const weights = rows[0].map((_, t) => rows.reduce((s, row) => s + Math.abs(row[t] || 0), 0));
-  const total = weights.reduce((s, w) => s + w, 0);
-  let first = 0, before = weights[0];
-  while (first < weights.length - 12 && before < total / 100) { first += 1; before += weights[first]; }
-  return first;
-}
-
 function why() {
   const a = shown.attribution;
   if (!a) return () => {};
-  byId("why-words").textContent = `${a.question}: ${a.answer}. The network's own part is ${short(a.total)}; `
-    + `with every input at its mean it would be ${short(a.before)}. The difference, ${short(a.total - a.before)}, `
+  byId("why-words").textContent = `${a.words} The difference, ${short(a.total - a.before)}, `
     + `is the sum of the parts below, each in ${a.unit.replace(/^in /, "")}; they add up to within ${a.error}.`;
-  const sums = a.inputs.map((row) => row.reduce((s, v) => s + v, 0));
-  const first = since(a.inputs);
+  const first = a.first, sums = a.inputs.map((row) => row.reduce((s, v) => s + v, 0));
   const move = map(byId("why-map"), { names: shown.names, values: a.inputs.map((row) => row.slice(first)), times: a.times.slice(first),
     high: Math.max(60, Math.min(22 * shown.names.length, 420)),
     describe: "What each input brought at each row; the sums are in the table that follows" });
@@ -263,12 +253,13 @@ const synapses = [["sensory", "u"], ["synapses", "n"]].flatMap(([kind, from]) =>
 function places() {
   const found = {}, single = layers.length === 1;
   const blocks = [nodes.filter((n) => n.input), ...layers.map(([, ids]) => ids.map((i) => nodeOf[`n${i}`]))];
-  const rows = 24, width = 900, left = 150;
+  // Drawn at its size on the screen; a narrow one scrolls.
+  const rows = 24, width = Math.max(640, Math.min(900, byId("wiring").clientWidth)), left = 150;
   const deep = blocks.map((b, k) => (single && k ? 1 : Math.ceil(b.length / rows)));
   const tall = Math.max(...blocks.map((b, k) => (single && k ? 1 : Math.min(b.length, rows))));
   const height = Math.max(320, Math.min(26 * tall + 60, 640));
   const gaps = blocks.length - 1, columns = deep.reduce((s, d) => s + d - 1, 0);
-  const inner = Math.min(24, 300 / Math.max(columns, 1)), gap = (width - left - 40 - inner * columns) / gaps;
+  const inner = Math.min(24, 0.4 * (width - left) / Math.max(columns, 1)), gap = (width - left - 40 - inner * columns) / gaps;
   const headings = [];
   let x = left;
   blocks.forEach((block, b) => {
@@ -408,10 +399,13 @@ function look(moves) {
   function details() {
     const node = nodeOf[chosen], place = byId("details");
     const words = html("p", { id: "details-now" }), plot = html("div");
-    const ins = partners(chosen, true), outs = partners(chosen, false), heads = ["", "how", "strength"];
+    const ins = partners(chosen, true), outs = partners(chosen, false);
     const parts = [html("h3", {}, node.name), words, plot];
-    if (!node.input) parts.push(scrolling(table(`Receives: ${ins.length} synapses, the strongest first`, ["from", ...heads.slice(1)], ins), `What ${node.name} receives`));
-    parts.push(scrolling(table(`Sends: ${outs.length} synapses, the strongest first`, ["to", ...heads.slice(1)], outs), `What ${node.name} sends`));
+    const listed = (verb, end, list) => list.length
+      ? scrolling(table(`${verb}: ${list.length} synapse${list.length > 1 ? "s, the strongest first" : ""}`, [end, "how", "strength"], list), `What ${node.name} ${verb.toLowerCase()}`)
+      : html("p", { class: "note" }, `${verb} nothing${end === "to" ? " to other neurons" : ""}.`);
+    if (!node.input) parts.push(listed("Receives", "from", ins));
+    parts.push(listed("Sends", "to", outs));
     place.replaceChildren(...parts);
     ownMove = chart(plot, { times: act.times, lines: [{ name: node.input ? "fed" : "state", values: node.values, colour: "--c0", width: 2.5 }],
       width: 440, height: 190, label: node.input ? "what it is fed" : "state", describe: `${node.name} over time` });
