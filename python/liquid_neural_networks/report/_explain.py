@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from .._checks import check_text, told
+from .._forecasting import Quantiles
 from .._hints import explains_keywords
 from ..data import Table
 from ..errors import DataError, DtypeError
@@ -15,7 +16,6 @@ from ..inspection import attribute
 from ..network import LiquidNetwork
 from ..training import Forecaster
 from ..training._predict import evaluation
-from ..training._quantiles import Quantiles
 from ._subject import Array, Subject, of_forecaster, place_of
 
 TOLERANCE = 1e-4
