@@ -87,6 +87,7 @@ def test_what_a_file_manager_adds_to_an_archive_is_no_file(read):
         (b"\x80\x04\x95" + bytes(50), "pickle"),
         (b"<html><body>not found</body></html>", "HTML or XML.*a page saved"),
     ],
+    ids=range(21),  # archives hold the time at which they were made
 )
 def test_other_kinds_are_refused_with_what_to_do(read, content, said):
     with pytest.raises(DataError, match=said):
