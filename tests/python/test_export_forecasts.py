@@ -152,6 +152,7 @@ def test_the_header_says_what_each_output_is(
     header = (tmp_path / "net.h").read_text("ascii")
     assert "outputs[0]: load, 1 sample ahead, quantile 0.2" in header
     assert "outputs[7]: price, 2 samples ahead, quantile 0.7" in header
+    assert "inputs[3]: hour of day, sine of 2 pi (hours since midnight) / 24" in header
     made = design(forecasters["quantiles of every step"])
     assert f"#define NET_INPUTS {made.input_size}\n" in header
     assert made.fed_size == made.input_size + 2

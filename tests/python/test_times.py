@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liquid_neural_networks.data import Order, choose_columns, event_samples
-from liquid_neural_networks.data._calendar import calendar_inputs, cycles_within
+from liquid_neural_networks.data._calendar import calendar_inputs, calendar_notes, cycles_within
 from liquid_neural_networks.data._time_columns import read_times
 from liquid_neural_networks.data._times import spoken_time, steps, written
 from liquid_neural_networks.errors import DataError, OptionError
@@ -361,3 +361,16 @@ def test_lengths_of_time_in_words() -> None:
     assert [spoken_time(s) for s in (1, 0.003, 60, 3600, 86400, 2.6e6)] == [
         *("1 second", "0.003 seconds", "1 minute", "1 hour", "1 day", "30.1 days"),
     ]
+
+
+def test_what_the_notes_say_is_what_is_fed():
+    """Whoever computes the inputs elsewhere has their names and these notes alone."""
+    when = polars.Series([datetime(2024, 3, 6, 18, 45)])  # a Wednesday
+    days = 31 + 29 + 5 + 18.75 / 24
+    places = {"hour": 18.75 / 24, "weekday": (2 + 18.75 / 24) / 7, "yearday": days / 365.2425}
+    for name, place in places.items():
+        fed = calendar_inputs(when, [name])[0]
+        np.testing.assert_allclose(fed, [np.sin(2 * np.pi * place), np.cos(2 * np.pi * place)])
+    assert calendar_notes(["hour"]) == (" of 2 pi (hours since midnight) / 24",) * 2
+    assert "Monday, 0:00) / 7" in calendar_notes(["weekday"])[0]
+    assert "1 January, 0:00) / 365.2425" in calendar_notes(["yearday"])[1]

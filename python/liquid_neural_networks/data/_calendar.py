@@ -22,18 +22,22 @@ class Cycle(NamedTuple):
         period: in seconds.
         enough: cycles that a recording must span for them to be learned from it.
         finest: fraction of the period that steps must stay below to be distinguished.
+        place: the fraction of it that has passed, in words.
     """
 
     name: str
     period: float
     enough: float
     finest: float
+    place: str
 
 
 CYCLES = {
-    "hour": Cycle("hour of day", _DAY, 7, 1 / 2),
-    "weekday": Cycle("day of week", 7 * _DAY, 4, 1 / 3.5),
-    "yearday": Cycle("day of year", 365.2425 * _DAY, 2, 1 / 6),
+    "hour": Cycle("hour of day", _DAY, 7, 1 / 2, "(hours since midnight) / 24"),
+    "weekday": Cycle("day of week", 7 * _DAY, 4, 1 / 3.5, "(days since Monday, 0:00) / 7"),
+    "yearday": Cycle(
+        "day of year", 365.2425 * _DAY, 2, 1 / 6, "(days since 1 January, 0:00) / 365.2425"
+    ),
 }
 """Cycles by the name of the option."""
 
@@ -63,6 +67,11 @@ def cycles_within(times: Sequence[polars.Series]) -> tuple[str, ...]:
 def calendar_names(calendar: Sequence[str]) -> tuple[str, ...]:
     """The names of the inputs, two for each cycle."""
     return tuple(f"{CYCLES[each].name}, {part}" for each in calendar for part in ("sine", "cosine"))
+
+
+def calendar_notes(calendar: Sequence[str]) -> tuple[str, ...]:
+    """What follows each of these names for those who have to compute the inputs."""
+    return tuple(f" of 2 pi {CYCLES[each].place}" for each in calendar for _ in range(2))
 
 
 def calendar_inputs(times: polars.Series, calendar: Sequence[str]) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars
 
 from ..errors import DataError
-from ._calendar import CYCLES, calendar_inputs, calendar_names
+from ._calendar import CYCLES, calendar_inputs, calendar_names, calendar_notes
 from ._order import Order, Rows
 from ._series import Series
 from ._tables import Table, check_column, numbers, read_table, with_missing
@@ -71,6 +71,16 @@ class Columns:
             words = self.categories.get(name)
             fed += [name] if words is None else [f"{name}={word}" for word in words]
         return (*fed, *calendar_names(self.calendar))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What follows the name of each input that is no number of the table as it is, for those
+        who have to compute it; else nothing."""
+        found: list[str] = []
+        for name in self.features:
+            words = self.categories.get(name)
+            found += [""] if words is None else [", 1 if it is so, else 0"] * len(words)
+        return (*found, *calendar_notes(self.calendar))
 
     @property
     def outputs(self) -> int:

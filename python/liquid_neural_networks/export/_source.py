@@ -89,7 +89,10 @@ def ports(design: Design) -> list[str]:
     columns = design.columns
     if columns is None:
         return [f"Inputs: {design.input_size}. Outputs: {design.output_size}."]
-    lines = [f"inputs[{k}]: {text.comment(each)}" for k, each in enumerate(columns.inputs)]
+    lines = [
+        f"inputs[{k}]: {text.comment(each)}{note}"
+        for k, (each, note) in enumerate(zip(columns.inputs, columns.notes))
+    ]
     for o, (target, step, level) in enumerate(design.forecasts):
         quantile = "" if level is None else f", quantile {level:g}"
         lines.append(f"outputs[{o}]: {text.comment(target)}, {_ahead(step)}{quantile}")
