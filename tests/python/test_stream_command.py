@@ -292,6 +292,7 @@ def test_a_state_of_another_model_is_refused(models: Path, tmp_path: Path) -> No
     [
         *(("time", each) for each in ("1", True, [1], 10**400, float("nan"), float("inf"))),
         *(("dates", each) for each in (1, "no", [])),
+        *(("columns", each) for each in ("a", ["a"], ["a", "a"], ["a", "t"], [1, 2])),
         *(("state", each) for each in (None, {}, [["x"]], [1], [[10**400] * 6], [[None] * 6])),
     ],
 )
@@ -307,6 +308,20 @@ def test_a_state_of_other_kinds_is_refused(
     refused = lnn(*arguments, text="t,a,b\n2,1,2\n")
     assert refused.exit_code == 1 and isinstance(refused.exception, SystemExit)
     assert "is no state of this network" in refused.stderr
+
+
+def test_a_state_without_columns_takes_those_of_the_next_row(models: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    arguments = (models / "plain.lnn", "--state", state)
+    assert lnn(*arguments, text="a,b\n1,2\n").exit_code == 0
+    whole = state.read_text()
+    saved = json.loads(whole)
+    assert saved["live"].pop("columns") == ["a", "b"]
+    state.write_text(json.dumps(saved))
+    found = lnn(*arguments, text="a,b\n3,4\n")
+    state.write_text(whole)
+    assert found.exit_code == 0
+    assert found.stdout == lnn(*arguments, text="b,a\n4,3\n").stdout
 
 
 def test_a_table_of_another_width_is_refused_at_once(models: Path) -> None:

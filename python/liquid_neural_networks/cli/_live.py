@@ -152,9 +152,10 @@ class Outputs:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         wrong = DataError("is no state of this network", "state")
-        if set(saved) != {"state", "time", "dates", "columns"}:
+        # Files written before 28 November 2026 have no columns: the next row will tell.
+        if {*saved, "columns"} != {"state", "time", "dates", "columns"}:
             raise wrong
-        order = saved["columns"]
+        order = saved.get("columns")
         if order is not None and not self._may_be_order(order):
             raise wrong
         before, dates = saved["time"], saved["dates"]
