@@ -152,7 +152,7 @@ class Outputs:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         wrong = DataError("is no state of this network", "state")
-        # Files written before 28 November 2026 have no columns: the next row will tell.
+        # Files of earlier versions have no columns: the next row will tell.
         if {*saved, "columns"} != {"state", "time", "dates", "columns"}:
             raise wrong
         order = saved.get("columns")
