@@ -23,6 +23,7 @@ Array = np.ndarray
 RATES = (1e-2, 3e-3)  # in the first and the second half before the change
 RATE = 3e-3  # after it
 FORGETTING = 0.998
+LEAST_SHARE = 0.1
 REMEMBERED = 2000  # samples before the change that least squares have seen at it
 ELEC2_RATE = 5e-3
 
@@ -103,7 +104,8 @@ def alone(stream: Stream, learner: Learner, learns: bool = True) -> Array:
 def together(stream: Stream, learner: Learner) -> Array:
     """The same with least squares on top: of the network's output and the last values.
 
-    What the learner should have said is what the linear part leaves, in its own unit.
+    What the learner should have said is what would have made the whole right; a share of its output
+    near 0 does not keep it from learning, or it would stay there.
     """
     start = np.zeros(stream.linear.shape[1] + 2)
     start[0] = 1.0
@@ -112,12 +114,12 @@ def together(stream: Stream, learner: Learner) -> Array:
     for sample in range(stream.change - REMEMBERED, len(stream.targets)):
         output = float(learner.step(stream.inputs[sample])[0])
         features = np.concatenate([[output], stream.linear[sample], [1.0]])
-        share, others = linear.weights[0], linear.weights[1:] @ features[1:]
-        target = stream.targets[sample]
-        errors.append(target - share * output - others)
+        share = linear.weights[0]
+        errors.append(stream.targets[sample] - linear.weights @ features)
         linear.learn(features, errors[-1])
-        if sample >= stream.change and abs(share) > 0.1:
-            learner.learn(float(np.clip((target - others) / share, -4, 4)))
+        if sample >= stream.change:
+            missing = errors[-1] / np.copysign(max(abs(share), LEAST_SHARE), share)
+            learner.learn(float(np.clip(output + missing, -4, 4)))
     return np.array(errors[REMEMBERED:])
 
 

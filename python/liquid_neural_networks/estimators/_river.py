@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from math import isinf
+from operator import sub
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
@@ -277,12 +278,12 @@ class LiquidOnlineClassifier(_OfFeatures, base.Classifier):  # type: ignore[misc
 class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
     """The next values of a series, learned from every value, as river's forecasters do.
 
-    The network sees the last values and what else is known of the moment, and says how far the
-    next one is from the last; a linear map of the same is learned beside it. Further ahead,
-    forecasts are fed back as if they had come true.
+    The network sees the last value, the changes up to it and what else is known of the moment, and
+    says how far the next one is from the last; a linear map of the same is learned beside it.
+    Further ahead, forecasts are fed back as if they had come true.
 
     Args:
-        lags: last values that it sees.
+        lags: last changes that it sees; of a season, as many as it is long.
         wiring, dynamics: as for :class:`~liquid_neural_networks.LiquidNetwork`; by default 12
             inter, 6 command and a motor neuron.
         method, learning_rate: as for :meth:`LiquidNetwork.learner`.
@@ -311,7 +312,7 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         super().__init__(wiring, dynamics, method, learning_rate, seed)
         self.lags = check_integer("lags", lags, 1, 2**16)
         self.skip = skip
-        self._last: deque[float] = deque(maxlen=lags)
+        self._last: deque[float] = deque(maxlen=self.lags + 1)
         self._names: Optional[list[Any]] = None
 
     def learn_one(self, y: float, x: Optional[Features] = None) -> None:
@@ -324,7 +325,7 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         _numbers({} if x is None else x)
         if self._session is None:
             names = [] if x is None else list(x)
-            self._session = self._open(self.lags + len(names), 1, self._guard)
+            self._session = self._open(self.lags + 1 + len(names), 1, self._guard)
             self._names = names
         self._session.learn(self._given(self._last, x), target)
         self._last.append(target)
@@ -352,9 +353,10 @@ class LiquidOnlineForecaster(_Options, Forecaster):  # type: ignore[misc]
         return found
 
     def _given(self, last: deque[float], x: Optional[Features]) -> Array:
-        unknown = [np.nan] * (self.lags - len(last))
+        values = [np.nan] * (self.lags + 1 - len(last)) + list(last)
+        changes = map(sub, values[1:], values)
         known = [np.nan if x is None else _feature(n, x.get(n)) for n in self._names or ()]
-        return np.array([*unknown, *last, *known])
+        return np.array([*changes, values[-1], *known])
 
 
 def _numbers(x: Features) -> dict[Any, float]:
