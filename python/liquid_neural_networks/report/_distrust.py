@@ -40,7 +40,8 @@ def _of_scores(forecaster: Forecaster, scores: Optional[Mapping[str, Any]]) -> I
         if not (own < rival if measure in ("mse", "mae") else own > rival):
             yield f"A simple rule, {name}, does as well or better on this table."
     if scores.get("count", FEW) < FEW:
-        yield f"The measures rest on {scores['count']} forecasts only."
+        count = scores["count"]
+        yield f"The measures rest on {count} forecast{'s' * (count != 1)} only."
     for level, share in zip(scores.get("levels", ()), scores.get("coverage", ())):
         if abs(level - share) > 0.1:
             yield (

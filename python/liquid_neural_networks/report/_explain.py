@@ -247,11 +247,10 @@ def _of_value(
     rows = "" if ahead == 0 else f", {ahead} row{'s' * (ahead > 1)} after"
     baseline = forecaster.aim.baseline
     known = bool(np.isfinite(start))
-    added = (
-        f"the network adds {parts.total:+.4g}, and {parts.before:+.4g} were inputs at their means."
-    )
+    means = "were inputs at their means."
+    added = f"the network adds {parts.total:+.4g}, and would add {parts.before:+.4g} {means}"
     if baseline == "none":
-        starts = f"It would be {parts.before:.6g} were inputs at their means."
+        starts = f"It would be {parts.before:.6g} {means}"
     elif known:
         starts = f"The baseline {baseline} says {start:.6g}; {added}"
     else:

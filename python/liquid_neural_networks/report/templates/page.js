@@ -189,7 +189,7 @@ function tell() {
   if (shown.quality) {
     const { measure, rows, verdict, count } = shown.quality;
     byId("verdict").textContent = `The network is ${verdict}.`;
-    const note = `${measure} on this table${count ? `, ${count} forecasts` : ""}; the best is bold`;
+    const note = `${measure} on this table${count ? `, ${count} forecast${count === 1 ? "" : "s"}` : ""}; the best is bold`;
     byId("quality-table").append(table(note, ["forecast", measure], rows.map((r) => r.slice(0, 2)), rows.map((r) => r[2])));
   }
   if (shown.fixed) {
