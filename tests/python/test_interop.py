@@ -156,6 +156,12 @@ def test_why_is_that_of_inspection(handle: int) -> None:
     part = ok(interop.ablate(handle, [], [(0, 1)]))
     assert part["synapses"] == 24 and part["handle"] != handle
     assert error(interop.ablate(handle, [5])) == ("DomainError", "neurons")
+    many = {"inputs": described(np.random.default_rng(0).normal(size=(6, 20, 2)))}
+    grown = ok(interop.rules(handle, many, {"depth": 2, "names": ["level", "valve"]}))
+    assert grown["leaves"] <= 4 and "level" in grown["names"] and "tree" not in grown
+    summed = ok(interop.formula(handle, many, {"neuron": 1, "terms": 2}))
+    assert len(summed["weights"]) == len(summed["asked"]) <= 2
+    assert error(interop.formula(handle, many, {"terms": 0})) == ("DomainError", "terms")
     held = np.array([0.3, -0.2])
     points = ok(interop.fixed_points(handle, {"inputs": described(held)}, {"starts": 16}))
     assert points["kind"] == "flow" and any(points["stable"])
@@ -403,7 +409,7 @@ def test_a_training_whose_handle_is_released_ends(handle: int, epochs_seen: int)
         assert "epoch" in ok(interop.next_epoch(ok(start)))
     assert thread.is_alive()
     ok(interop.release([ok(start)]))
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

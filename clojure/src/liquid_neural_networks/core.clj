@@ -1010,6 +1010,56 @@
                 [(options/kebab field)
                  (if (map? value) (arrays/read-array value as) value)]))))))
 
+(defn- said-briefly
+  "What a function of the core says of runs: a map of plain data."
+  [name network inputs {:keys [time-constants] :as checked}]
+  (with-memory
+    (let [given (run-arguments inputs time-constants checked)
+          asked (dissoc checked :time-constants :elapsed-time :mask :state)]
+      (into (array-map)
+            (map (fn [[field value]] [(options/kebab field) value]))
+            (call-on network name given (options/to-python asked))))))
+
+(defn rules
+  "A small decision tree of inputs and states that says best what an output or a neuron does; needs
+  scikit-learn.
+
+    inputs, :time-constants, :elapsed-time, :mask, :state  as for [[forward]]
+    :output    the index of an output, or :class, the largest one; 0
+    :neuron    of the first layer, in place of an output
+    :depth     questions to an answer, at most; 3
+    :ask       about :inputs, :states or both; [:inputs :states]
+    :names     of the inputs; \"input 0\" and so on
+    :held-out  the share of sequences (of one: of samples) to try it on; 0.3
+    :seed      of the choice of those; 0
+
+  Returns {:text :names :asked :fidelity :training-fidelity :leaves}; fidelity is the share of the
+  variance (of classes: of the answers) that it gets right on what it has not seen.
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 4 :output-size 1 :seed 1}))
+      (def inputs (repeatedly 6 (fn [] (repeatedly 20 (fn [] [(rand) (rand)])))))
+      (<= (:leaves (lnn/rules network inputs :depth 2 :names [\"level\" \"valve\"])) 4) ;=> true"
+  [network inputs & options]
+  (said-briefly "rules" network inputs (options/check :rules options)))
+
+(defn formula
+  "A sum of a few inputs and states that says best what an output or a neuron does; needs
+  scikit-learn.
+
+    :terms  at most; 5
+
+  The other options are those of [[rules]], without :depth and :class.
+
+  Returns {:text :names :asked :weights :constant :fidelity :training-fidelity}: what is asked, the
+  most telling first, with its weights; and the shares of the variance that are explained on what
+  it has not seen, and on what it has.
+
+      (def network (lnn/create-network {:input-size 2 :hidden-size 4 :output-size 1 :seed 1}))
+      (def inputs (repeatedly 6 (fn [] (repeatedly 20 (fn [] [(rand) (rand)])))))
+      (count (:weights (lnn/formula network inputs :terms 2))) ;=> 2"
+  [network inputs & options]
+  (said-briefly "formula" network inputs (options/check :formula options)))
+
 (defn ablate
   "A network of its own without some neurons or synapses. Synapses are gone from its wiring; neurons
   keep their places, but nobody hears or reads them.

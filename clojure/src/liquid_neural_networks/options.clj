@@ -50,6 +50,7 @@
    ::function "a function"
    ::plain-map "a map with keywords or strings as keys"
    ::output "the index of an output, or a pair [a b] for output a minus output b"
+   ::output-or-class "the index of an output, or :class"
    ::counts "a sequence of integers"
    ::pairs "a sequence of pairs [sender receiver]"
    ::numbers "a number, nested vectors, an array or a tensor"
@@ -76,6 +77,12 @@
   {:method ::choice, :optimizer ::choice, :learning-rate ::number, :max-gradient-norm ::number
    :loss ::choice, :max-delay ::count, :window ::count})
 
+(def ^:private saying
+  "Options of what says in a few words what a network does."
+  (assoc run :time-constants ::numbers :neuron ::count :ask ::columns :names ::columns
+         :held-out ::number :seed ::integer))
+
+(s/def ::output-or-class (s/or :one ::count :class #{:class "class"}))
 (s/def ::rows-or-data-set #{:rows :dataset})
 (s/def ::output (s/or :one ::count :difference (s/coll-of ::count :kind sequential? :count 2)))
 (s/def ::counts (s/coll-of ::count))
@@ -96,6 +103,8 @@
    :attribute (assoc run :output ::output :time-constants ::numbers :baseline ::numbers :at ::count
                      :tolerance ::number :as ::format)
    :ablate {:neurons ::counts :synapses ::pairs :sensory-synapses ::pairs :population ::count}
+   :rules (assoc saying :output ::output-or-class :depth ::count)
+   :formula (assoc saying :output ::count :terms ::count)
    :fixed-points {:time-constants ::numbers :mask ::numbers :elapsed-time ::number :starts ::count
                   :tolerance ::number :seed ::integer :population ::count :as ::format}
    :train! (assoc fit :valid ::windows :drop-last ::flag :save-to ::a-path)

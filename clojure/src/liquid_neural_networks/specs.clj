@@ -63,6 +63,8 @@
 (s/fdef lnn/attribute
   :args (arguments :attribute :network ::network :inputs ::inputs) :ret map?)
 (s/fdef lnn/ablate :args (arguments :ablate :network ::network) :ret ::network)
+(s/fdef lnn/rules :args (arguments :rules :network ::network :inputs ::inputs) :ret map?)
+(s/fdef lnn/formula :args (arguments :formula :network ::network :inputs ::inputs) :ret map?)
 (s/fdef lnn/fixed-points
   :args (arguments :fixed-points :network ::network :inputs ::inputs) :ret map?)
 (s/fdef lnn/epochs :args (arguments :epochs :history map?))

@@ -11,7 +11,7 @@ from ._arrays import release
 from ._conformance import conformance
 from ._epochs import next_epoch
 from ._export import export_forecaster, export_network
-from ._inspection import ablate, attribute, fixed_points
+from ._inspection import ablate, attribute, fixed_points, formula, rules
 from ._learner import (
     learner_about,
     learner_assume,
@@ -75,6 +75,7 @@ __all__ = [
     "fit_table",
     "fixed_points",
     "forecast",
+    "formula",
     "forward",
     "keep_thread",
     "last_error",
@@ -95,6 +96,7 @@ __all__ = [
     "predict",
     "read_table",
     "release",
+    "rules",
     "save",
     "save_forecaster",
     "set_parameters",

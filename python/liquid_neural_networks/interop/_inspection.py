@@ -34,6 +34,26 @@ def attribute(
 
 
 @guarded
+def rules(
+    handle: int, given: Mapping[str, Given], options: Optional[Mapping[str, Any]] = None
+) -> Plain:
+    """The fields of :class:`inspection.Rules` but for the tree."""
+    network = held(handle, LiquidNetwork)
+    found = inspection.rules(network, **arguments(network, given), **(options or {}))
+    return {name: value for name, value in vars(found).items() if name != "tree"}
+
+
+@guarded
+def formula(
+    handle: int, given: Mapping[str, Given], options: Optional[Mapping[str, Any]] = None
+) -> Plain:
+    """The fields of :class:`inspection.Formula`."""
+    network = held(handle, LiquidNetwork)
+    found = inspection.formula(network, **arguments(network, given), **(options or {}))
+    return dict(vars(found))
+
+
+@guarded
 def ablate(
     handle: int,
     neurons: Iterable[int] = (),

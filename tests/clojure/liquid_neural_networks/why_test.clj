@@ -1,5 +1,5 @@
 (ns liquid-neural-networks.why-test
-  "Attributions, ablations and fixed points."
+  "Attributions, ablations, rules and fixed points."
   (:require [clojure.test :refer [deftest is testing]]
             [liquid-neural-networks.core :as lnn]
             [liquid-neural-networks.helpers :refer [close? error temporary]]))
@@ -55,6 +55,24 @@
   (is (= [:option-error :synapses] (refused (lnn/ablate @pilot :synapses [[0 9]]))))
   (is (= [:domain-error :neurons] (refused (lnn/ablate @pilot :neurons [10]))))
   (is (= [:dtype-error :synapses] (refused (lnn/ablate @pilot :synapses [3])))))
+
+(deftest a-tree-and-a-sum-say-it-in-a-few-words
+  (let [random (java.util.Random. 0)
+        many (vec (repeatedly 8 #(vec (repeatedly 20 (fn [] (vec (repeatedly 3 (fn [] (.nextGaussian random)))))))))
+        tree (lnn/rules @pilot many :output :class :depth 2 :names ["level" "valve" "wind"] :seed 1)
+        sum (lnn/formula @pilot many {:neuron 4 :terms 3 :ask [:inputs]})]
+    (is (<= (:leaves tree) 4))
+    (is (= ["level" "valve" "wind"] (take 3 (:names tree))))
+    (is (<= 0 (:fidelity tree) 1))
+    (is (= #{"input 0" "input 1" "input 2"} (set (:names sum))))
+    (is (<= 1 (count (:weights sum)) 3))
+    (is (= (count (:asked sum)) (count (:weights sum))))
+    (is (string? (:text sum)))
+    (is (<= (:fidelity sum) 1)))
+  (is (= [:dtype-error :output] (refused (lnn/rules @pilot inputs :output :largest))))
+  (is (= [:option-error :ask] (refused (lnn/formula @pilot inputs :ask [:outputs]))))
+  (is (= [:domain-error :terms] (refused (lnn/formula @pilot inputs :terms 0))))
+  (is (= [:option-error :neuron] (refused (lnn/rules @pilot inputs :output 0 :neuron 1)))))
 
 (deftest a-network-rests-at-its-fixed-points
   (let [{:keys [kind stable speeds states eigenvalues outputs]}
