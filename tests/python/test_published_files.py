@@ -328,3 +328,9 @@ def test_lines_between_blanks_that_are_no_rows(read):
 
 def test_dates_with_blanks_around_them_are_dates(read):
     assert read("d | x\n2020-01-01 | 1.5\n2020-01-02 | 2.5\n")[0]["d"].dtype == polars.Date
+
+
+@pytest.mark.parametrize(("names", "count"), [("date,x", 2), ("date,x,y,z,u,v", 6)])
+def test_names_that_do_not_fit_are_pointed_out(read, names, count):
+    _, said = read(names + "\n" + "".join(f"2020-01-0{n},{n}.5,{n},{n}\n" for n in range(1, 8)))
+    assert f"no header: {count} names stand above 4 columns" in said
