@@ -280,6 +280,8 @@ def _check_no_blank_cells(rows: bytes, dialect: Dialect, source: str) -> None:
         DataError: a row has fewer cells than the others.
     """
     between, mark = len(dialect.names) - 1, (dialect.comment or "").encode()
+    if rows.count(b"\t") == between * (rows.rstrip(b"\n").count(b"\n") + 1):
+        return  # as many as there should be; a row with too many is refused elsewhere
     for number, line in enumerate(rows.split(b"\n"), dialect.rows_at + 1):
         cells = line.count(b"\t") + 1
         if line and cells <= between and not (mark and line.startswith(mark)):
