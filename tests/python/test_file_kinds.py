@@ -180,3 +180,12 @@ def test_times_and_groups_of_cells_that_are_no_plain_values(cells, role):
     table = polars.DataFrame({"x": [1.5, 2.5], "k": polars.Series(cells, dtype=kind)})
     with pytest.raises(DataError, match=r"k: expected .*, the column holds"):
         choose_columns(table, "x", **{role: "k"})
+
+
+def test_one_file_tells_the_decimal_mark_of_another(tmp_path):
+    """1.100 was 1.1 in one part of a column and 1100 in the other."""
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("t;x\n1;1.100\n2;2.200\n")
+    second.write_text("t;x\n3;1.100,5\n4;950,25\n")
+    for paths in ([first, second], [second, first]):
+        assert sorted(read_table(paths)["x"]) == [950.25, 1100, 1100.5, 2200]

@@ -334,7 +334,7 @@ def test_a_table_without_the_columns_is_refused_when_predicting() -> None:
         forecaster.predict(swing().drop("other"))
     with pytest.raises(DataError, match="when: there is no such column"):
         forecaster.predict(swing().drop("when"))
-    with pytest.raises(DataError, match="table: has 1 rows to predict, 1 rows ahead"):
+    with pytest.raises(DataError, match="table: has 1 row to predict, 1 row ahead"):
         forecaster.evaluate(swing().head(1))
 
 

@@ -391,7 +391,7 @@ def test_a_short_table_is_warned_of(tmp_path: Path) -> None:
     table = hourly()
     forecaster = small(table, "load", time="hour", baseline="last_day")
     for rows in (1, 15, 23):  # fewer than the training's window, or than it looks back
-        with pytest.warns(UserWarning, match=f"has {rows} rows of a series") as seen:
+        with pytest.warns(UserWarning, match=f"has {rows} rows? of a series") as seen:
             forecaster.predict(table.head(rows))
         assert seen[0].filename == __file__  # of whoever called
     with warnings.catch_warnings():

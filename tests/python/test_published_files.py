@@ -267,7 +267,7 @@ def test_a_model_remembers_the_numbers_that_mean_nothing(tmp_path):
     trained = fit_table(files, "x", time="t", **quick)
     trained.save(model)
     again = Forecaster.load(model)
-    assert again.columns.missing == ("-999",)
+    assert again.columns.spelled.missing == ("-999",)
     for source in (path, str(path), [path], TableFiles(path), files):
         assert again.predict(source).equals(trained.predict(files))
     assert again.evaluate(path)["mse"] == trained.evaluate(files)["mse"]
@@ -282,9 +282,30 @@ def test_a_model_remembers_the_numbers_that_mean_nothing(tmp_path):
 
 def test_a_model_without_such_words_says_nothing_of_them():
     description = Columns(("x",), ("x",)).to_dict()
-    assert "missing" not in description and Columns.from_dict(description).missing == ()
+    assert not {"missing", "decimal"} & set(description)
     with pytest.raises(DataError, match="missing: expected a list of distinct names"):
         Columns.from_dict({**description, "missing": [5]})
+    with pytest.raises(DataError, match="decimal: expected"):
+        Columns.from_dict({**description, "decimal": 5})
+
+
+@pytest.mark.parametrize("told", [None, ","])
+def test_a_model_remembers_the_decimal_mark_of_its_files(tmp_path, told):
+    """1.100 alone was read as 1.1, though training had told thousands from it."""
+    path, new, model = tmp_path / "table.csv", tmp_path / "new.csv", tmp_path / "m.lnn"
+    ends = ["", ""] if told else [",25", ",5"]
+    path.write_text("x\n" + "".join(f"{n % 7 + 1}.{100 + n}{ends[n % 2]}\n" for n in range(60)))
+    quick = {"hidden_size": 2, "epochs": 1, "window": 8, "baseline": "latest", "progress": False}
+    fit_table(TableFiles(path, separator=";", decimal=told), "x", **quick).save(model)
+    again = Forecaster.load(model)
+    assert again.columns.spelled.decimal == ","
+    for cells in (["1.100", "2.200"], ["950", "1.100"], ["1100,0", "1.100,5"]):
+        new.write_text("x\n" + "\n".join(cells) + "\n")
+        assert again.columns.read(TableFiles(new, separator=";"))["x"].max() >= 1100, cells
+    new.write_text("x\ty\n1.100\t0.5\n2.200\t1.25\n")
+    assert again.columns.read(new)["x"].to_list() == [1.1, 2.2]
+    new.write_text("x\n950\n1.100\n")
+    assert again.columns.read(TableFiles(new, decimal="."))["x"].to_list() == [950, 1.1]
 
 
 # -- columns that stand apart by blanks --------------------------------------------------------
@@ -307,3 +328,9 @@ def test_lines_between_blanks_that_are_no_rows(read):
 
 def test_dates_with_blanks_around_them_are_dates(read):
     assert read("d | x\n2020-01-01 | 1.5\n2020-01-02 | 2.5\n")[0]["d"].dtype == polars.Date
+
+
+@pytest.mark.parametrize(("names", "count"), [("date,x", 2), ("date,x,y,z,u,v", 6)])
+def test_names_that_do_not_fit_are_pointed_out(read, names, count):
+    _, said = read(names + "\n" + "".join(f"2020-01-0{n},{n}.5,{n},{n}\n" for n in range(1, 8)))
+    assert f"no header: {count} names stand above 4 columns" in said

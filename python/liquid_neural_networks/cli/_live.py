@@ -42,7 +42,7 @@ class Forecasts:
         columns = forecaster.columns
         self._forecaster, self._stream = forecaster, stream
         self._numbers = set(columns.features) - set(columns.categories) - set(columns.time)
-        self._missing = columns.missing
+        self._missing = columns.spelled.missing
         self._own = list(columns.order.kept_as_text)
         made_at = len(columns.time) == 1 and max(forecaster.aim.steps) > 0
         own = [MADE_AT if made_at and name in columns.time else name for name in self._own]

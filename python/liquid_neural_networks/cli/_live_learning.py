@@ -143,7 +143,7 @@ class LearningForecasts(_Learns, Forecasts):
 
     def _step(self, row: Row) -> Answer:
         try:
-            known = without(row, self._forecaster.columns.missing)
+            known = without(row, self._forecaster.columns.spelled.missing)
             labels = _labels(known, self._every, self._targets)
         except LiquidError as error:
             return error

@@ -14,7 +14,7 @@ from ..errors import DataError
 from ._calendar import CYCLES, calendar_inputs, calendar_names, calendar_notes
 from ._order import Order, Rows
 from ._series import Series
-from ._tables import Table, check_column, numbers, read_table, with_missing
+from ._tables import AS_USUAL, Spelled, Table, check_column, numbers, read_as_before
 from ._times import FloatArray, row_number, written
 
 Label = Union[str, int, bool]
@@ -51,7 +51,7 @@ class Columns:
         categories: the words of each feature that holds words; one input stands for each.
         calendar: cycles fed as sine and cosine, see :data:`CYCLES`.
         label_per_group: whether a recording has one target, predicted at its last row.
-        missing: words and numbers that mean no value in files, beside the usual ones.
+        spelled: how the files trained on write numbers, and that there is none.
     """
 
     features: tuple[str, ...]
@@ -61,7 +61,7 @@ class Columns:
     categories: Mapping[str, tuple[Label, ...]] = field(default_factory=dict)
     calendar: tuple[str, ...] = ()
     label_per_group: bool = False
-    missing: tuple[str, ...] = ()
+    spelled: Spelled = AS_USUAL
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -116,8 +116,8 @@ class Columns:
         Raises:
             DataError: the table cannot be read, or lacks times or groups.
         """
-        source = with_missing(table, self.missing)
-        return self.order.arranged(read_table(source, text=self.order.kept_as_text))
+        read, _ = read_as_before(table, self.order.kept_as_text, self.spelled)
+        return self.order.arranged(read)
 
     def recordings(
         self,
@@ -223,7 +223,8 @@ class Columns:
             "categories": {name: list(words) for name, words in self.categories.items()},
             "calendar": list(self.calendar),
             "label_per_group": self.label_per_group,
-            **({"missing": list(self.missing)} if self.missing else {}),
+            **({"missing": list(self.spelled.missing)} if self.spelled.missing else {}),
+            **({"decimal": self.spelled.decimal} if self.spelled.decimal else {}),
         }
 
     @classmethod
@@ -243,7 +244,7 @@ class Columns:
             {name: tuple(w) for name, w in description.get("categories", {}).items()},
             tuple(description.get("calendar", ())),
             description.get("label_per_group", False),
-            tuple(description.get("missing", ())),
+            Spelled(tuple(description.get("missing", ())), description.get("decimal")),
         )
 
 
@@ -295,7 +296,7 @@ def _indicators(column: polars.Series, words: Sequence[Label]) -> list[FloatArra
 
 def _check_description(description: Mapping[str, Any]) -> None:
     needed = {"features", "targets", "classes"}
-    known = {*Columns((), ()).to_dict(), "missing"}
+    known = {*Columns((), ()).to_dict(), "missing", "decimal"}
     if not isinstance(description, Mapping) or not needed <= set(description) <= known:
         raise DataError(f"expected a map of {', '.join(sorted(known))}", "columns")
     _check_names("targets", description["targets"])
@@ -303,6 +304,8 @@ def _check_description(description: Mapping[str, Any]) -> None:
     if description["classes"] is not None:
         _check_names("classes", description["classes"], (str, int))
     _check_names("missing", description.get("missing", []), empty=True)
+    if description.get("decimal") not in (None, ".", ","):
+        raise DataError("expected '.' or ','", "decimal")
     categories = description.get("categories", {})
     if not isinstance(categories, Mapping) or not set(categories) <= set(description["features"]):
         raise DataError("expected a map of features to words", "categories")

@@ -109,6 +109,8 @@ def find_dialect(
     if first >= len(rows):
         raise DataError("has no rows", source)
     remarks = [plural(above, "line") + " above the table left out"] if above else []
+    if above and not found.rows and outside is None and len(rows[above - 1]) > 1:
+        remarks.append(f"no header: {len(rows[above - 1])} names stand above {width} columns")
     return Dialect(
         separator, quote, comment or None, found.names, numbers[first], (*remarks, *found.remarks)
     )

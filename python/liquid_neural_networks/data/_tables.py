@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
 from shlex import quote
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -135,51 +135,82 @@ def read_table(source: Table, *, text: Sequence[str] = ()) -> polars.DataFrame:
         >>> read_table("weather.csv").columns  # doctest: +SKIP
         ['date', 'temperature', 'wind']
     """
+    return read_as_before(source, text)[0]
+
+
+class Spelled(NamedTuple):
+    """How the files of a table write what is in it.
+
+    Attributes:
+        missing: words and numbers that mean no value, beside the usual ones.
+        decimal: the mark in their numbers; None where nothing shows one.
+    """
+
+    missing: tuple[str, ...] = ()
+    decimal: Optional[str] = None
+
+
+AS_USUAL = Spelled()
+
+
+def read_as_before(
+    source: Table, text: Sequence[str], before: Spelled = AS_USUAL
+) -> tuple[polars.DataFrame, Spelled]:
+    """As :func:`read_table`, and how the files are spelled.
+
+    Args:
+        before: of earlier files. Their words mean no value in these too, and their decimal mark
+            decides what these leave open.
+    """
     given = as_polars(source)
     if isinstance(given, polars.DataFrame):
         if given.height == 0 or given.width == 0:
             raise DataError("has no rows", "table")
-        return given
+        return given, before
     files = given if isinstance(given, TableFiles) else TableFiles(given)
-    tables = [_read_file(path, files, text) for path in files.names]
+    files = replace(files, missing=tuple(dict.fromkeys([*files.words, *before.missing])))
+    found = [_read_file(path, files, text, before.decimal) for path in files.names]
+    marks = {mark for _, decimals in found for mark in decimals}
+    mark = files.decimal or (marks.pop() if len(marks) == 1 else None)
+    tables = [table for table, _ in found]
+    if mark is not None and len(tables) > 1:
+        # What one file leaves open, another may tell.
+        quiet = replace(files, report=None)
+        for index, (path, (_, decimals)) in enumerate(zip(files.names, found)):
+            if not decimals and path != STANDARD_INPUT:
+                tables[index], _ = _read_file(path, quiet, text, mark)
+    table = tables[0]
     if len(tables) > 1 or FILE_COLUMN in text:
-        return _one_below_the_other(tables, files.names)
-    return tables[0]
+        table = _one_below_the_other(tables, files.names)
+    return table, Spelled(files.words, mark)
 
 
-def with_missing(source: Table, words: Sequence[str]) -> Table:
-    """The same files, in which these words mean no value too; a table as it is."""
-    if not words:
-        return source
-    given = as_polars(source)
-    if isinstance(given, polars.DataFrame):
-        return given
-    files = given if isinstance(given, TableFiles) else TableFiles(given)
-    return replace(files, missing=tuple(dict.fromkeys([*files.words, *words])))
-
-
-def _read_file(path: str, files: TableFiles, text: Sequence[str]) -> polars.DataFrame:
+def _read_file(
+    path: str, files: TableFiles, text: Sequence[str], usual: Optional[str]
+) -> tuple[polars.DataFrame, set[str]]:
+    """The table in a file, and the decimal marks in it."""
+    decimals: set[str] = set()
     source = "standard input" if path == STANDARD_INPUT else path
     raw = contents(path)
     if is_parquet(raw):
         table, found = read_parquet(raw, source), ["Parquet"]
     else:
-        table, found = _read_text(raw, source, files, text)
+        table, found, decimals = _read_text(raw, source, files, text, usual)
     if table.height == 0 or table.width == 0:
         raise DataError("has no rows", source)
     if files.report is not None:
         size = f"read {plural(table.height, 'row')} of {plural(table.width, 'column')}"
         files.report("; ".join([size, ", ".join(found)]) if found else size)
-    return table
+    return table, decimals
 
 
 def _read_text(
-    raw: bytes, source: str, files: TableFiles, text: Sequence[str]
-) -> tuple[polars.DataFrame, list[str]]:
-    """The table in a delimited text, and what was found, in words."""
+    raw: bytes, source: str, files: TableFiles, text: Sequence[str], usual: Optional[str]
+) -> tuple[polars.DataFrame, list[str], set[str]]:
+    """The table in a text, what was found, in words, and the decimal marks."""
     content, encoding = utf8(raw, files.encoding, source)
     if is_json(content):
-        return _typed_json(read_json(content, source), files, text)
+        return _typed_json(read_json(content, source), files, text, usual)
     dialect = find_dialect(
         content[:SAMPLE].decode("utf-8", "replace") + "\n" * (len(content) <= SAMPLE),
         source,
@@ -189,21 +220,26 @@ def _read_text(
         missing=files.words,
     )
     cells, below = without_footer(_cells(content, dialect, source))
-    table, findings = typed(cells, decimal=files.decimal, missing=files.words, text=text)
+    table, findings = typed(
+        cells, decimal=files.decimal, missing=files.words, text=text, usual=usual
+    )
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []
     found += [*findings.remarks(), *dialect.remarks]
     found += [plural(below, "line") + " below the table left out"] if below else []
-    return table, found if encoding == "utf-8" else [*found, f"text in {encoding}"]
+    found += [f"text in {encoding}"] if encoding != "utf-8" else []
+    return table, found, findings.decimals
 
 
 def _typed_json(
-    table: polars.DataFrame, files: TableFiles, text: Sequence[str]
-) -> tuple[polars.DataFrame, list[str]]:
+    table: polars.DataFrame, files: TableFiles, text: Sequence[str], usual: Optional[str]
+) -> tuple[polars.DataFrame, list[str], set[str]]:
     """Numbers and times in place of their text, as in delimited text."""
     words = table.select(polars.selectors.string())
-    found, findings = typed(words, decimal=files.decimal, missing=files.words, text=text)
-    return table.with_columns(found), ["JSON", *findings.remarks()]
+    found, findings = typed(
+        words, decimal=files.decimal, missing=files.words, text=text, usual=usual
+    )
+    return table.with_columns(found), ["JSON", *findings.remarks()], findings.decimals
 
 
 def _between(separator: str) -> str:
@@ -244,6 +280,8 @@ def _check_no_blank_cells(rows: bytes, dialect: Dialect, source: str) -> None:
         DataError: a row has fewer cells than the others.
     """
     between, mark = len(dialect.names) - 1, (dialect.comment or "").encode()
+    if rows.count(b"\t") == between * (rows.rstrip(b"\n").count(b"\n") + 1):
+        return  # as many as there should be; a row with too many is refused elsewhere
     for number, line in enumerate(rows.split(b"\n"), dialect.rows_at + 1):
         cells = line.count(b"\t") + 1
         if line and cells <= between and not (mark and line.startswith(mark)):

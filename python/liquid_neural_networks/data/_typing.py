@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Optional
@@ -60,6 +60,7 @@ def typed(
     decimal: Optional[str] = None,
     missing: Sequence[str] = (),
     text: Sequence[str] = (),
+    usual: Optional[str] = None,
 ) -> tuple[polars.DataFrame, Findings]:
     """Numbers, flags and ISO 8601 times in place of their text.
 
@@ -68,6 +69,7 @@ def typed(
             that leaves it open (``10,000``) follows the others, or stays text if they disagree.
         missing: words that mean no value in every column, beside the usual ones.
         text: columns to leave as they are.
+        usual: the decimal mark where nothing in the table shows one.
     """
     words, absent = (*EMPTY, *missing), _finite_numbers(missing)
     findings = Findings()
@@ -82,6 +84,8 @@ def typed(
             columns[column.name], how = _spelled(columns[column.name], findings)
             if how is not None:
                 spellings[column.name] = how
+    if decimal is None and usual is not None and not _shows_marks(table, columns, spellings):
+        decimal = usual
     written_points = _reread_floats(table, columns, decimal, spellings)
     marks = {how.decimal for how in spellings.values() if how.decimal and how.marked}
     marks |= written_points
@@ -94,6 +98,18 @@ def typed(
             findings.signs.update(how.signs)
             findings.decimals.update(mark if how.marked else "")
     return polars.DataFrame(columns), findings
+
+
+def _shows_marks(
+    table: polars.DataFrame,
+    columns: Mapping[str, polars.Series],
+    spellings: Mapping[str, Spelling],
+) -> bool:
+    """Whether some number can be read in one way only, and has a mark in it."""
+    if any(how.decimal and how.marked for how in spellings.values()):
+        return True
+    floats = (name for name, column in columns.items() if column.dtype.is_float())
+    return any(not has_only_groups(table[n].set(columns[n].is_null(), None)) for n in floats)
 
 
 def _reread_floats(

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._forecasting import Past
 from ..data import Columns, Series
+from ..data._text import plural
 from ..errors import DataError
 from ._aim import ahead
 from ._metrics import Array, Metrics, class_metrics, value_metrics
@@ -25,7 +26,8 @@ def scores(forecaster: Forecaster, recordings: Sequence[Series], starts: Sequenc
     parts = [_rows(forecaster, each, start) for each, start in zip(recordings, starts)]
     if not any(map(len, parts)):
         rows = sum(len(each.inputs) - start for each, start in zip(recordings, starts))
-        raise DataError(f"has {rows} rows to predict, {forecaster.horizon} rows ahead", "table")
+        further = plural(forecaster.horizon, "row")
+        raise DataError(f"has {plural(rows, 'row')} to predict, {further} ahead", "table")
     pasts = [forecaster.aim.past(each) for each in recordings]
     truth = np.concatenate([_truth(forecaster, *each) for each in zip(recordings, pasts, parts)])
     made = np.concatenate(

@@ -10,11 +10,11 @@ import numpy as np
 import polars
 
 from .._checks import check_flag, check_integer
-from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts, read_table
+from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts
 from ..data import windows as cut_windows
 from ..data._choice import Names, Wish, check_roles, choose
 from ..data._frames import as_polars, dated_index
-from ..data._tables import FILE_COLUMN
+from ..data._tables import FILE_COLUMN, Spelled, read_as_before
 from ..data._targets import listed, target_kind
 from ..data._text import plural
 from ..data._times import spoken_time
@@ -111,7 +111,7 @@ def prepare(
     """
     time = dated_index(table) if time is None else time
     names = () if time is None else listed("time", time)
-    rows, group, remarks = _read(table, names, group)
+    rows, spelled, group, remarks = _read(table, names, group)
     split = _split(split, group, check_flag("label_per_group", label_per_group))
     wish = Wish(
         targets=listed("targets", targets),
@@ -140,36 +140,31 @@ def prepare(
     _check_length(arranged.height, training, horizon, window, group)
     _check_parts(cut, [len(each.numbers) for each in parts], test)
     choice = choose(arranged, order, parts, training, replace(wish, horizon=horizon))
-    columns = replace(choice.columns, missing=_missing(table))
+    columns = replace(choice.columns, spelled=spelled)
     recordings = columns.recordings(arranged, rows=parts)
     remarks += [*choice.remarks, *_about(columns, recordings, horizon, split)]
     return Prepared(columns, recordings, cut, horizon, remarks)
 
 
-def _missing(table: Table) -> tuple[str, ...]:
-    """The words that mean no value in these files, for files to come."""
-    return tuple(dict.fromkeys(table.words)) if isinstance(table, TableFiles) else ()
-
-
 def _read(
     table: Table, time: Sequence[str], group: Optional[str]
-) -> tuple[polars.DataFrame, Optional[str], list[str]]:
-    """The table, what tells its series apart, and what is to be said about that.
+) -> tuple[polars.DataFrame, Spelled, Optional[str], list[str]]:
+    """The table, its spelling, what tells its series apart, and what is to be said about that.
 
     Several files without times are a series each: nothing else says that one goes on where
     another ended.
     """
     given = as_polars(table)
-    rows = read_table(given, text=[*time, *(() if group is None else (group,))])
+    rows, spelled = read_as_before(given, [*time, *(() if group is None else (group,))])
     if isinstance(given, polars.DataFrame):
-        return rows, group, []
+        return rows, spelled, group, []
     count = len((given if isinstance(given, TableFiles) else TableFiles(given)).names)
     if count < 2 or group is not None:
-        return rows, group, []
+        return rows, spelled, group, []
     if time:
         said = f"{count} files are one series; --group {FILE_COLUMN} makes each a series"
-        return rows, None, [said]
-    return rows, FILE_COLUMN, [f"{count} files are a series each, for there is no time"]
+        return rows, spelled, None, [said]
+    return rows, spelled, FILE_COLUMN, [f"{count} files are a series each, for there is no time"]
 
 
 def _split(split: Optional[str], group: Optional[str], label_per_group: bool) -> str:
