@@ -143,7 +143,12 @@ _COLUMNS = (
         help="Column of times, or several with a part each: date,time or year,month,day,hour.  "
         "[default: even steps]",
     ),
-    click.option("--time-format", metavar="PATTERN", help="Such as '%d/%m/%Y %H:%M'."),
+    click.option(
+        "--time-format",
+        metavar="PATTERN",
+        help="Such as '%d/%m/%Y %H:%M'; or seconds, milliseconds, microseconds or nanoseconds "
+        "since 1970.",
+    ),
     click.option("--sort", is_flag=True, help="Put the rows in order of time first."),
     click.option(
         "--duplicates",

@@ -9,6 +9,7 @@ from typing import Optional
 import polars
 
 from ..errors import DataError
+from ._epochs import COUNTED, to_dates
 from ._frames import is_plain
 from ._spelling import plain_numbers, spelled_numbers, spelling
 from ._time_text import Times, by_pattern, compact, parsed, recognised
@@ -38,7 +39,8 @@ def read_times(
     Args:
         columns: one of any kind; or several of text, which are joined, or of numbers called
             year, month, day, hour, minute, second.
-        pattern: a strptime pattern of the text, from the user. Default: recognised.
+        pattern: a strptime pattern of the text, or a unit of :data:`~._epochs.COUNTED`, from the
+            user. Default: recognised.
         known: the pattern of an earlier table, tried first.
 
     Raises:
@@ -51,6 +53,9 @@ def read_times(
     for column in columns:
         if not is_plain(column):
             raise DataError(f"expected times, the column holds {column.dtype}", column.name)
+    counted = known if pattern is None else pattern
+    if counted in COUNTED:
+        return Times(_counted(columns, counted), counted)
     text = _joined(columns)
     values = None if known is None else parsed(text, known)
     if values is not None and pattern is None:
@@ -58,6 +63,15 @@ def read_times(
     if len(columns) > 1:
         return _read_parts(columns, text, pattern, known)
     return _read_one(columns[0]) if pattern is None else by_pattern(text, pattern)
+
+
+def _counted(columns: Sequence[polars.Series], unit: str) -> polars.Series:
+    """Dates from one column of numbers since 1970."""
+    numbers = _numeric(columns[0]) if len(columns) == 1 else None
+    if numbers is None:
+        names = ", ".join(column.name for column in columns)
+        raise DataError(f"expected one column of {unit} since 1970", names)
+    return to_dates(numbers, unit)
 
 
 def _joined(columns: Sequence[polars.Series]) -> polars.Series:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars
 
 from ..errors import DataError
+from ._epochs import COUNTED, to_numbers
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -132,13 +133,15 @@ def row_number(flagged: npt.NDArray[np.bool_]) -> int:
 
 
 def written(times: polars.Series, form: Optional[str], like: str = "") -> polars.Series:
-    """Times as text, by the pattern that read them, else in ISO 8601.
+    """Times as text, by the pattern or the unit that read them, else in ISO 8601.
 
     Args:
         like: the text of another time, whose distance from UTC these are written with.
     """
     text: polars.Series
-    if times.dtype.is_temporal():
+    if form in COUNTED:
+        text = to_numbers(times, form).cast(polars.String)
+    elif times.dtype.is_temporal():
         text = _written_dates(times, form, like)
     elif times.dtype.is_float() and (times == times.round()).all():
         text = times.cast(polars.Int64).cast(polars.String)

@@ -83,7 +83,8 @@ def fit_table(
         time: column of times (numbers or dates), or several with a part each. They rise, and the
             steps between them reach the network as elapsed time, in units of the median step.
             Default: the dates in the index of a pandas table, else even steps.
-        time_format: how times are written, a pattern of ``strptime``. Default: found.
+        time_format: how times are written, a pattern of ``strptime``; or ``"seconds"``,
+            ``"milliseconds"``, ``"microseconds"`` or ``"nanoseconds"`` since 1970. Default: found.
         sort: put the rows in order of time first.
         duplicates: what becomes of rows of the same time: ``"error"``, ``"first"``, ``"last"``
             or ``"mean"``.

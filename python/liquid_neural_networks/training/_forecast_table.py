@@ -142,9 +142,12 @@ def _moments(
     if len(columns.time) > 1:
         return columns.write_times(polars.concat([times, beyond]))
     own = rows[columns.time[0]][recording.rows]
-    as_text = own.dtype == polars.String
-    later = columns.write_times(beyond, like=own[-1]) if as_text else beyond.cast(own.dtype)
-    return polars.concat([own, later])
+    if own.dtype == polars.String:
+        beyond = columns.write_times(beyond, like=own[-1])
+    elif own.dtype.is_numeric() and beyond.dtype.is_temporal():  # 20240131, seconds since 1970
+        beyond = columns.write_times(beyond)
+    moments: polars.Series = polars.concat([own, beyond.cast(own.dtype)])
+    return moments
 
 
 def _beyond(times: polars.Series, count: int, columns: Columns) -> polars.Series:

@@ -13,6 +13,7 @@ from .._checks import check_flag, check_integer
 from ..data import Columns, Order, Recording, Series, Table, TableFiles, Windows, cuts
 from ..data import windows as cut_windows
 from ..data._choice import Names, Wish, check_roles, choose
+from ..data._epochs import likely_unit
 from ..data._frames import as_polars, dated_index
 from ..data._tables import FILE_COLUMN, Spelled, read_as_before
 from ..data._targets import listed, target_kind
@@ -230,7 +231,15 @@ def _about(
         ahead = f"{', '.join(columns.time)} + {horizon * unit:g}"
         step = spoken_time(horizon * unit) if columns.dates else ahead
         usual = spoken_time(unit) if columns.dates else f"{unit:g}"
-        said.append(f"time {', '.join(columns.time)}: the usual step is {usual}")
+        first = recordings[0].times
+        unit_since_1970 = None if columns.dates or first is None else likely_unit(first)
+        hint = (
+            ""
+            if unit_since_1970 is None
+            else f"; if these are {unit_since_1970} since 1970, --time-format {unit_since_1970} "
+            "makes them dates"
+        )
+        said.append(f"time {', '.join(columns.time)}: the usual step is {usual}{hint}")
     names = ", ".join(columns.targets)
     if columns.label_per_group:
         said.append(f"predicts {names} at the end of each series")
