@@ -179,7 +179,7 @@ class Linear:
             or not all(np.isfinite(each).all() for each in arrays)
             or not (arrays[1] > 0).all()
             or not all(0 <= index < features for index in indices)
-            or lags.lagged != (lags.anchors or tuple(range(features)))
+            or (lags.lagged and lags.lagged != (lags.anchors or tuple(range(features))))
             or not all(LEAST_PERIOD <= period < np.inf for period in lags.periods)
         ):
             raise DataError("has numbers that do not fit together", "linear")

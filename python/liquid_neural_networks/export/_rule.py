@@ -122,8 +122,9 @@ def _age(step: int, period: float, before: int) -> float:
 
 def _linear(linear: Linear, start: Start) -> Rule:
     lags, targets = linear.lags, start.columns.outputs
-    size, kept = len(start.columns.inputs), len(lags.lagged)
-    watched = tuple(dict.fromkeys([*lags.lagged, *range(size)]))
+    earlier = lags.lagged or lags.anchors
+    size, kept = len(start.columns.inputs), len(earlier)
+    watched = tuple(dict.fromkeys([*earlier, *range(size)]))
     first = size + lags.before * kept
     fixed = [*watched, *range(size, first)]
     ages, columns = [], []
