@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import subprocess
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from export_cases import COMPILER, SANITIZE, Program, Target
 from forecast_cases import KINDS, fitted, name, sequence, table
 from liquid_neural_networks import export
-from liquid_neural_networks.errors import OptionError
+from liquid_neural_networks.errors import LiquidError, OptionError
 from liquid_neural_networks.export._design import design
 from liquid_neural_networks.training import Forecaster
 
@@ -122,6 +123,55 @@ def test_states_from_outside_are_checked(
     subprocess.run(command, cwd=tmp_path, check=True)
     use = ctypes.CDLL(str(tmp_path / "use.so"))
     assert [use.usable(which) for which in range(8)] == [1, 0, 0, 0, 0, 0, 0, 0]
+
+
+STRANGE = (None, True, -1, 3, 1e300, "x", [], {}, [[1]], b"x", "linear", "last_week", "mean")
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where there is something in nested plain data; of a list, its first member."""
+    inner = list(value) if isinstance(value, dict) else [0] if value and type(value) is list else []
+    return [each for key in inner for each in [(*at, key), *places(value[key], (*at, key))]]
+
+
+def changed(plain: dict[str, Any], place: tuple[Any, ...], to: Any) -> dict[str, Any]:
+    found = copy.deepcopy(plain)
+    inner: Any = found
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = to
+    return found
+
+
+@pytest.mark.parametrize("kind", ["quantiles of every step", "yesterday"])
+def test_files_that_lie_are_refused(
+    kind: str, forecasters: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    """Whatever stands in a file: C is written, or an error of the library says why not."""
+    model = forecasters[kind].to_model()
+    told = {name: each for name, each in model.metadata.items() if name not in ("history", "test")}
+    refused = 0
+    for place in places(told):
+        for strange in STRANGE:
+            lying = model._replace(metadata=changed(told, place, strange))
+            try:
+                export.c(lying, tmp_path)
+            except LiquidError:
+                refused += 1
+    assert refused > 100
+    assert model.scaling is not None
+    for place in places(dict(model.scaling)):
+        lying = model._replace(scaling=changed(dict(model.scaling), place, []))
+        with pytest.raises(LiquidError):
+            export.c(lying, tmp_path)
+
+
+def test_times_too_short_for_the_past_are_refused(
+    forecasters: dict[str, Forecaster], tmp_path: Path
+) -> None:
+    for elapsed_time in (1e-9, 1e-320):
+        with pytest.raises(OptionError, match="1,048,576 samples"):
+            export.c(forecasters["yesterday"], tmp_path, elapsed_time=elapsed_time)
 
 
 CHECKED = """

@@ -10,6 +10,7 @@ from liquid_neural_networks.cli import main
 from liquid_neural_networks.data import Columns, TableFiles, choose_columns, read_table
 from liquid_neural_networks.data._choice import Wish, choose
 from liquid_neural_networks.data._order import Order
+from liquid_neural_networks.data._time_columns import read_times
 from liquid_neural_networks.errors import DataError
 from liquid_neural_networks.training import Forecaster, fit_table
 
@@ -61,6 +62,43 @@ def test_numbers_in_brackets_are_negative(read):
     table, said = read(column(["(1.5)", "2.5", "($3)", "(1,010.37)"]).replace("($3)", "(3)"))
     assert table["x"].to_list() == [-1.5, 2.5, -3, -1010.37]
     assert "numbers in brackets are negative" in said
+
+
+def test_numbered_notes_are_no_debts(read):
+    assert read(column(["(1)", "(2)", "(3)"]))[0]["x"].to_list() == ["(1)", "(2)", "(3)"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "2001,2002,2003,2004\n2005,2006,2007,2008\n2009,2010,2011,2012\n",
+        "0.1,2047,2048,2049,2050\n0.2,2040,2046,2049,2060\n0.3,2043,2048,2041,2050\n",
+        "1/2/20,1/3/20,1/4/20,1/5/20,1\n,,,,2\n1/6/20,1/7/20,1/8/20,1/9/20,3\n",
+    ],
+)
+def test_rows_of_what_may_be_times_are_no_header(read, rows):
+    table, said = read(rows)
+    assert table.height == rows.count("\n")
+    assert "no header" in said
+
+
+@pytest.mark.parametrize("last", ["10+", "A12", "?"])
+def test_a_last_row_without_values_is_no_note(read, last):
+    table, said = read("age,v\n" + "".join(f"{n},{n}.5\n" for n in range(20)) + f"{last},\n")
+    assert table.height == 21
+    assert "left out" not in said
+
+
+def test_words_that_recur_are_no_header(read):
+    """A device that says nothing at first."""
+    table, _ = read("state,v\nidle,wait\nidle,wait\nrun,5\nrun,6\nrun,7\n")
+    assert table["state"].to_list() == ["idle", "idle", "run", "run", "run"]
+
+
+@pytest.mark.parametrize("cells", [[None, "a"], [None, None, "2020-13-41"]])
+def test_times_that_are_none_below_empty_cells(cells):
+    with pytest.raises(DataError, match=f"row {len(cells)} is {cells[-1]!r}"):
+        read_times([polars.Series("t", cells)])
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,12 @@ def test_what_is_refused_leaves_no_trace() -> None:
             forecaster.forecast(horizon)  # type: ignore[arg-type]
 
 
+def test_a_covariance_beyond_memory_is_refused() -> None:
+    with pytest.raises(DomainError, match="11,584; 'gradient'") as refused:
+        LiquidOnlineForecaster(lags=2**16).learn_one(1.0)
+    assert refused.value.argument == "skip"
+
+
 def test_a_huge_feature_is_an_outlier_not_the_end() -> None:
     model = LiquidOnlineClassifier()
     for number in range(200):

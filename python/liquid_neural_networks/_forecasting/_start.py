@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import Columns
+from ..errors import OptionError
 from ._baselines import Baselines, fed_targets
 from ._past import FloatArray, Past, latest_known
 
@@ -29,6 +30,20 @@ class Start(NamedTuple):
     columns: Columns
     baselines: Baselines
     name: str = NO_BASELINE
+
+    @classmethod
+    def of(cls, columns: Columns, baselines: Baselines, name: object) -> Start:
+        """The start of this name, as a file may claim it.
+
+        Raises:
+            OptionError: no forecast of these columns can start from it.
+        """
+        known = (NO_BASELINE, *baselines.starts(columns))
+        if not isinstance(name, str) or name not in known:
+            raise OptionError(
+                f"{name!r} is none that a forecast of these columns can start from", "baseline"
+            )
+        return cls(columns, baselines, name)
 
     @property
     def is_seen(self) -> bool:

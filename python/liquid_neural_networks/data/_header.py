@@ -91,7 +91,7 @@ def _is_header(rows: Rows, width: int, missing: Sequence[str]) -> bool:
         return len(first) < width or not any(_kind(cell, missing) == "known" for cell in first)
     if stands_out(rows, width, missing) or _counts_columns(first, columns):
         return True
-    if _are_times(first) and not any(_TIME.fullmatch(cell.strip()) for cell in rows[1]):
+    if _are_times(first) and not _hold_times(columns):
         return True
     for cell, column in zip(first, columns):
         kind = _kind(cell, missing)
@@ -140,6 +140,15 @@ def _are_times(names: Sequence[str]) -> bool:
     return in_a_row or sum(_TIME.fullmatch(name) is not None for name in stripped) > 3
 
 
+def _hold_times(columns: Rows) -> bool:
+    """Whether what stands below the first row may be times of the same kind: then that row is
+    one like the others."""
+    cells = [cell.strip() for column in columns for cell in column]
+    numbers = [cell for cell in cells if cell.isdigit()]
+    years = sum(re.fullmatch(_YEAR, cell) is not None for cell in numbers)
+    return 2 * years > len(numbers) or any(map(_TIME.fullmatch, cells))
+
+
 def _further_rows(rows: Rows, missing: Sequence[str]) -> int:
     """How many rows of text stand between the names and columns of numbers."""
     return max((n for n in range(1, _MOST_FURTHER + 1) if _are_units(rows, n, missing)), default=0)
@@ -150,6 +159,10 @@ def _are_units(rows: Rows, count: int, missing: Sequence[str]) -> bool:
     above, below = rows[:count], rows[count:]
     if len(below) < 2 or any(_kind(cell, missing) == "known" for row in above for cell in row):
         return False
+    for column in _columns(rows, len(rows[0])):  # rows of data have words in common
+        words = [cell for cell in column[:count] if _kind(cell, missing) == "text"]
+        if count > 1 and len(set(words)) < len(words):
+            return False
     unlike = 0
     for index, cell in enumerate(above[-1]):
         kinds = {_kind(row[index], missing) for row in below if index < len(row)} - {None}

@@ -18,6 +18,7 @@ _DIGITS_AND_MARKS = r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?$"
 _COMMA_GROUPS = _SIGN + r"([1-9]\d{0,2}(,\d{3})+(\.\d*)?|\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
 _POINT_GROUPS = _SIGN + r"([1-9]\d{0,2}(\.\d{3})+(,\d*)?|\d+,?\d*|,\d+)(e[+-]?\d+)?$"
 
+_BRACKETED = r"^\s*\(\d+\)\s*$"
 _UP_TO_GROUPS = re.compile(_SIGN + r"([1-9]\d{0,2}(\.\d{3})+|\d{1,3})$")
 
 
@@ -83,6 +84,8 @@ def spelling(column: polars.Series) -> Optional[Spelling]:
         return None
     signs = "" if _is_bare(column) else _signs(column)
     if signs is None or column.str.contains(r"\d\s+(\d{1,2}\b|\d{4,})").any():
+        return None
+    if column.str.contains(_BRACKETED).all():  # so are notes numbered, rather than debts
         return None
     cells = bare(column)
     if not _is_bare(cells):

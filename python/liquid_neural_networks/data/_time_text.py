@@ -171,7 +171,8 @@ def _fullest(text: polars.Series) -> Optional[str]:
 
 def _unread(text: polars.Series, first: str) -> str:
     """Which row no pattern reads, and what helps."""
-    wrong = max((_first_unread(text, form) for form in _forms(first)), default=0)
+    known = int(text.is_not_null().arg_max() or 0)
+    wrong = max((_first_unread(text, form) for form in _forms(first)), default=known)
     cell = text[wrong]
     said = f"expected numbers or dates as times, row {wrong + 1} is {cell!r}"
     if cell == first:
@@ -296,9 +297,8 @@ def _by_quarters(text: polars.Series, form: str) -> tuple[polars.Series, str]:
 
 def _first_unread(text: polars.Series, form: str) -> int:
     read = _to_datetime(text, form)
-    if read is None:
-        return 0
-    return int((read.is_null() & text.is_not_null()).arg_max() or 0)
+    unread = text.is_not_null() if read is None else read.is_null() & text.is_not_null()
+    return int(unread.arg_max() or 0)
 
 
 def _both_readings(text: polars.Series, readings: dict[str, polars.Series]) -> str:

@@ -78,8 +78,10 @@ def c(
 
     Raises:
         OptionError: the name is no C identifier; the network is bidirectional, or its solver
-            is ``"adaptive"``; or ``numbers`` or ``learn`` cannot express it.
+            is ``"adaptive"``; its forecasts start from more than a million samples; or
+            ``numbers`` or ``learn`` cannot express it.
         DtypeError: this is no network.
+        ShapeError, DataError: a file's network, scaling and table do not fit together.
         DomainError: the elapsed time is negative or not finite, or a number of the network is
             beyond float32 or float16.
         OSError: the system could not write.
@@ -184,7 +186,7 @@ def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:
 
     Raises:
         MissingDependencyError: the package onnx is not installed.
-        OptionError, DtypeError: as :func:`c`.
+        OptionError, DtypeError, ShapeError, DataError: as :func:`c`.
         OSError: the system could not write.
     """
     replace(path, _onnx.model(design(network), check_flag("step", step)))
@@ -208,7 +210,7 @@ def html(network: Exportable, path: PathOrName) -> Path:
     Raises:
         MissingDependencyError: there is no clang, or no wasm-ld to link WebAssembly, or clang
             fails: it may be one without WebAssembly.
-        OptionError, DtypeError, DomainError: as :func:`c`.
+        OptionError, DtypeError, DomainError, ShapeError, DataError: as :func:`c`.
         OSError: the system could not write.
     """
     replace(path, _page.page(design(network)).encode("utf-8"))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any, NamedTuple, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import model_file
+from .._checks import check_integer
 from .._forecasting import NO_BASELINE, Baselines, Quantiles, Start
 from .._model import Model
 from ..data import Columns, Scaling
 from ..data._earlier import table_metadata
 from ..dynamics._head_layout import HeadLayout, HeadPairs
-from ..errors import DomainError, DtypeError, OptionError
+from ..errors import DomainError, DtypeError, OptionError, ShapeError
 from ..wiring import Wiring
 from ._rule import Rule
 
@@ -193,9 +194,10 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
     """What is to be exported.
 
     Raises:
-        OptionError: the network cannot run one sample at a time, or has no fixed steps; or
-            forecasts are made in a way that Python alone knows.
+        OptionError: the network cannot run one sample at a time, or has no fixed steps; or a
+            file names a baseline that its forecasts cannot start from.
         DtypeError, DomainError: ``elapsed_time`` is no time.
+        ShapeError, DataError: a file's network, scaling and table do not fit together.
     """
     model = model_of(network)
     config = model.config
@@ -208,8 +210,9 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
             "solver",
         )
     values = {name: _array(value) for name, value in model.values.items()}
-    scaling, table = model.scaling, _Table.of(model.metadata)
-    outputs = None if scaling is None else scaling.get("outputs")
+    table = _Table.of(model.metadata)
+    inputs, outputs = (_scaling(model, each) for each in ("inputs", "outputs"))
+    _check_sizes(model, table, inputs, outputs)
     return Design(
         populations=[
             Population(config["dynamics"], wiring, _own(values, f"neurons.{index}."))
@@ -218,10 +221,8 @@ def design(network: Exportable, elapsed_time: Optional[float] = None) -> Design:
         solver=config["solver"],
         unfolds=config["unfolds"],
         memory=config["mixed_memory"],
-        readout=_readout(
-            values, None if outputs is None else Scaling.from_dict(outputs), table.quantiles
-        ),
-        inputs=None if scaling is None else Scaling.from_dict(scaling["inputs"]),
+        readout=_readout(values, outputs, table.quantiles),
+        inputs=inputs,
         columns=table.columns,
         horizon=table.horizon,
         steps=table.steps,
@@ -247,6 +248,35 @@ def model_of(network: Exportable) -> Model:
     model = made()
     assert isinstance(model, Model)
     return model_file.loads(model_file.dumps(model))  # checked as a file would be
+
+
+def _scaling(model: Model, name: str) -> Optional[Scaling]:
+    found = None if model.scaling is None else model.scaling.get(name)
+    return None if found is None else Scaling.from_dict(found)
+
+
+def _check_sizes(
+    model: Model, table: _Table, inputs: Optional[Scaling], outputs: Optional[Scaling]
+) -> None:
+    """Raises ShapeError unless network, scaling and table fit together, which a file may claim."""
+    fed, values = model.wirings[0].input_size, model.config["output_size"]
+    quantiles, columns = table.quantiles, table.columns
+    levels = 1 if quantiles is None else len(quantiles.levels)
+    fits = [
+        inputs is None or len(inputs.mean) == fed,
+        outputs is None or len(outputs.mean) * levels == values,
+    ]
+    if columns is not None:
+        names = columns.inputs if table.start is None else table.start.input_names
+        shape = (len(table.steps), columns.outputs, levels)
+        fits += [
+            inputs is not None and len(names) == fed,
+            (outputs is None) == (columns.classes is not None),
+            math.prod(shape) == values,
+            quantiles is None or quantiles.shifts.shape == shape,
+        ]
+    if not all(fits):
+        raise ShapeError("the network, its scaling and its table differ in size", "network")
 
 
 def _array(value: Any) -> Array:
@@ -292,10 +322,11 @@ class _Table(NamedTuple):
             return cls()
         columns, quantiles = Columns.from_dict(metadata["columns"]), metadata["quantiles"]
         baselines = Baselines.from_dict(metadata["baselines"], columns)
-        start = Start(columns, baselines, metadata["baseline"])
+        start = Start.of(columns, baselines, metadata["baseline"])
+        last = baselines.steps[-1]
         return cls(
             columns,
-            metadata["horizon"],
+            check_integer("horizon", metadata["horizon"], last, last),
             baselines.steps,
             None if start.name == NO_BASELINE else start,
             None if quantiles is None else Quantiles.from_dict(quantiles),
@@ -307,6 +338,6 @@ def _time(elapsed_time: object) -> Optional[float]:
         return None
     if isinstance(elapsed_time, bool) or not isinstance(elapsed_time, (int, float)):
         raise DtypeError(f"expected a number, got {elapsed_time!r}", "elapsed_time")
-    if not (isfinite(elapsed_time) and elapsed_time >= 0):
+    if not (math.isfinite(elapsed_time) and elapsed_time >= 0):
         raise DomainError(f"expected a finite number from 0, got {elapsed_time}", "elapsed_time")
     return float(elapsed_time)

@@ -106,10 +106,12 @@ class Rule(NamedTuple):
             return 0
         apart, needed = CLOSEST if elapsed_time is None else elapsed_time, self.before + 1
         if apart and self.seasons:
-            needed = max(needed, ceil(self.oldest / apart) + 2)  # one more, for what is rounded
+            far = min(self.oldest / apart, float(MOST_ROWS))  # which may be infinite
+            needed = max(needed, ceil(far) + 2)  # one more, for what is rounded
         if needed > MOST_ROWS:
             raise OptionError(
-                f"a forecast like this needs the last {needed:,} samples; train with 'latest'",
+                f"a forecast like this needs more than the last {MOST_ROWS:,} samples; train with "
+                "'latest'",
                 "baseline",
             )
         return needed

@@ -90,7 +90,7 @@ class Engine(Protocol):
 
 
 LARGEST_MEMORY = 2**30
-"""Bytes for outputs that wait for a label."""
+"""Bytes for outputs that wait for a label, or for a covariance."""
 
 
 def check_memory(kept: int, numbers: int, like: Tensor) -> None:

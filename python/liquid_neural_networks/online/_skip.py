@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Optional
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import DomainError
+from ._engine import LARGEST_MEMORY
 from ._least_squares import first_covariance, gain_of
 
 Array = npt.NDArray[np.float64]
@@ -32,8 +35,19 @@ class Skip:
 
     @staticmethod
     def empty(kind: Optional[str], inputs: int, outputs: int) -> dict[str, Array]:
-        """Of one that has learned nothing."""
+        """Of one that has learned nothing.
+
+        Raises:
+            DomainError: its covariance does not fit into memory.
+        """
         size = inputs + 1 if kind == "least_squares" else 0
+        if 8 * size**2 > LARGEST_MEMORY:
+            most = isqrt(LARGEST_MEMORY // 8) - 1
+            raise DomainError(
+                f"'least_squares' of {inputs:,} inputs would take more than 1 GiB, expected at "
+                f"most {most:,}; 'gradient' takes any number",
+                "skip",
+            )
         return {
             "weights": np.zeros((outputs, inputs + 1)),
             "covariance": first_covariance(size),

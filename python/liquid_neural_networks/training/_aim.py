@@ -62,13 +62,7 @@ class Aim:
         count = self.horizon if self.path else 1
         if len(self.baselines.steps) != count or self.baselines.steps != self.steps:
             raise DataError("looks other steps ahead", "baselines")
-        if self.baseline != NO_BASELINE and self.baseline not in self.baselines.starts(
-            self.columns
-        ):
-            raise OptionError(
-                f"{self.baseline!r} is none that a forecast of these columns can start from",
-                "baseline",
-            )
+        Start.of(self.columns, self.baselines, self.baseline)
 
     @property
     def steps(self) -> tuple[int, ...]:
