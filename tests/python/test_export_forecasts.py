@@ -166,6 +166,16 @@ def test_files_that_lie_are_refused(
             export.c(lying, tmp_path)
 
 
+def test_rounding_of_times_decides_nothing(forecasters: dict[str, Forecaster]) -> None:
+    """Between times in tenths of a unit there are no ages at which a season's value changes."""
+    for kind in ("linear", "yesterday", "every step, yesterday"):
+        rule = design(forecasters[kind]).rule
+        assert rule is not None
+        tenths = 10 * rule.ages
+        assert tenths.size
+        assert (abs(tenths - tenths.round()) > 5e-3).all()
+
+
 def test_times_too_short_for_the_past_are_refused(
     forecasters: dict[str, Forecaster], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from export_cases import COMPILER, STRICT, Program
 from liquid_neural_networks import LiquidNetwork, export, wiring
 from liquid_neural_networks.cli import main
-from liquid_neural_networks.errors import DomainError, OptionError
+from liquid_neural_networks.errors import DataError, DomainError, OptionError, ShapeError
 from liquid_neural_networks.export._half import rounded
 from liquid_neural_networks.export._pieces import piece
 
@@ -84,6 +84,33 @@ def test_what_half_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DomainError, match="beyond the range of float16"):
         export.c(network, tmp_path, numbers="float16")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("numbers", ["float16", "int16"])
+def test_errors_are_of_sequences(numbers: str) -> None:
+    network, rows = pilot(), np.ones((5, 3))
+    for inputs, times, kind, argument in (
+        (np.ones((5, 4)), 1.0, ShapeError, "inputs"),
+        (np.ones(5), 1.0, ShapeError, "inputs"),
+        (np.ones((0, 3)), 1.0, ShapeError, "inputs"),
+        (rows, np.ones(4), ShapeError, "elapsed_time"),
+        (rows, -1.0, DomainError, "elapsed_time"),
+        (rows, np.inf, DomainError, "elapsed_time"),
+    ):
+        with pytest.raises(kind) as refused:
+            export.error(network, inputs, times, numbers=numbers)
+        assert refused.value.argument == argument
+    lost, infinite = rows.copy(), rows.copy()
+    lost[1:3, 0], infinite[1, 0], infinite[2, 0] = np.nan, np.inf, -np.inf
+    found = [export.error(network, each, numbers=numbers) for each in (lost, infinite)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("far", [np.inf, 1e300])
+def test_whole_numbers_have_a_range(far: float, tmp_path: Path) -> None:
+    with pytest.raises((DataError, DomainError)) as refused:
+        export.c(pilot(), tmp_path, numbers="int16", calibrate=np.full((2, 3), far))
+    assert refused.value.argument == "calibrate"
 
 
 def test_the_command_prints_the_error(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_files_of_other_networks_are_no_forecasters(tmp_path: Path) -> None:
 def test_lags_of_nothing_are_refused() -> None:
     """No weights would be needed for them, however many a file asks for."""
     lagged = {"before": 0, "lagged": [], "anchors": [], "periods": [], "steps": [1]}
-    weights = {"mean": [[0.0]], "deviation": [[1.0]], "weights": [[[1.0], [0.0]]]}
-    assert Linear.from_dict({**lagged, **weights}, 1, 1).lags.before == 0
+    weights = {"mean": [[]], "deviation": [[]], "weights": [[[0.0]]]}
+    assert Linear.from_dict({**lagged, **weights}, 0, 1).lags.before == 0
     with pytest.raises(DataError, match="linear"):
-        Linear.from_dict({**lagged, **weights, "before": 1}, 1, 1)
+        Linear.from_dict({**lagged, **weights, "before": 1}, 0, 1)

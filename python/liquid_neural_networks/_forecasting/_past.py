@@ -17,9 +17,9 @@ IntArray = npt.NDArray[np.int64]
 LEAST_PERIOD = 1.0
 """Units of elapsed time that a season lasts at least."""
 
-PLAY = 0.5
+PLAY = 0.501
 """Units by which a season may be missed: months and years are no whole number of each other's
-parts."""
+parts. A little more than half, so that for times in tenths of a unit rounding decides nothing."""
 
 
 class Past(NamedTuple):

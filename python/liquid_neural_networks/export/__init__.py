@@ -17,9 +17,9 @@ import numpy.typing as npt
 from .._checks import check_choice, check_flag
 from .._files import PathOrName, replace
 from .._inputs import real_array
-from ..errors import OptionError
+from ..errors import DomainError, OptionError, ShapeError
 from . import _arduino, _fixed_source, _learning, _onnx, _page, _source
-from ._design import Design, Exportable, design, model_of
+from ._design import Array, Design, Exportable, design, model_of
 from ._error import half_differences, whole_differences
 from ._fixed import fixed
 from ._half import check_half
@@ -92,7 +92,7 @@ def c(
     if not whole and calibrate is not None:
         raise OptionError("is for numbers='int16' and 'int8'", "calibrate")
     if whole:
-        table = None if calibrate is None else real_array("calibrate", calibrate)
+        table = None if calibrate is None else _readings("calibrate", calibrate)
         files = _fixed_source.files(fixed(made, table, BITS[numbers]), check_name(name))
     else:
         files = _source.files(_stored(made, numbers), check_name(name))
@@ -142,19 +142,37 @@ def error(
         It, in the units of the outputs; for classes, of their scores.
 
     Raises:
-        OptionError, ShapeError, DtypeError, DataError: as :func:`c`.
+        OptionError, ShapeError, DtypeError, DomainError, DataError: as :func:`c`; or the inputs or
+            the elapsed time have another shape, or are no numbers or times.
     """
     check_choice("numbers", numbers, NUMBERS[1:])
-    given = real_array("inputs", inputs)
-    ranges = given if calibrate is None else real_array("calibrate", calibrate)
-    times = np.broadcast_to(real_array("elapsed_time", elapsed_time), given.shape[:1])
     model = model_of(network)
     made = design(model)
+    given, times = _sequence(inputs, elapsed_time, made.input_size)
     if numbers == "float16":
         found = half_differences(_stored(made, numbers), model, given, times)
     else:
+        ranges = given if calibrate is None else _readings("calibrate", calibrate)
         found = whole_differences(fixed(made, ranges, BITS[numbers]), model, given, times)
     return float(np.abs(found).max())
+
+
+def _readings(name: str, values: npt.ArrayLike) -> Array:
+    """An array in which what is infinite is missing, as it is to the code."""
+    given = real_array(name, values)
+    return np.where(np.isinf(given), np.nan, given)
+
+
+def _sequence(inputs: npt.ArrayLike, elapsed_time: npt.ArrayLike, size: int) -> tuple[Array, Array]:
+    """(T, I) and (T,)"""
+    given, times = _readings("inputs", inputs), real_array("elapsed_time", elapsed_time)
+    if given.ndim != 2 or given.shape[1] != size or len(given) == 0:
+        raise ShapeError(f"expected (T, {size}), one row at least, got {given.shape}", "inputs")
+    if times.shape not in ((), given.shape[:1]):
+        raise ShapeError(f"expected a number or ({len(given)},), got {times.shape}", "elapsed_time")
+    if not (np.isfinite(times) & (times >= 0)).all():
+        raise DomainError("expected finite numbers from 0", "elapsed_time")
+    return given, np.broadcast_to(times, given.shape[:1])
 
 
 def onnx(network: Exportable, path: PathOrName, *, step: bool = False) -> Path:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, DomainError, OptionError
 from ._design import Array, Design, Population
 from ._ode import largest_potential
 
@@ -214,6 +214,8 @@ def _inputs(design: Design, calibration: Optional[Array]) -> tuple[Array, Array,
         if unseen.any():
             raise DataError(f"shows no value of input {int(unseen.argmax())}", "calibrate")
         low, high = np.nanmin(calibration, axis=0), np.nanmax(calibration, axis=0)
+        if np.abs([low, high]).max() > np.finfo(np.float32).max / 4:
+            raise DomainError("is beyond the range of float32", "calibrate")
         centre = (low + high) / 2
         reach = np.maximum(MARGIN * (high - low) / 2, 1e-3 * scale)
     return _single(centre), scale, _single(32767 / reach)
