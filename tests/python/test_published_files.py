@@ -53,6 +53,12 @@ def test_other_columns_say_what_points_are(read):
     assert read(rows.format("0,5", "2,25"))[0]["a"].to_list() == [950, 1100]
 
 
+@pytest.mark.parametrize("cells", [["45.123", "46"], ["1.125", "2", "3.375"], ["950", "1.100"]])
+def test_between_commas_points_are_decimal(read, cells):
+    rows = "".join(f"{k},{cell}\n" for k, cell in enumerate(cells))
+    assert read(f"t,x\n{rows}")[0]["x"].to_list() == [float(cell) for cell in cells]
+
+
 @pytest.mark.parametrize("cells", [["950", "1.125", "2.5"], ["1500", "1.125"], ["1.125", "2.250"]])
 def test_decimals_are_no_thousands(read, cells):
     assert read(column(cells))[0]["x"].to_list() == [float(each) for each in cells]

@@ -221,7 +221,12 @@ def _read_text(
     )
     cells, below = without_footer(_cells(content, dialect, source))
     table, findings = typed(
-        cells, decimal=files.decimal, missing=files.words, text=text, usual=usual
+        cells,
+        decimal=files.decimal,
+        missing=files.words,
+        text=text,
+        usual=usual,
+        between_commas=cells.width > 1 and dialect.separator == ",",
     )
     found = [_between(dialect.separator)] if table.width > 1 else []
     found += [f"{dialect.comment!r} begins comments"] if dialect.comment else []

@@ -61,6 +61,7 @@ def typed(
     missing: Sequence[str] = (),
     text: Sequence[str] = (),
     usual: Optional[str] = None,
+    between_commas: bool = False,
 ) -> tuple[polars.DataFrame, Findings]:
     """Numbers, flags and ISO 8601 times in place of their text.
 
@@ -70,6 +71,7 @@ def typed(
         missing: words that mean no value in every column, beside the usual ones.
         text: columns to leave as they are.
         usual: the decimal mark where nothing in the table shows one.
+        between_commas: whether cells are, where points hardly ever stand between thousands.
     """
     words, absent = (*EMPTY, *missing), _finite_numbers(missing)
     findings = Findings()
@@ -86,7 +88,7 @@ def typed(
                 spellings[column.name] = how
     if decimal is None and usual is not None and not _shows_marks(table, columns, spellings):
         decimal = usual
-    written_points = _reread_floats(table, columns, decimal, spellings)
+    written_points = _reread_floats(table, columns, decimal, spellings, between_commas)
     marks = {how.decimal for how in spellings.values() if how.decimal and how.marked}
     marks |= written_points
     common = decimal or (marks.pop() if len(marks) == 1 else None)
@@ -117,10 +119,11 @@ def _reread_floats(
     columns: dict[str, polars.Series],
     decimal: Optional[str],
     spellings: dict[str, Spelling],
+    between_commas: bool,
 ) -> set[str]:
     """Where commas are decimal, ``1.234`` is a thousand and more; what marks other floats show.
 
-    Where 950 stands beside 1.100 that is left open, as it is for commas.
+    Where 950 stands beside 1.100 that is left open, as it is for commas; but not between commas.
     """
     commas = decimal == "," or any(how.decimal == "," for how in spellings.values())
     marks = set()
@@ -132,7 +135,7 @@ def _reread_floats(
             cells = cells.set(column.is_null(), None)
         if commas and has_only_groups(cells):
             columns[name] = spelled_numbers(cells, ",")
-        elif decimal is None and mixes_groups(cells):
+        elif decimal is None and not between_commas and mixes_groups(cells):
             columns[name], spellings[name] = cells, Spelling(None)
         else:
             marks.add(".")
