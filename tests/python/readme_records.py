@@ -47,6 +47,7 @@ def expected_tables() -> list[Table]:
         _control(),
         _few_neurons(),
         _speed(),
+        _known_saliency(),
     ]
 
 
@@ -240,6 +241,26 @@ def _score(report: Report, name: str, condition: str) -> str:
 def _parameters(report: Report, name: str) -> int:
     (row,) = (row for row in report.rows if row.name == name)
     return row.parameters
+
+
+def _known_saliency() -> Table:
+    record = json.loads((ROOT / "benchmarks" / "attribution" / "results.json").read_text())
+
+    def areas(runs: str, method: str) -> list[str]:
+        found = [each["methods"][method] for each in record[runs]]
+        means = (sum(each[area] for each in found) / len(found) for area in ("precision", "recall"))
+        return [f"{mean:.3f}".lstrip("0") for mean in means]
+
+    perfect = "a perfect network taken apart by"
+    return [
+        ["who says which input", "area under precision", "area under recall"],
+        ["=attribute=", *areas("hmm", "attribute")],
+        ["captum's Shapley values", *areas("hmm", "ShapleyValueSampling")],
+        ["captum's integrated gradients", *areas("hmm", "IntegratedGradients")],
+        ["captum's occlusion", *areas("hmm", "Occlusion")],
+        [f"{perfect} integrated gradients", *areas("exact", "IntegratedGradients")],
+        [f"{perfect} occlusion", *areas("exact", "Occlusion")],
+    ]
 
 
 def _few_neurons() -> Table:
