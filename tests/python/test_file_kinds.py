@@ -29,6 +29,15 @@ def archive(**members):
     return buffer.getvalue()
 
 
+def of_unknown_method(packed):
+    """A zip archive that says of its members that they are compressed by method 99."""
+    local, central = packed.index(b"PK\x03\x04") + 8, packed.index(b"PK\x01\x02") + 10
+    changed = bytearray(packed)
+    for place in (local, central):
+        changed[place : place + 2] = (99).to_bytes(2, "little")
+    return bytes(changed)
+
+
 @pytest.fixture
 def read(tmp_path):
     def from_bytes(content, name="table", **options):
@@ -71,6 +80,7 @@ def test_what_a_file_manager_adds_to_an_archive_is_no_file(read):
         ),
         (archive(**{"content.xml": b"", "mimetype": b""}), "workbook; save the sheet"),
         (archive(a=TEXT)[:60], "damaged zip archive"),
+        (of_unknown_method(archive(a=TEXT)), "cannot be unpacked.*unpack it yourself"),
         (bz2.compress(TEXT)[:-9], "damaged bzip2"),
         (lzma.compress(TEXT)[:-9], "damaged xz"),
         (bz2.compress(bytes(20_000_000)), "unpacks to more than 16 MiB"),
@@ -87,7 +97,7 @@ def test_what_a_file_manager_adds_to_an_archive_is_no_file(read):
         (b"\x80\x04\x95" + bytes(50), "pickle"),
         (b"<html><body>not found</body></html>", "HTML or XML.*a page saved"),
     ],
-    ids=range(21),  # archives hold the time at which they were made
+    ids=range(22),  # archives hold the time at which they were made
 )
 def test_other_kinds_are_refused_with_what_to_do(read, content, said):
     with pytest.raises(DataError, match=said):

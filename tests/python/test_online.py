@@ -776,6 +776,18 @@ def test_lookaheads_that_cross_leave_no_trace(name: str, guarded: bool) -> None:
         assert learner.snapshot() == other.snapshot()
 
 
+def test_one_lookahead_may_be_entered_within_itself() -> None:
+    learner = engine_of(next(iter(ENGINES)))
+    before, ahead = learner.snapshot(), learner.lookahead()
+    for _ in range(2):
+        with ahead:
+            learner.step([0.1, 0.2])
+            with ahead:
+                learner.step([0.3, 0.4])
+            assert learner.ahead
+        assert learner.snapshot() == before
+
+
 def test_nothing_is_learned_while_looking_ahead() -> None:
     learner = engine_of("compiled")
     learner.step([0.1, 0.2])

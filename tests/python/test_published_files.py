@@ -266,6 +266,7 @@ def test_dates_count_as_known_cells(read):
 
 # -- ARFF --------------------------------------------------------------------------------------
 
+# In ARFF % begins a comment, and @ declares the columns.
 ARFF = """% a room
 @RELATION room
 

@@ -49,28 +49,26 @@ def _stream(raw: bytes, module: str, name: str, source: str) -> bytes:
     damaged = (OSError, EOFError, ValueError, zlib.error, getattr(packer, "LZMAError", OSError))
     try:
         with packer.open(io.BytesIO(raw)) as packed:
-            return _within_limit(packed.read(_limit(raw) + 1), raw, source)
+            content = packed.read(_limit(raw) + 1)
     except damaged as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"is a damaged {name} file: {error}", source) from None
+    return _within_limit(content, raw, source)
 
 
 def _only_member(raw: bytes, source: str) -> bytes:
     """The only file in a zip archive, but for what a file manager puts beside it."""
-    damaged = (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zipfile.BadZipFile)
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = [each.filename for each in archive.infolist() if not each.is_dir()]
-            name = _chosen(names, source)
-            with archive.open(name) as member:
-                return _within_limit(member.read(_limit(raw) + 1), raw, source)
-    except RuntimeError as error:  # that it is encrypted comes as one
+            with archive.open(_chosen(names, source)) as member:
+                content = member.read(_limit(raw) + 1)
+    except DataError:  # which is a ValueError too
+        raise
+    except RuntimeError as error:  # encrypted, or compressed by a method that Python lacks
         raise DataError(f"cannot be unpacked: {error}; unpack it yourself", source) from None
-    except damaged as error:
-        if isinstance(error, DataError):
-            raise
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"is a damaged zip archive: {error}", source) from None
+    return _within_limit(content, raw, source)
 
 
 def _chosen(names: list[str], source: str) -> str:

@@ -12,12 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .._checks import check_count, check_fraction, check_integer
+from .._checks import check_count, check_integer
 from .._extras import require
 from .._sequences import Number
-from ..errors import OptionError
 from ..network import LiquidNetwork
-from ._rules import SOURCES, columns_asked, samples_of, seen_of
+from ._rules import SOURCES, evidence
 from ._subject import asks, subject_of
 
 Array = npt.NDArray[Any]
@@ -98,15 +97,10 @@ def formula(
     """
     pursuit = require("sklearn.linear_model", "scikit-learn").OrthogonalMatchingPursuit
     check_count("terms", terms)
-    check_fraction("held_out", held_out)
-    subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
-    if output is not None and neuron is not None:
-        raise OptionError("is given beside an output; name one of them", "neuron")
-    columns = columns_asked(network, ask, names)
     if output is not None:
         check_integer("output", output, 0, network.output_size - 1)
-    samples = samples_of(subject, output, neuron, ask)
-    seen = seen_of(samples.group, held_out, seed)
+    subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
+    columns, samples, seen = evidence(subject, output, neuron, ask, names, held_out, seed)
     table = _Table.of(samples.columns, seen)
     answer = _Table.of(samples.answers[:, None], seen)
     weights, constant = np.zeros(len(columns)), float(answer.mean[0])

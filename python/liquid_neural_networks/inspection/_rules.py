@@ -60,11 +60,25 @@ class Rules:
 
 
 class Samples(NamedTuple):
-    """What the tree is grown of: (M, columns) and (M,), and the sequence of each sample."""
+    """What is learned from: (M, columns) and (M,), and the sequence of each sample."""
 
     columns: Array
     answers: Array
     group: Array
+
+
+class Evidence(NamedTuple):
+    """What a tree or a formula is made from.
+
+    Attributes:
+        names: of the columns.
+        samples: all of them.
+        seen: (M,) those to learn from; the others are held out.
+    """
+
+    names: tuple[str, ...]
+    samples: Samples
+    seen: npt.NDArray[np.bool_]
 
 
 @asks
@@ -112,13 +126,8 @@ def rules(
     """
     trees = require("sklearn.tree", "scikit-learn")
     check_count("depth", depth)
-    check_fraction("held_out", held_out)
     subject = subject_of(network, inputs, time_constants, elapsed_time, mask, state)
-    if output is not None and neuron is not None:
-        raise OptionError("is given beside an output; name one of them", "neuron")
-    columns = columns_asked(network, ask, names)
-    samples = samples_of(subject, output, neuron, ask)
-    seen = seen_of(samples.group, held_out, seed)
+    columns, samples, seen = evidence(subject, output, neuron, ask, names, held_out, seed)
     make = trees.DecisionTreeClassifier if _is_class(output) else trees.DecisionTreeRegressor
     tree = make(max_depth=depth, random_state=seed)
     tree.fit(samples.columns[seen], samples.answers[seen])
@@ -141,7 +150,29 @@ def _is_class(output: object) -> bool:
     return isinstance(output, str)
 
 
-def columns_asked(
+def evidence(
+    subject: Subject,
+    output: Union[int, str, None],
+    neuron: Optional[int],
+    ask: Sequence[str],
+    names: Optional[Sequence[str]],
+    held_out: float,
+    seed: int,
+) -> Evidence:
+    """The samples of a run, and which of them to learn from; checks the arguments.
+
+    Raises:
+        OptionError, DataError, ShapeError, DtypeError, DomainError: as :func:`rules`.
+    """
+    check_fraction("held_out", held_out)
+    if output is not None and neuron is not None:
+        raise OptionError("is given beside an output; name one of them", "neuron")
+    columns = _columns_asked(subject.network, ask, names)
+    samples = _samples_of(subject, output, neuron, ask)
+    return Evidence(columns, samples, _seen_of(samples.group, held_out, seed))
+
+
+def _columns_asked(
     network: LiquidNetwork, ask: Sequence[str], names: Optional[Sequence[str]]
 ) -> tuple[str, ...]:
     """What may be asked about, column by column."""
@@ -160,7 +191,7 @@ def columns_asked(
     return tuple(found)
 
 
-def samples_of(
+def _samples_of(
     subject: Subject, output: Union[int, str, None], neuron: Optional[int], ask: Sequence[str]
 ) -> Samples:
     """What is asked about at every sample, and what a neuron or an output answers there."""
@@ -198,8 +229,8 @@ def samples_of(
     return Samples(*parts)
 
 
-def seen_of(group: Array, held_out: float, seed: int) -> npt.NDArray[np.bool_]:
-    """(M,) which samples the tree is grown on: whole groups."""
+def _seen_of(group: Array, held_out: float, seed: int) -> npt.NDArray[np.bool_]:
+    """(M,) which samples to learn from: whole groups."""
     groups = np.unique(group)
     order = np.random.default_rng(check_seed(seed)).permutation(groups)
     left = max(int(len(groups) * held_out), 1)

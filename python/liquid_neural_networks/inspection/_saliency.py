@@ -119,8 +119,12 @@ def occlusion(
 
 
 def _in_parts(subject: Subject, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """(R,) rows of the batch and which of ``count`` variants each is run in: the whole batch in as
-    many variants at once as there is room for."""
+    """Splits ``count`` variants of a batch into parts that fit into memory.
+
+    Yields:
+        (R,) the row of the batch and (R,) the number of the variant, for each sequence to run; the
+        whole batch for every variant.
+    """
     batch, steps, features = subject.sequences.inputs.shape
     wirings = [neuron.wiring for _, neuron in subject.network.populations()]
     synapses = sum(each.synapse_count + each.sensory_synapse_count for each in wirings)

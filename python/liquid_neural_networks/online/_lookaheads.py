@@ -54,10 +54,11 @@ class Lookahead(AbstractContextManager[Live]):
 
     def __init__(self, live: Live, begin: Callable[[], Any], end: Callable[[Any], None]):
         self._live, self._begin, self._end = live, begin, end
+        self._begun: list[Any] = []
 
     def __enter__(self) -> Live:
-        self._mark = self._begin()
+        self._begun.append(self._begin())
         return self._live
 
     def __exit__(self, *_: object) -> None:
-        self._end(self._mark)
+        self._end(self._begun.pop())

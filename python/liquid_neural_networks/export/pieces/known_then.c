@@ -1,5 +1,5 @@
-/* What was known at the newest sample of an age, from one that is younger: a number of samples back. Where
- * there is none, what is known now. */
+/* The values at the newest sample that is at least as old as `least`. The search starts `back` samples
+ * before the newest one, whose age is `age`, and moves both. If no sample is that old: the newest values. */
 static const float *known_then(const past_samples *past, double least, int *back, double *age) {
     while (*age < least && *back + 1 < past->count) {
         *age = age_before(past, *back, *age);

@@ -1,4 +1,4 @@
-/* The targets as they were; where they were unknown, as they are. */
+/* Starts each target from its value one season ago, or from its newest value if that one is missing. */
 static void repeat_season(float *start, const past_samples *past, int age_number) {
     double age = 0.0;
     int back = 0;

@@ -1,4 +1,4 @@
-/* Where there was no sample yet, the first one counts. */
+/* Adds the columns of the lags. Lags from before the first sample take the first sample. */
 static int weigh_before(float *start, int column, const past_samples *past, const float *latest) {
     for (int lag = 1; lag <= BEFORE; lag++) {
         const int known = lag < past->count ? lag : past->count - 1;

@@ -1,5 +1,5 @@
-/* By how much the targets differed; where they were unknown, not at all. Ages rise, so that one way back
- * is enough. */
+/* Adds the columns of the seasons: each target's value then minus its newest value, 0 if the value then
+ * is missing. The ages are sorted, so the ring is walked only once. */
 static void weigh_seasons(float *start, int column, const past_samples *past, const float *latest,
                           int first_age) {
     double age = 0.0;
