@@ -81,12 +81,25 @@ def test_numbers_that_are_dates_by_their_digits_are_written_as_such() -> None:
         ([1.7e9, float("inf")], r"row 2 \(inf\)"),
         ([1_700_000_000_000, 1_700_003_600_000], r"not within 285 years of 1970 in seconds"),
         ([2**62, 2**62 + 1], "not within 285 years"),
+        (polars.Series([2**64 - 1, 5], dtype=polars.UInt64), r"row 1 \(18446744073709551615\)"),
     ],
 )
 def test_what_is_no_such_time_is_refused(cells: list[object], said: str) -> None:
     table = polars.DataFrame({"at": cells, "load": [1.0, 2.0]}, strict=False)
     with pytest.raises(DataError, match=said):
         choose_columns(table, "load", time="at", time_format="seconds")
+
+
+@pytest.mark.parametrize("unit", COUNTED)
+@pytest.mark.parametrize(
+    "kind", ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32"]
+)
+def test_numbers_of_every_width(kind: str, unit: str) -> None:
+    numbers = polars.Series([1, None, 100], dtype=getattr(polars, kind))
+    dates = to_dates(numbers, unit)
+    assert to_numbers(dates, unit).to_list() == [1, None, 100]
+    assert dates.to_list()[1] is None
+    assert to_dates(numbers[:0], unit).is_empty()
 
 
 def test_two_columns_are_refused() -> None:

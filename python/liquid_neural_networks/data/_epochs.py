@@ -29,9 +29,10 @@ def to_dates(numbers: polars.Series, unit: str) -> polars.Series:
         DataError: one is no number, or more than 285 years from 1970.
     """
     a_second = COUNTED[unit]
-    far = ~numbers.is_between(_FIRST * a_second, _LAST * a_second)
-    if numbers.dtype.is_float():
-        far |= numbers.is_nan()
+    whole = numbers.dtype.is_integer()
+    values = numbers.cast(polars.Int64 if whole else polars.Float64, strict=False)
+    within = values.is_between(_FIRST * a_second, _LAST * a_second).fill_null(False)
+    far = ~within & numbers.is_not_null()
     if far.any():
         row = int(far.arg_max() or 0)
         raise DataError(
@@ -39,11 +40,8 @@ def to_dates(numbers: polars.Series, unit: str) -> polars.Series:
             numbers.name,
         )
     finest = 10**9 if unit == "nanoseconds" else 10**6
-    factor = finest // a_second
-    if numbers.dtype.is_float():
-        numbers = (numbers * factor).round()
-        factor = 1
-    ticks = numbers.cast(polars.Int64) * factor
+    ticks = values * (finest // a_second)
+    ticks = ticks if whole else ticks.round().cast(polars.Int64)
     dates: polars.Series = ticks.cast(polars.Datetime("ns" if finest == 10**9 else "us"))
     return dates
 

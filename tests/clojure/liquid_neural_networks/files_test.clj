@@ -77,3 +77,16 @@ print(network(inputs).flatten().tolist())
            (select-keys (error (lnn/export (small) folder {:to :html :elapsed-time 1}))
                         [:type :argument])))
     (is (= :option-error (:type (error (lnn/export (small {:solver :adaptive}) folder)))))))
+
+(deftest forecasters-leave-with-what-they-start-from
+  (let [wave (map #(+ 20.0 (* 5.0 (Math/sin (/ % 3.0)))) (range 120))
+        folder (str (temporary "forecasts"))
+        forecaster (lnn/fit-table {:level wave} :level {:epochs 1 :hidden-size 3 :progress false
+                                                        :baseline :linear :quantiles [0.1 0.9]})]
+    (is (= 4 (count (lnn/export forecaster folder {:name "level"}))))
+    (let [header (slurp (io/file folder "level.h"))]
+      (is (.contains ^String header "level_past past;"))
+      (is (.contains ^String header "outputs[1]: level, 1 sample ahead, quantile 0.9")))
+    (is (= {:type :option-error :argument :numbers}
+           (select-keys (error (lnn/export forecaster folder {:numbers :int16}))
+                        [:type :argument])))))
