@@ -82,7 +82,7 @@ def test_without_a_baseline_the_total_is_the_forecast(trained: dict[str, Forecas
     forecaster = trained["no baseline"]
     found = report.explain(forecaster, wave(), row=55, target="valve")
     assert found.parts.total == pytest.approx(float(found.answer), rel=1e-5)
-    assert found.start == f"It would be {found.parts.before:.6g} were inputs at their means."
+    assert found.start == f"It would be {found.parts.before:.6g} if all inputs were at their means."
 
 
 def test_the_baseline_and_the_parts_make_the_forecast() -> None:

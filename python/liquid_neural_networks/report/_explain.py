@@ -212,7 +212,7 @@ def _of_classes(forecaster: Forecaster, subject: Subject, made: Array, when: str
         sure=f"Its probability is {made[first]:.3g}, that of {names[second]} {made[second]:.3g}."
         + _right(forecaster),
         start=f"The score of {names[first]} minus that of {names[second]} is {parts.total:.4g}; "
-        f"it would be {parts.before:.4g} were inputs at their means.",
+        f"it would be {parts.before:.4g} if all inputs were at their means.",
         names=subject.names,
         neurons=subject.neurons,
         parts=parts,
@@ -247,7 +247,7 @@ def _of_value(
     rows = "" if ahead == 0 else f", {ahead} row{'s' * (ahead > 1)} after"
     baseline = forecaster.aim.baseline
     known = bool(np.isfinite(start))
-    means = "were inputs at their means."
+    means = "if all inputs were at their means."
     added = f"the network adds {parts.total:+.4g}, and would add {parts.before:+.4g} {means}"
     if baseline == "none":
         starts = f"It would be {parts.before:.6g} {means}"

@@ -181,8 +181,8 @@ def of_network(network: LiquidNetwork, table: Table, time: Optional[str]) -> Sub
         raise DataError("there is no such column", "time")
     if len(names) != network.input_size:
         raise DataError(
-            f"the network has {network.input_size} inputs, the table {len(names)} columns "
-            + ("beside the time" if time else "; time= names that of the times"),
+            f"the network has {network.input_size} inputs, the table {len(names)} columns"
+            + (" beside the time" if time else "; --time names that of the times"),
             "table",
         )
     columns = Columns(tuple(names), ())

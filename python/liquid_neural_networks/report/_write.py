@@ -112,7 +112,7 @@ def _of_network(subject: Subject, title: str, progress: bool) -> facts.Plain:
     parts = parts_of(subject, 0)
     told = facts.attribution(
         f"{subject.outputs[0]} at {subject.times[-1]}: {parts.total:.6g}. It would be "
-        f"{parts.before:.6g} were inputs 0.",
+        f"{parts.before:.6g} if all inputs were 0.",
         "the output's unit",
         parts,
     )
